@@ -1,0 +1,12 @@
+//! Interleave: a Redis-like server whose Tokio tasks can be watched.
+//!
+//! Everything that runs in both places lives here: natively behind a TCP socket, and in a browser tab behind an
+//! in-memory pipe. There are no sockets, no DOM and no wall clock in this crate; the host brings them.
+//!
+//! Read it in the order a byte travels: [`resp`] turns bytes into requests, [`command`] says what a request means,
+//! [`store`] holds the data, [`sharing`] is how connections reach it, and [`session`] serves one client with all of
+//! them. [`rt`] is the one door to the runtime, [`scope`] records what goes through it, and [`engine`] is a runtime
+//! that can be stopped.
+#![forbid(unsafe_code)]
+
+pub mod scope;
