@@ -50,6 +50,8 @@ pub enum PollOutcome {
     Ready,
     /// Pending because the coop budget ran out: the task could go on and lets others run first.
     CoopYield,
+    /// Pending because the task called `yield_now`.
+    Yield,
     /// The task panicked.
     Panicked,
 }
@@ -126,7 +128,8 @@ pub enum Event {
     Write { bytes: u32 },
     /// The current task starts to serve a command of `client`.
     CommandStart { client: u32, command: LabelId },
-    /// The command started last by the current task has its reply, still to be written.
+    /// The oldest command still open of the client that the current task serves has its reply, still to be written.
+    /// A batch may start several commands before the first ends (one message to an actor carries them all).
     CommandEnd { failed: bool },
     /// The current task begins a section that blocks its worker.
     BlockStart,

@@ -6,9 +6,6 @@ use serde::{Deserialize, Serialize};
 
 use super::event::{LabelId, ObjectId, Stamped, TaskId};
 
-/// Raised whenever an older page could misread what a newer server sends.
-pub const VERSION: u8 = 1;
-
 /// How the events of a recording came about; the page never shows one for another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Origin {

@@ -1,6 +1,7 @@
-//! Seeing tasks: what happened ([`event`]), and how it travels to whoever watches ([`frame`]).
+//! Seeing tasks: what happened ([`event`]), how it is gathered ([`frame`]) and how it travels ([`codec`]).
 //!
 //! A leaf of the crate: it knows no commands, no store and no transport.
 
+pub mod codec;
 pub mod event;
 pub mod frame;
