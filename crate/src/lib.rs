@@ -9,4 +9,6 @@
 //! that can be stopped.
 #![forbid(unsafe_code)]
 
+pub mod engine;
+pub mod rt;
 pub mod scope;

@@ -1,0 +1,327 @@
+//! Tokio's current-thread runtime, one poll a step, in virtual time.
+//!
+//! The runtime is the real one: its queues, its wakers, its coop budget. What is ours is when it runs, and what time
+//! it is. Nothing here waits: when no task is ready the host is told until when, and moves the clock.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::task::Poll;
+
+use tokio::runtime::{Builder, Runtime};
+
+use crate::rt::{Rt, Timers};
+use crate::scope::frame::Frame;
+use crate::scope::record::EngineRecording;
+
+/// A current-thread Tokio runtime that polls one task whenever it is told to.
+///
+/// One a thread: its recording is the thread's. Dropping it cancels its tasks.
+#[derive(Debug)]
+pub struct CurrentThread {
+    // Dropped before the recording, so that the cancelled tasks still have one.
+    runtime: Runtime,
+    timers: Arc<Timers>,
+    recording: EngineRecording,
+}
+
+/// What one step did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// A task was polled.
+    Polled,
+    /// No task is ready. The next sleep ends at `next_deadline_ns` of virtual time, if any task sleeps.
+    Idle {
+        /// Nanoseconds since the engine's start.
+        next_deadline_ns: Option<u64>,
+    },
+}
+
+impl CurrentThread {
+    /// A runtime without tasks, at 0 ns of virtual time, whose wall clock shows `started_unix_ms`.
+    ///
+    /// # Panics
+    /// If the calling thread already has an engine.
+    #[must_use]
+    pub fn new(started_unix_ms: u64) -> Self {
+        let timers = Arc::new(Timers::new(started_unix_ms));
+        let recording = EngineRecording::start(timers.clock());
+        // With an event interval of 1, Tokio comes back to `block_on`'s own future after every poll of a task.
+        let runtime = Builder::new_current_thread()
+            .event_interval(1)
+            .build()
+            .expect("a runtime without drivers asks nothing of the system");
+        Self { runtime, timers, recording }
+    }
+
+    /// The door through which code on this runtime spawns, sleeps and tells the time.
+    #[must_use]
+    pub fn rt(&self) -> Rt {
+        Rt::with_timers(Arc::clone(&self.timers))
+    }
+
+    /// Virtual nanoseconds since the start.
+    #[must_use]
+    pub fn now_ns(&self) -> u64 {
+        self.timers.now_ns()
+    }
+
+    /// Runs `f` inside the runtime, outside any task: to spawn the first ones, or to put bytes into a pipe. Whom it
+    /// wakes was woken by the driver, whose place the host has here.
+    pub fn enter<R>(&self, f: impl FnOnce() -> R) -> R {
+        let _guard = self.runtime.enter();
+        self.recording.as_driver(f)
+    }
+
+    /// Moves the clock on to `now_ns` and wakes whoever has slept long enough.
+    pub fn advance_to(&self, now_ns: u64) {
+        self.timers.advance_to(now_ns);
+        self.enter(|| self.timers.fire());
+    }
+
+    /// Polls the next ready task, if there is one.
+    pub fn step(&mut self) -> Step {
+        self.enter(|| self.timers.fire());
+        let before = self.recording.polls();
+        self.runtime.block_on(pending_once());
+        if self.recording.polls() == before {
+            Step::Idle { next_deadline_ns: self.timers.next_deadline_ns() }
+        } else {
+            Step::Polled
+        }
+    }
+
+    /// The definitions and living tasks that a watcher who comes now must be told first.
+    #[must_use]
+    pub fn snapshot(&self) -> [Frame; 2] {
+        self.recording.snapshot()
+    }
+
+    /// Appends what was recorded since the last call.
+    pub fn take_frames(&self, frames: &mut Vec<Frame>) {
+        self.recording.take(frames);
+    }
+}
+
+/// Pending once, having woken itself: `block_on` then polls one ready task and comes back.
+fn pending_once() -> impl Future<Output = ()> {
+    let mut polled = false;
+    std::future::poll_fn(move |cx| {
+        if std::mem::replace(&mut polled, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+    use std::time::Duration;
+
+    use insta::assert_snapshot;
+
+    use super::*;
+    use crate::rt::{AsyncMutex, channel};
+    use crate::scope::event::Event;
+
+    /// Runs `program` inside a task until nothing is ready any more, letting sleepers have their time; gives what was
+    /// recorded. (Tasks spawned from outside wait in the injection queue, behind all those that wake each other.)
+    fn run(program: impl FnOnce(Rt) + Send + 'static) -> Vec<Event> {
+        let mut engine = CurrentThread::new(0);
+        let rt = engine.rt();
+        engine.enter(|| rt.clone().spawn("main", 0, async move { program(rt) }));
+        loop {
+            match engine.step() {
+                Step::Polled => {}
+                Step::Idle { next_deadline_ns: Some(deadline_ns) } => engine.advance_to(deadline_ns),
+                Step::Idle { next_deadline_ns: None } => break,
+            }
+        }
+        let mut frames = Vec::new();
+        engine.take_frames(&mut frames);
+        let chunks = frames.into_iter().filter_map(|frame| match frame {
+            Frame::Events(chunk) => Some(chunk.events),
+            _ => None,
+        });
+        chunks.flatten().map(|stamped| stamped.event).collect()
+    }
+
+    fn lines(events: &[Event]) -> String {
+        events.iter().map(|event| format!("{event:?}\n")).collect()
+    }
+
+    #[test]
+    fn a_step_is_one_poll() {
+        let mut engine = CurrentThread::new(0);
+        let rt = engine.rt();
+        let log = Arc::new(Mutex::new(Vec::new()));
+        engine.enter(|| {
+            for number in 0..3 {
+                let log = Arc::clone(&log);
+                rt.spawn("task", number, async move { log.lock().unwrap().push(number) });
+            }
+        });
+        for done in 1..=3 {
+            assert_eq!(engine.step(), Step::Polled);
+            assert_eq!(log.lock().unwrap().len(), done);
+        }
+        assert_eq!(engine.step(), Step::Idle { next_deadline_ns: None });
+    }
+
+    #[test]
+    fn a_task_that_waits_for_another_is_woken_by_its_end() {
+        let events = run(|rt| {
+            let inner = rt.clone();
+            rt.spawn("outer", 0, async move {
+                inner.spawn("inner", 0, async {}).await.unwrap();
+            });
+        });
+        assert_snapshot!(lines(&events), @r"
+        Spawn { task: TaskId(1), label: LabelId(0), number: 0 }
+        PollStart { task: TaskId(1), worker: WorkerId(0) }
+        Spawn { task: TaskId(2), label: LabelId(1), number: 0 }
+        End { task: TaskId(1), how: Completed }
+        PollEnd { outcome: Ready }
+        PollStart { task: TaskId(2), worker: WorkerId(0) }
+        Spawn { task: TaskId(3), label: LabelId(2), number: 0 }
+        JoinWait { on: TaskId(3) }
+        PollEnd { outcome: Pending }
+        PollStart { task: TaskId(3), worker: WorkerId(0) }
+        End { task: TaskId(3), how: Completed }
+        PollEnd { outcome: Ready }
+        Wake { task: TaskId(2), by: Finished(TaskId(3)) }
+        PollStart { task: TaskId(2), worker: WorkerId(0) }
+        End { task: TaskId(2), how: Completed }
+        PollEnd { outcome: Ready }
+        ");
+    }
+
+    #[test]
+    fn a_lock_is_handed_over() {
+        let events = run(|rt| {
+            let lock = Arc::new(AsyncMutex::new("store", 0, ()));
+            for number in 0..2 {
+                let (rt2, lock) = (rt.clone(), Arc::clone(&lock));
+                rt.spawn("task", number, async move {
+                    let _held = lock.lock().await;
+                    rt2.yield_now().await;
+                });
+            }
+        });
+        assert_snapshot!(lines(&events), @r"
+        Spawn { task: TaskId(1), label: LabelId(0), number: 0 }
+        PollStart { task: TaskId(1), worker: WorkerId(0) }
+        Spawn { task: TaskId(2), label: LabelId(1), number: 0 }
+        Spawn { task: TaskId(3), label: LabelId(1), number: 1 }
+        End { task: TaskId(1), how: Completed }
+        PollEnd { outcome: Ready }
+        PollStart { task: TaskId(2), worker: WorkerId(0) }
+        LockAcquired { lock: ObjectId(0) }
+        PollEnd { outcome: Yield }
+        Wake { task: TaskId(2), by: Task(TaskId(2)) }
+        PollStart { task: TaskId(3), worker: WorkerId(0) }
+        LockWait { lock: ObjectId(0) }
+        PollEnd { outcome: Pending }
+        PollStart { task: TaskId(2), worker: WorkerId(0) }
+        LockReleased { lock: ObjectId(0) }
+        Wake { task: TaskId(3), by: Task(TaskId(2)) }
+        LockGranted { lock: ObjectId(0), to: TaskId(3) }
+        End { task: TaskId(2), how: Completed }
+        PollEnd { outcome: Ready }
+        PollStart { task: TaskId(3), worker: WorkerId(0) }
+        LockAcquired { lock: ObjectId(0) }
+        PollEnd { outcome: Yield }
+        Wake { task: TaskId(3), by: Task(TaskId(3)) }
+        PollStart { task: TaskId(3), worker: WorkerId(0) }
+        LockReleased { lock: ObjectId(0) }
+        End { task: TaskId(3), how: Completed }
+        PollEnd { outcome: Ready }
+        ");
+    }
+
+    #[test]
+    fn sleepers_wake_in_the_order_of_their_deadlines() {
+        let order = Arc::new(Mutex::new(Vec::new()));
+        let seen = Arc::clone(&order);
+        run(move |rt| {
+            for ms in [30, 10, 20] {
+                let (sleeper, order) = (rt.clone(), Arc::clone(&order));
+                rt.spawn("sleeper", ms, async move {
+                    sleeper.sleep(Duration::from_millis(ms.into())).await;
+                    order.lock().unwrap().push(ms);
+                });
+            }
+        });
+        assert_eq!(*seen.lock().unwrap(), [10, 20, 30]);
+    }
+
+    #[test]
+    fn a_timeout_ends_the_wait() {
+        let ended = Arc::new(Mutex::new(None));
+        let seen = Arc::clone(&ended);
+        run(move |rt| {
+            let waiter = rt.clone();
+            rt.spawn("waiter", 0, async move {
+                let never = std::future::pending::<()>();
+                let output = waiter.timeout(Duration::from_millis(5), never).await;
+                *ended.lock().unwrap() = Some((output, waiter.now_ns() >= 5_000_000));
+            });
+        });
+        assert_eq!(*seen.lock().unwrap(), Some((None, true)));
+    }
+
+    #[test]
+    fn a_full_channel_holds_the_sender_back() {
+        let events = run(|rt| {
+            let (sender, mut receiver) = channel("mail", 1);
+            rt.spawn("sender", 0, async move {
+                for letter in 0..3 {
+                    sender.send(letter).await.unwrap();
+                }
+            });
+            rt.spawn("receiver", 0, async move { while receiver.receive().await.is_some() {} });
+        });
+        let waits = events.iter().filter(|event| matches!(event, Event::SendWait { .. })).count();
+        let received = events.iter().filter(|event| matches!(event, Event::Receive { .. })).count();
+        assert_eq!((waits, received), (2, 3), "{}", lines(&events));
+    }
+
+    #[test]
+    fn the_same_program_gives_the_same_events() {
+        let program = |rt: Rt| {
+            let lock = Arc::new(AsyncMutex::new("store", 0, 0));
+            for number in 0..8 {
+                let (rt2, lock) = (rt.clone(), Arc::clone(&lock));
+                rt.spawn("task", number, async move {
+                    rt2.sleep(Duration::from_millis(u64::from(number % 3))).await;
+                    *lock.lock().await += 1;
+                    rt2.yield_now().await;
+                });
+            }
+        };
+        assert_eq!(run(program), run(program));
+    }
+
+    #[test]
+    fn tasks_left_over_are_cancelled() {
+        let engine = CurrentThread::new(0);
+        let rt = engine.rt();
+        let dropped = Arc::new(Mutex::new(false));
+        struct OnDrop(Arc<Mutex<bool>>);
+        impl Drop for OnDrop {
+            fn drop(&mut self) {
+                *self.0.lock().unwrap() = true;
+            }
+        }
+        let flag = OnDrop(Arc::clone(&dropped));
+        engine.enter(|| {
+            rt.spawn("waiter", 0, async move {
+                let _flag = flag;
+                std::future::pending::<()>().await;
+            })
+        });
+        drop(engine);
+        assert!(*dropped.lock().unwrap());
+    }
+}

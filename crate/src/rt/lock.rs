@@ -1,0 +1,138 @@
+//! Locks that say who waits for them and who holds them.
+//!
+//! [`Mutex`] is `std::sync::Mutex`, for short sections without `.await`: a task that waits for it blocks its worker.
+//! [`AsyncMutex`] is `tokio::sync::Mutex`, which may be held across `.await`: a task that waits gives its worker
+//! back. Both only add the telling.
+
+use std::future::Future;
+use std::ops::{Deref, DerefMut};
+use std::pin::pin;
+use std::sync::{PoisonError, TryLockError};
+
+use crate::scope::event::{Event, ObjectId};
+use crate::scope::frame::ObjectKind;
+use crate::scope::record;
+
+/// `std::sync::Mutex`, recorded.
+///
+/// A panic while it is held does not poison it for the others: a command checks before it changes, and
+/// one connection's panic must not end the server.
+#[derive(Debug)]
+pub struct Mutex<T> {
+    id: ObjectId,
+    inner: std::sync::Mutex<T>,
+}
+
+impl<T> Mutex<T> {
+    /// A lock called `name number`.
+    pub fn new(name: &str, number: u32, value: T) -> Self {
+        Self { id: record::object(ObjectKind::Mutex, name, number), inner: std::sync::Mutex::new(value) }
+    }
+
+    /// Waits, blocking the worker, until the lock is free.
+    pub fn lock(&self) -> MutexGuard<'_, T> {
+        let guard = match self.inner.try_lock() {
+            Ok(guard) => guard,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => {
+                record::record(Event::LockWait { lock: self.id });
+                self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+            }
+        };
+        record::record(Event::LockAcquired { lock: self.id });
+        MutexGuard { _released: Released(self.id), guard }
+    }
+}
+
+/// Holds a [`Mutex`] until dropped.
+#[derive(Debug)]
+pub struct MutexGuard<'a, T> {
+    // Declared, and so dropped, before the guard: whoever acquires next is seen to acquire later.
+    _released: Released,
+    guard: std::sync::MutexGuard<'a, T>,
+}
+
+impl<T> Deref for MutexGuard<'_, T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.guard
+    }
+}
+
+impl<T> DerefMut for MutexGuard<'_, T> {
+    fn deref_mut(&mut self) -> &mut T {
+        &mut self.guard
+    }
+}
+
+#[derive(Debug)]
+struct Released(ObjectId);
+
+impl Drop for Released {
+    fn drop(&mut self) {
+        record::record(Event::LockReleased { lock: self.0 });
+    }
+}
+
+/// `tokio::sync::Mutex`, recorded. Waiters are served in the order they came.
+#[derive(Debug)]
+pub struct AsyncMutex<T> {
+    id: ObjectId,
+    inner: tokio::sync::Mutex<T>,
+}
+
+impl<T> AsyncMutex<T> {
+    /// A lock called `name number`.
+    pub fn new(name: &str, number: u32, value: T) -> Self {
+        Self {
+            id: record::object(ObjectKind::AsyncMutex, name, number),
+            inner: tokio::sync::Mutex::new(value),
+        }
+    }
+
+    /// Waits until the lock is free. Cancellation safe, but a cancelled waiter loses its place.
+    pub async fn lock(&self) -> AsyncMutexGuard<'_, T> {
+        let mut locking = pin!(self.inner.lock());
+        let mut told = false;
+        let guard = std::future::poll_fn(|cx| {
+            let poll = locking.as_mut().poll(cx);
+            if poll.is_pending() && !std::mem::replace(&mut told, true) {
+                record::record(Event::LockWait { lock: self.id });
+            }
+            poll
+        })
+        .await;
+        record::record(Event::LockAcquired { lock: self.id });
+        AsyncMutexGuard { id: self.id, guard: Some(guard) }
+    }
+}
+
+/// Holds an [`AsyncMutex`] until dropped.
+#[derive(Debug)]
+pub struct AsyncMutexGuard<'a, T> {
+    id: ObjectId,
+    guard: Option<tokio::sync::MutexGuard<'a, T>>,
+}
+
+impl<T> Deref for AsyncMutexGuard<'_, T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        self.guard.as_ref().expect("taken only by `drop`")
+    }
+}
+
+impl<T> DerefMut for AsyncMutexGuard<'_, T> {
+    fn deref_mut(&mut self) -> &mut T {
+        self.guard.as_mut().expect("taken only by `drop`")
+    }
+}
+
+impl<T> Drop for AsyncMutexGuard<'_, T> {
+    fn drop(&mut self) {
+        record::record(Event::LockReleased { lock: self.id });
+        // The drop wakes the first waiter, which thereby holds the lock.
+        record::releasing(self.id, || drop(self.guard.take()));
+    }
+}

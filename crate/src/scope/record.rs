@@ -1,0 +1,292 @@
+//! Recording one event: the switch, and where this thread's events go.
+//!
+//! With nobody watching an event costs one relaxed load. While watched it goes to this thread's own sink: a ring
+//! that [`super::hub`] drains (native), or the buffer of the engine that runs on this thread. Compiled without the
+//! feature `scope`, every call here is empty. Knows nothing of what a task is waiting for; [`crate::rt`] says so.
+
+use std::cell::{Cell, RefCell};
+use std::panic::Location;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+
+use super::event::{Event, LabelId, ObjectId, Stamped, TaskId, WakeBy, WorkerId};
+use super::frame::{Chunk, Frame, ObjectKind};
+use super::registry::Registry;
+
+/// What one recorded event adds to an engine's virtual clock, in nanoseconds: enough to see order and nesting.
+pub(crate) const VIRTUAL_TICK_NS: u64 = 1_000;
+
+/// Whether any thread may have a sink. Relaxed: a watcher may miss the first events after it came.
+pub(super) static ON: AtomicBool = AtomicBool::new(false);
+
+static PROCESS: LazyLock<Mutex<Registry>> = LazyLock::new(Mutex::default);
+
+thread_local! {
+    static THREAD: Thread = const {
+        Thread {
+            sink: RefCell::new(Sink::None),
+            current: Cell::new(None),
+            finished: Cell::new(None),
+            yields: Cell::new(false),
+            releasing: Cell::new(None),
+            polls: Cell::new(0),
+            from_outside: Cell::new(false),
+        }
+    };
+}
+
+/// What this thread is doing, as far as attribution needs it. Touched by its own thread only.
+struct Thread {
+    sink: RefCell<Sink>,
+    /// The task being polled, if its poll is recorded.
+    current: Cell<Option<TaskId>>,
+    /// The task that completed in the last poll: Tokio wakes its joiner after that poll has returned.
+    finished: Cell<Option<TaskId>>,
+    /// The current task called `yield_now` in this poll.
+    yields: Cell<bool>,
+    /// The lock being released: a wake now is a hand-over.
+    releasing: Cell<Option<ObjectId>>,
+    /// Recorded polls so far; an engine counts its steps by it.
+    polls: Cell<u64>,
+    /// The host of an engine stands in for the driver right now.
+    from_outside: Cell<bool>,
+}
+
+/// Where a thread's events go.
+enum Sink {
+    None,
+    #[cfg(feature = "native")]
+    Ring(super::hub::Ring),
+    Engine(EngineSink),
+}
+
+/// An engine's buffer, its clock and its own names. Unbounded in itself: the engine hands it out after every turn.
+struct EngineSink {
+    events: Vec<Stamped>,
+    clock_ns: Arc<AtomicU64>,
+    registry: Registry,
+}
+
+/// Whether events are recorded.
+#[inline(always)]
+pub(crate) fn is_on() -> bool {
+    cfg!(feature = "scope") && ON.load(Ordering::Relaxed)
+}
+
+/// Records `event` on this thread, if anybody watches.
+#[inline(always)]
+pub(crate) fn record(event: Event) {
+    if is_on() {
+        push(event);
+    }
+}
+
+#[inline(never)]
+fn push(event: Event) {
+    THREAD.with(|thread| match &mut *thread.sink.borrow_mut() {
+        Sink::Engine(engine) => {
+            let at_ns = engine.clock_ns.fetch_add(VIRTUAL_TICK_NS, Ordering::Relaxed);
+            engine.events.push(Stamped { at_ns, event });
+        }
+        #[cfg(feature = "native")]
+        Sink::Ring(ring) => ring.push(event),
+        #[cfg(feature = "native")]
+        sink @ Sink::None => {
+            if let Some(mut ring) = super::hub::Ring::for_this_thread() {
+                ring.push(event);
+                *sink = Sink::Ring(ring);
+            }
+        }
+        #[cfg(not(feature = "native"))]
+        Sink::None => {}
+    });
+}
+
+/// Runs `f` on the names this thread's events use: its engine's, or else the process's.
+pub(super) fn with_registry<R>(f: impl FnOnce(&mut Registry) -> R) -> R {
+    THREAD.with(|thread| match &mut *thread.sink.borrow_mut() {
+        Sink::Engine(engine) => f(&mut engine.registry),
+        _ => f(&mut process_registry()),
+    })
+}
+
+/// The names shared by all threads without an engine.
+pub(super) fn process_registry() -> std::sync::MutexGuard<'static, Registry> {
+    // A panic cannot leave the registry half-changed in a way that matters: at worst a name is missing.
+    PROCESS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The number of a text that is no task's: a command's name.
+pub(crate) fn label(text: &'static str) -> LabelId {
+    with_registry(|registry| registry.label(text, None))
+}
+
+/// Numbers a lock or channel.
+pub(crate) fn object(kind: ObjectKind, name: &str, number: u32) -> ObjectId {
+    if cfg!(feature = "scope") {
+        with_registry(|registry| registry.object(kind, name, number))
+    } else {
+        ObjectId(0)
+    }
+}
+
+/// `client` calls itself `name` from now on; empty: no longer.
+pub(crate) fn client_name(client: u32, name: &str) {
+    if cfg!(feature = "scope") {
+        with_registry(|registry| registry.client_name(client, name));
+    }
+}
+
+/// Numbers a task that is about to be spawned and records it.
+pub(super) fn spawned(text: &'static str, number: u32, place: &'static Location<'static>) -> TaskId {
+    let parent = current();
+    let at_ns = now_ns();
+    let (task, label) = with_registry(|registry| registry.spawned(parent, text, number, place, at_ns));
+    record(Event::Spawn { task, label, number });
+    task
+}
+
+/// The task being polled on this thread, if its poll is recorded.
+pub(crate) fn current() -> Option<TaskId> {
+    THREAD.with(|thread| thread.current.get())
+}
+
+/// Makes `task` current until [`leave`]; gives back who was.
+pub(super) fn enter(task: TaskId) -> Option<TaskId> {
+    THREAD.with(|thread| {
+        thread.finished.set(None);
+        thread.yields.set(false);
+        thread.polls.set(thread.polls.get() + 1);
+        thread.current.replace(Some(task))
+    })
+}
+
+/// Ends what [`enter`] began. `finished`: the task completed in this poll.
+pub(super) fn leave(before: Option<TaskId>, finished: Option<TaskId>) {
+    THREAD.with(|thread| {
+        thread.current.set(before);
+        thread.finished.set(finished);
+    });
+}
+
+/// The current task calls `yield_now`.
+pub(crate) fn yields() {
+    THREAD.with(|thread| thread.yields.set(true));
+}
+
+/// Whether the current poll called `yield_now`.
+pub(super) fn did_yield() -> bool {
+    THREAD.with(|thread| thread.yields.get())
+}
+
+/// Runs `f`, which lets `lock` go: whom it wakes is handed the lock.
+pub(crate) fn releasing<R>(lock: ObjectId, f: impl FnOnce() -> R) -> R {
+    if !is_on() {
+        return f();
+    }
+    let before = THREAD.with(|thread| thread.releasing.replace(Some(lock)));
+    let result = f();
+    THREAD.with(|thread| thread.releasing.set(before));
+    result
+}
+
+/// Records that `task` was woken, and by whom. `deferred`: the task gave way in its last poll, and Tokio
+/// wakes it later from its own list.
+pub(super) fn woken(task: TaskId, deferred: bool) {
+    let (by, lock) = THREAD.with(|thread| {
+        let by = match (thread.current.get(), thread.finished.get()) {
+            (Some(current), _) => WakeBy::Task(current),
+            (None, _) if deferred => WakeBy::Task(task),
+            (None, Some(finished)) => WakeBy::Finished(finished),
+            (None, None) if thread.from_outside.get() => WakeBy::Driver,
+            (None, None) if worker() != WorkerId::NONE => WakeBy::Driver,
+            (None, None) => WakeBy::Outside,
+        };
+        (by, thread.releasing.get())
+    });
+    record(Event::Wake { task, by });
+    if let Some(lock) = lock {
+        record(Event::LockGranted { lock, to: task });
+    }
+}
+
+/// This thread's worker goes to sleep: nothing that completed before explains a wake from here on.
+pub(super) fn parking() {
+    THREAD.with(|thread| thread.finished.set(None));
+}
+
+/// The worker this thread is.
+pub(super) fn worker() -> WorkerId {
+    tokio::runtime::worker_index().map_or(WorkerId::NONE, |index| WorkerId(index as u16))
+}
+
+/// Nanoseconds since the recording's epoch on this thread's clock.
+fn now_ns() -> u64 {
+    THREAD.with(|thread| match &*thread.sink.borrow() {
+        Sink::Engine(engine) => engine.clock_ns.load(Ordering::Relaxed),
+        #[cfg(feature = "native")]
+        _ => super::hub::now_ns(),
+        #[cfg(not(feature = "native"))]
+        _ => 0,
+    })
+}
+
+/// This thread's events go to an engine's buffer for as long as this lives. One engine a thread at a time.
+#[derive(Debug)]
+pub(crate) struct EngineRecording {
+    // Bound to its thread.
+    _not_send: std::marker::PhantomData<*const ()>,
+}
+
+impl EngineRecording {
+    /// Starts recording this thread on `clock_ns`, which every event moves by [`VIRTUAL_TICK_NS`].
+    ///
+    /// # Panics
+    /// If this thread already has an engine.
+    pub(crate) fn start(clock_ns: Arc<AtomicU64>) -> Self {
+        THREAD.with(|thread| {
+            let mut sink = thread.sink.borrow_mut();
+            assert!(!matches!(*sink, Sink::Engine(_)), "one engine a thread: drop the other first");
+            *sink = Sink::Engine(EngineSink { events: Vec::new(), clock_ns, registry: Registry::default() });
+        });
+        ON.store(true, Ordering::Relaxed);
+        Self { _not_send: std::marker::PhantomData }
+    }
+
+    /// Definitions and living tasks; what comes later is in [`Self::take`].
+    pub(crate) fn snapshot(&self) -> [Frame; 2] {
+        with_registry(Registry::snapshot)
+    }
+
+    /// What was recorded since the last call.
+    pub(crate) fn take(&self, frames: &mut Vec<Frame>) {
+        THREAD.with(|thread| {
+            let Sink::Engine(engine) = &mut *thread.sink.borrow_mut() else { return };
+            frames.extend(engine.registry.take_fresh());
+            if !engine.events.is_empty() {
+                frames.push(Frame::Events(Chunk { thread: 0, events: std::mem::take(&mut engine.events) }));
+            }
+            frames.push(Frame::Drained { at_ns: engine.clock_ns.load(Ordering::Relaxed) });
+        });
+    }
+
+    /// Runs `f` as the driver: what it wakes was woken by bytes that arrived or time that passed.
+    pub(crate) fn as_driver<R>(&self, f: impl FnOnce() -> R) -> R {
+        THREAD.with(|thread| thread.from_outside.set(true));
+        let result = f();
+        THREAD.with(|thread| thread.from_outside.set(false));
+        result
+    }
+
+    /// Polls recorded on this thread so far.
+    pub(crate) fn polls(&self) -> u64 {
+        THREAD.with(|thread| thread.polls.get())
+    }
+}
+
+impl Drop for EngineRecording {
+    fn drop(&mut self) {
+        // `ON` stays set: another thread's engine may be recording, and a thread without a sink loses nothing but the look.
+        THREAD.with(|thread| *thread.sink.borrow_mut() = Sink::None);
+    }
+}
