@@ -1,0 +1,162 @@
+//! Builds the page into `target/page`: two wasm modules with their scripts, the static files, and compressed copies
+//! beside each. Knows nothing of what is in the page.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
+
+use anyhow::{Context, Result, bail};
+use wasm_bindgen_cli_support::Bindgen;
+
+use crate::shell::{root, run, say};
+use crate::toolchain::{self, Wasm};
+
+/// How to build the page.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Profile {
+    /// Small and fast; what visitors get.
+    Page,
+    /// Quick to build, with names in the browser's stack traces.
+    Dev,
+}
+
+/// The wasm modules: cargo's name of the library, and the name that the page loads it by.
+const MODULES: [(&str, &str); 2] = [("interleave_web", "page"), ("interleave_tab", "tab")];
+
+/// Builds what is out of date, prints the sizes, and returns the folder.
+pub(crate) fn build(profile: Profile) -> Result<PathBuf> {
+    let wasm = Wasm::find()?;
+    say("building the page's wasm modules");
+    run(wasm.cargo("build").args([
+        "--package=interleave-web",
+        "--package=interleave-tab",
+        "--lib",
+        match profile {
+            Profile::Page => "--profile=page",
+            Profile::Dev => "--profile=dev",
+        },
+    ]))?;
+    let made = toolchain::target_dir().join(toolchain::TARGET).join(match profile {
+        Profile::Page => "page",
+        Profile::Dev => "debug",
+    });
+    let modules = MODULES.map(|(library, name)| (made.join(library).with_extension("wasm"), name));
+    let static_files = files_in(&root().join("web/static"))?;
+
+    let folder = root().join("target/page");
+    let stamp_file = toolchain::target_dir().join("page.stamp");
+    let stamp = stamp(modules.iter().map(|(file, _)| file).chain(&static_files))?;
+    if fs::read_to_string(&stamp_file).is_ok_and(|old| old == stamp) && folder.is_dir() {
+        say(format!("{} is up to date", folder.display()));
+        return Ok(folder);
+    }
+
+    // Made aside and renamed at the end: a server being built embeds either the old page or the new.
+    let draft = folder.with_extension("draft");
+    if draft.exists() {
+        fs::remove_dir_all(&draft)?;
+    }
+    fs::create_dir_all(&draft)?;
+    for (file, name) in &modules {
+        say(format!("wasm-bindgen: {name}.js, {name}_bg.wasm"));
+        bind(file, name, profile, &draft)?;
+    }
+    for file in &static_files {
+        fs::copy(file, draft.join(file.file_name().expect("a file has a name")))?;
+    }
+    say("compressing");
+    let sizes = compress_all(&draft, profile)?;
+    if folder.exists() {
+        fs::remove_dir_all(&folder)?;
+    }
+    fs::rename(&draft, &folder)?;
+    fs::write(&stamp_file, stamp)?;
+    print_sizes(&sizes);
+    say(format!("the page is in {}", folder.display()));
+    Ok(folder)
+}
+
+/// Writes `NAME.js` and `NAME_bg.wasm`.
+fn bind(wasm: &Path, name: &str, profile: Profile, folder: &Path) -> Result<()> {
+    let small = profile == Profile::Page;
+    Bindgen::new()
+        .input_path(wasm)
+        .web(true)?
+        .typescript(false)
+        .remove_name_section(small)
+        .remove_producers_section(small)
+        .out_name(name)
+        .generate(folder)
+        .with_context(|| format!("wasm-bindgen failed on {}", wasm.display()))
+}
+
+/// What the page is made from, in one text: if it is the same, so is the page.
+fn stamp<'a>(files: impl Iterator<Item = &'a PathBuf>) -> Result<String> {
+    let mut stamp = String::new();
+    for file in files {
+        let meta = fs::metadata(file).with_context(|| format!("cannot read {}", file.display()))?;
+        let modified = meta.modified()?.duration_since(UNIX_EPOCH)?.as_nanos();
+        writeln!(stamp, "{} {} {modified}", file.display(), meta.len())?;
+    }
+    Ok(stamp)
+}
+
+fn files_in(folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))? {
+        let path = entry?.path();
+        if !path.is_file() {
+            bail!("{} is not a file: the page is one flat folder", path.display());
+        }
+        files.push(path);
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// The sizes of one file of the page, in bytes.
+struct Size {
+    name: String,
+    raw: usize,
+    brotli: usize,
+    gzip: usize,
+}
+
+fn compress_all(folder: &Path, profile: Profile) -> Result<Vec<Size>> {
+    let (brotli_level, gzip_level) = match profile {
+        Profile::Page => (11, flate2::Compression::best()),
+        Profile::Dev => (1, flate2::Compression::fast()),
+    };
+    let mut sizes = Vec::new();
+    for file in files_in(folder)? {
+        let raw = fs::read(&file)?;
+        let mut brotli = Vec::new();
+        let window_log = 22;
+        brotli::CompressorWriter::new(&mut brotli, 4096, brotli_level, window_log).write_all(&raw)?;
+        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), gzip_level);
+        gzip.write_all(&raw)?;
+        let gzip = gzip.finish()?;
+        fs::write(with_suffix(&file, ".br"), &brotli)?;
+        fs::write(with_suffix(&file, ".gz"), &gzip)?;
+        let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        sizes.push(Size { name, raw: raw.len(), brotli: brotli.len(), gzip: gzip.len() });
+    }
+    Ok(sizes)
+}
+
+fn with_suffix(file: &Path, suffix: &str) -> PathBuf {
+    let mut name = file.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
+fn print_sizes(sizes: &[Size]) {
+    println!("{:<20} {:>12} {:>12} {:>12}", "file", "bytes", "brotli", "gzip");
+    let total = sizes.iter().fold((0, 0, 0), |sum, size| {
+        println!("{:<20} {:>12} {:>12} {:>12}", size.name, size.raw, size.brotli, size.gzip);
+        (sum.0 + size.raw, sum.1 + size.brotli, sum.2 + size.gzip)
+    });
+    println!("{:<20} {:>12} {:>12} {:>12}", "total", total.0, total.1, total.2);
+}

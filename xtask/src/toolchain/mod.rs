@@ -1,0 +1,80 @@
+//! Finds a compiler for `wasm32-unknown-unknown`, asking for as little as the machine allows, and says which was
+//! taken. Knows nothing of what is built with it.
+//!
+//! In this order: the target already installed for the default toolchain; `rustup target add`, unless the user forbids
+//! rustup to download (`RUSTUP_AUTO_INSTALL=0`); Debian's own compiler with a standard library built once.
+
+mod debian;
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Result, bail};
+
+use crate::shell::{self, read, run, say};
+
+/// The one target of the page and of the tab's engine.
+pub(crate) const TARGET: &str = "wasm32-unknown-unknown";
+
+/// A cargo that can build for [`TARGET`].
+pub(crate) struct Wasm {
+    cargo: PathBuf,
+    env: Vec<(&'static str, OsString)>,
+}
+
+impl Wasm {
+    /// Finds a toolchain, installing what is missing where it may. Slow only the first time: at most a download by
+    /// rustup, or on Debian about a minute of building the standard library.
+    pub(crate) fn find() -> Result<Self> {
+        if has_target()? {
+            say(format!("wasm toolchain: {} with its own {TARGET}", read(Command::new("rustc").arg("-V"))?));
+            return Ok(Self::plain());
+        }
+        let may_download = std::env::var_os("RUSTUP_AUTO_INSTALL").is_none_or(|value| value != "0");
+        if may_download && shell::find_program("rustup").is_some() {
+            match run(Command::new("rustup").args(["target", "add", TARGET])) {
+                Ok(()) => {
+                    say(format!("wasm toolchain: rustup, with {TARGET} just added"));
+                    return Ok(Self::plain());
+                }
+                Err(error) => say(format!("rustup could not add {TARGET} ({error:#}); looking further")),
+            }
+        }
+        if Path::new("/etc/debian_version").exists() {
+            return debian::find();
+        }
+        bail!(
+            "found no compiler for {TARGET}: the default toolchain lacks the target, rustup may not or cannot add it, \
+             and this is not Debian. Run: RUSTUP_AUTO_INSTALL=1 rustup target add {TARGET}"
+        )
+    }
+
+    /// `cargo SUBCOMMAND --target wasm32-unknown-unknown`, run at the top of the source tree.
+    ///
+    /// It has a target folder of its own: the compiler may differ from the native one, and a page being built then
+    /// does not hold up a native build.
+    pub(crate) fn cargo(&self, subcommand: &str) -> Command {
+        let mut command = Command::new(&self.cargo);
+        command.current_dir(shell::root());
+        // Rustup points these at the default toolchain, which need not be the one used here.
+        command.env_remove("RUSTUP_TOOLCHAIN").env_remove("LD_LIBRARY_PATH").env_remove("CARGO");
+        command.envs(self.env.iter().map(|(name, value)| (name, value)));
+        command.args([subcommand, "--target", TARGET, "--target-dir"]).arg(target_dir());
+        command
+    }
+
+    fn plain() -> Self {
+        Self { cargo: shell::cargo().get_program().into(), env: Vec::new() }
+    }
+}
+
+/// Where cargo puts everything made for wasm.
+pub(crate) fn target_dir() -> PathBuf {
+    shell::root().join("target/wasm")
+}
+
+fn has_target() -> Result<bool> {
+    let folder = read(Command::new("rustc").args(["--print", "target-libdir", "--target", TARGET]))?;
+    Ok(Path::new(&folder).is_dir())
+}
