@@ -9,6 +9,16 @@
 //! that can be stopped.
 #![forbid(unsafe_code)]
 
-pub mod engine;
+// Blank lines keep the reading order: rustfmt sorts neighbours by name.
+
+pub mod resp;
+
+pub mod command;
+
+pub mod store;
+
 pub mod rt;
+
 pub mod scope;
+
+pub mod engine;

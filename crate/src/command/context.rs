@@ -1,0 +1,109 @@
+//! The server as its commands see it: settings, the list of clients, counters.
+//!
+//! Owns what all connections share besides the keyspace. Knows no socket and no clock: the host tells the time.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::client::{Client, Listed, Peer};
+use super::mistake::Mistake;
+use crate::resp::Limits;
+
+/// How a server is set up.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// What one connection may send.
+    pub limits: Limits,
+    /// Most clients at a time. Redis: 10,000.
+    pub max_clients: usize,
+    /// The TCP port of the Redis protocol; 0 where there is none.
+    pub port: u16,
+    /// Further settings `CONFIG GET` shows, by name.
+    pub settings: Vec<(String, String)>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self { limits: Limits::default(), max_clients: 10_000, port: 0, settings: Vec::new() }
+    }
+}
+
+/// What the server counts. The host adds to them; none orders anything else, so all accesses are relaxed.
+#[derive(Debug, Default)]
+pub struct Counters {
+    /// Requests carried out, mistakes included. Add once a batch.
+    pub commands: AtomicU64,
+    /// Bytes read from clients. Add once a read.
+    pub bytes_in: AtomicU64,
+    /// Bytes written to clients. Add once a flush.
+    pub bytes_out: AtomicU64,
+    /// Resident memory in bytes; 0 where the host cannot tell.
+    pub resident_bytes: AtomicU64,
+    pub(super) connections: AtomicU64,
+    pub(super) rejected: AtomicU64,
+}
+
+/// What all connections share besides the keyspace. Make one, put it in an [`Arc`], and [connect](Server::connect)
+/// clients to it.
+#[derive(Debug)]
+pub struct Server {
+    /// How it is set up.
+    pub config: Config,
+    /// What it counts.
+    pub counters: Counters,
+    started_ms: u64,
+    run_id: String,
+    /// Touched when a client comes, goes, or asks for the list; never per command.
+    clients: Mutex<BTreeMap<u64, Arc<Listed>>>,
+}
+
+impl Server {
+    /// A server that starts at `now_ms` (since the Unix epoch). `seed` makes the run's name: anything that differs
+    /// from run to run.
+    pub fn new(config: Config, now_ms: u64, seed: u64) -> Self {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let run_id = (0..40).map(|_| random.digit(16)).collect();
+        Self { config, counters: Counters::default(), started_ms: now_ms, run_id, clients: Mutex::default() }
+    }
+
+    /// Lets a client in and puts it on the list.
+    ///
+    /// # Errors
+    /// When there are [as many as there may be](Config::max_clients): the error to write before closing.
+    pub fn connect(self: &Arc<Self>, peer: Peer, now_ms: u64) -> Result<Client, Mistake> {
+        let mut clients = self.clients();
+        if clients.len() >= self.config.max_clients {
+            self.counters.rejected.fetch_add(1, Relaxed);
+            return Err(Mistake::new("ERR max number of clients reached"));
+        }
+        // Every client let in counts as one connection, so the count is a number no other client has.
+        let id = self.counters.connections.fetch_add(1, Relaxed) + 1;
+        let listed = Arc::new(Listed::new(id, peer, now_ms));
+        clients.insert(id, Arc::clone(&listed));
+        drop(clients);
+        Ok(Client::new(Arc::clone(self), listed))
+    }
+
+    /// How many clients are connected.
+    pub fn connected_clients(&self) -> usize {
+        self.clients().len()
+    }
+
+    pub(super) fn disconnect(&self, id: u64) {
+        self.clients().remove(&id);
+    }
+
+    /// The list of clients by id, locked. A panic while it was locked leaves it whole, so poison is of no interest.
+    pub(super) fn clients(&self) -> MutexGuard<'_, BTreeMap<u64, Arc<Listed>>> {
+        self.clients.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn started_ms(&self) -> u64 {
+        self.started_ms
+    }
+
+    pub(super) fn run_id(&self) -> &str {
+        &self.run_id
+    }
+}

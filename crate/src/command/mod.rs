@@ -1,0 +1,50 @@
+//! What a request means: one table of commands, one file a family.
+//!
+//! Owns the commands, their documentation and the state they act on besides the keyspace: the [`Client`] and the
+//! [`Server`]. Knows no socket, task, lock of the store or clock; whoever calls brings the time and the keyspace.
+//!
+//! ```
+//! use std::sync::Arc;
+//! use interleave::command::{self, Config, Ctx, Peer, Run, Server, SessionCtx};
+//! use interleave::resp::{Batch, Reply};
+//! use interleave::store::Store;
+//!
+//! let server = Arc::new(Server::new(Config::default(), 0, 7));
+//! let mut client = server.connect(Peer::default(), 0).unwrap();
+//! let mut batch = Batch::default();
+//! batch.push(&["INCR", "hits"]);
+//! let mut out = bytes::BytesMut::new();
+//!
+//! let args = batch.request(0);
+//! let mut reply = Reply::new(&mut out, client.protocol());
+//! let outcome = command::resolve(args).and_then(|found| match found.spec.run {
+//!     Run::Session(run) => {
+//!         run(&mut SessionCtx { client: &mut client, server: &server, now_ms: 0 }, args, &mut reply)
+//!     }
+//!     Run::Keyspace(run) => {
+//!         let (mut store, mut random) = (Store::default(), fastrand::Rng::with_seed(1));
+//!         let mut ctx = Ctx { keyspace: &mut store, now_ms: 0, random: &mut random, server: &server };
+//!         run(&mut ctx, args, &mut reply)
+//!     }
+//! });
+//! if let Err(mistake) = outcome {
+//!     reply.error(mistake);
+//! }
+//! assert_eq!(&out[..], b":1\r\n");
+//! ```
+
+mod client;
+mod context;
+mod mistake;
+mod spec;
+mod table;
+
+mod connection;
+mod server;
+mod strings;
+
+pub use client::{Client, Peer};
+pub use context::{Config, Counters, Server};
+pub use mistake::Mistake;
+pub use spec::{Ctx, Flag, Group, KeySpec, Keys, Outcome, Run, SessionCtx, Spec};
+pub use table::{Found, TABLE, lookup, resolve};

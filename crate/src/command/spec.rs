@@ -1,0 +1,230 @@
+//! The description of a command: all that is known about it, said once.
+//!
+//! Owns the shape of the table's entries and what a command is given to work with. Knows no particular command.
+
+use super::{Client, Mistake, Server};
+use crate::resp::{Args, Reply};
+use crate::store::Keyspace;
+
+/// One command, or one subcommand: the source of its checks, its `COMMAND` entry, its help in the page.
+#[derive(Clone, Copy, Debug)]
+pub struct Spec {
+    /// The name in lower case; a subcommand's has its container in front: `client|id`.
+    pub name: &'static str,
+    /// What it does, in one line.
+    pub summary: &'static str,
+    /// What follows the name: `key value [NX | XX]`. Upper-case words stand for themselves, lower-case ones for
+    /// what to put there, `[...]` may be left out, `|` parts alternatives, `...` repeats what is before it.
+    pub usage: &'static str,
+    /// The Redis version it first came with.
+    pub since: &'static str,
+    /// Its family.
+    pub group: Group,
+    /// How its cost grows.
+    pub complexity: &'static str,
+    /// How many arguments it takes, the name included (and the container's); `-n` means at least `n`.
+    pub arity: i32,
+    /// What kind of command it is.
+    pub flags: &'static [Flag],
+    /// Where its keys are.
+    pub keys: KeySpec,
+    /// Its subcommands, if it is a container.
+    pub subcommands: &'static [Self],
+    /// What carries it out.
+    pub run: Run,
+}
+
+/// A family of commands, as `COMMAND DOCS` groups them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Group {
+    /// Any key, whatever it holds.
+    Generic,
+    /// String values.
+    String,
+    /// The client's own connection.
+    Connection,
+    /// The server as a whole.
+    Server,
+}
+
+impl Group {
+    /// The name `COMMAND DOCS` gives it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Generic => "generic",
+            Self::String => "string",
+            Self::Connection => "connection",
+            Self::Server => "server",
+        }
+    }
+}
+
+/// A property of a command, as `COMMAND INFO` lists it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flag {
+    /// May change data.
+    Write,
+    /// Reads data and never changes it.
+    ReadOnly,
+    /// May need more memory.
+    DenyOom,
+    /// For administrators.
+    Admin,
+    /// Not for scripts.
+    NoScript,
+    /// Allowed while data is being loaded.
+    Loading,
+    /// Allowed while data may be out of date.
+    Stale,
+    /// Takes constant or logarithmic time.
+    Fast,
+    /// Allowed before authentication.
+    NoAuth,
+    /// Allowed while a script blocks the server.
+    AllowBusy,
+    /// Costly or destructive enough to think twice; shown as a category, not as a flag.
+    Dangerous,
+}
+
+impl Flag {
+    /// The name `COMMAND INFO` gives it; `None` for what is a category only.
+    pub fn name(self) -> Option<&'static str> {
+        Some(match self {
+            Self::Write => "write",
+            Self::ReadOnly => "readonly",
+            Self::DenyOom => "denyoom",
+            Self::Admin => "admin",
+            Self::NoScript => "noscript",
+            Self::Loading => "loading",
+            Self::Stale => "stale",
+            Self::Fast => "fast",
+            Self::NoAuth => "no_auth",
+            Self::AllowBusy => "allow_busy",
+            Self::Dangerous => return None,
+        })
+    }
+}
+
+/// How a command's keys are found among its arguments.
+#[derive(Clone, Copy, Debug)]
+pub enum KeySpec {
+    /// It has none and does not look at the keyspace.
+    None,
+    /// It names none and looks at the whole keyspace.
+    All,
+    /// From position `first` to `last` (negative: counted from the end, -1 the last one), every `step`-th.
+    Range {
+        /// The first key's position; the name's is 0.
+        first: usize,
+        /// The last key's position.
+        last: i32,
+        /// From one key to the next.
+        step: usize,
+    },
+    /// It depends on the other arguments.
+    Computed(fn(Args<'_>) -> Keys),
+}
+
+impl KeySpec {
+    /// The first argument is the only key.
+    pub(super) const ONE: Self = Self::Range { first: 1, last: 1, step: 1 };
+    /// All arguments are keys.
+    pub(super) const EVERY: Self = Self::Range { first: 1, last: -1, step: 1 };
+    /// The first two arguments are keys.
+    pub(super) const TWO: Self = Self::Range { first: 1, last: 2, step: 1 };
+    /// Keys and values take turns.
+    pub(super) const PAIRS: Self = Self::Range { first: 1, last: -1, step: 2 };
+}
+
+/// The keys of one request: which stores it needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keys {
+    /// None.
+    None,
+    /// All of them.
+    All,
+    /// Those of the arguments at these positions: `first`, `first + step`, up to and including `last`.
+    Some {
+        /// The first key's position; the name's is 0.
+        first: usize,
+        /// No key's position is above this.
+        last: usize,
+        /// From one key to the next.
+        step: usize,
+    },
+}
+
+impl Keys {
+    /// The keys themselves, in the order of the arguments; none for [`Keys::None`] and [`Keys::All`].
+    pub fn iter(self, args: Args<'_>) -> impl Iterator<Item = &[u8]> {
+        let (first, last, step) = match self {
+            Self::Some { first, last, step } => (first, last, step),
+            // An empty range.
+            Self::None | Self::All => (1, 0, 1),
+        };
+        (first..=last).step_by(step).filter_map(move |position| args.get(position))
+    }
+}
+
+impl Spec {
+    /// Which keys a request touches. The request must have passed [`resolve`](super::resolve).
+    pub fn keys(&self, args: Args<'_>) -> Keys {
+        match self.keys {
+            KeySpec::None => Keys::None,
+            KeySpec::All => Keys::All,
+            KeySpec::Range { first, last, step } => {
+                let last = if last < 0 { args.len() as i32 + last } else { last };
+                Keys::Some { first, last: last as usize, step }
+            }
+            KeySpec::Computed(keys) => keys(args),
+        }
+    }
+
+    /// Whether it has this flag.
+    pub fn has(&self, flag: Flag) -> bool {
+        self.flags.contains(&flag)
+    }
+
+    /// Whether a request of `len` arguments, names included, has the right number.
+    pub fn takes(&self, len: usize) -> bool {
+        let needed = self.arity.unsigned_abs() as usize;
+        if self.arity < 0 { len >= needed } else { len == needed }
+    }
+}
+
+/// What carries a command out.
+///
+/// `Err` means that nothing was written: the caller writes the mistake as the reply.
+#[derive(Clone, Copy, Debug)]
+pub enum Run {
+    /// A command that needs the connection and the server alone; run it where the connection is served.
+    Session(fn(&mut SessionCtx<'_>, Args<'_>, &mut Reply<'_>) -> Outcome),
+    /// A command that needs the keyspace; run it where the store is reached.
+    Keyspace(fn(&mut Ctx<'_>, Args<'_>, &mut Reply<'_>) -> Outcome),
+}
+
+/// Whether a reply was written, or what to write instead.
+pub type Outcome = Result<(), Mistake>;
+
+/// What a command about the connection or the server works with.
+#[derive(Debug)]
+pub struct SessionCtx<'a> {
+    /// The client that asks.
+    pub client: &'a mut Client,
+    /// The server it is connected to.
+    pub server: &'a Server,
+    /// Milliseconds since the Unix epoch.
+    pub now_ms: u64,
+}
+
+/// What a command about data works with.
+pub struct Ctx<'a> {
+    /// The stores its [keys](Spec::keys) are in.
+    pub keyspace: &'a mut dyn Keyspace,
+    /// Milliseconds since the Unix epoch.
+    pub now_ms: u64,
+    /// Where chance comes from.
+    pub random: &'a mut fastrand::Rng,
+    /// The server's limits and statistics.
+    pub server: &'a Server,
+}

@@ -1,0 +1,161 @@
+//! The table of all commands, and finding one in it.
+//!
+//! Owns the order of the table, the look-up and the checks every request passes before it runs.
+
+use super::spec::Spec;
+use super::{Mistake, connection, server, strings};
+use crate::resp::Args;
+
+/// All commands, by family. A command's position is its number wherever one is recorded.
+pub static TABLE: &[Spec] = &[
+    connection::PING,
+    connection::ECHO,
+    connection::QUIT,
+    server::DBSIZE,
+    strings::GET,
+    strings::SET,
+    strings::INCR,
+];
+
+/// A command found: its position in [`TABLE`] and what describes it.
+#[derive(Clone, Copy, Debug)]
+pub struct Found {
+    /// Position of the command, or of the container of a subcommand.
+    pub index: usize,
+    /// The command, or the subcommand.
+    pub spec: &'static Spec,
+}
+
+/// Slots of the look-up table: a power of two, several times the commands, so that most names hit at once.
+const SLOTS: usize = 512;
+
+/// Names longer than this are no commands.
+const NAME_MAX: usize = 24;
+
+/// For each slot, the position of a command plus one; 0 is free. Collisions go to the next slot.
+static BY_NAME: [u8; SLOTS] = index(TABLE);
+
+const fn index(table: &[Spec]) -> [u8; SLOTS] {
+    assert!(table.len() < 256 && table.len() * 2 <= SLOTS, "make the slots wider and more");
+    let mut slots = [0; SLOTS];
+    let mut position = 0;
+    while position < table.len() {
+        let name = table[position].name.as_bytes();
+        assert!(name.len() <= NAME_MAX);
+        let mut at = slot(name);
+        while slots[at] != 0 {
+            at = (at + 1) % SLOTS;
+        }
+        position += 1;
+        slots[at] = position as u8;
+    }
+    slots
+}
+
+/// Where a name's search starts. Setting bit 5 makes letters of both cases the same.
+const fn slot(name: &[u8]) -> usize {
+    let mut hash = name.len() as u32;
+    let mut at = 0;
+    while at < name.len() {
+        hash = (hash ^ (name[at] | 0x20) as u32).wrapping_mul(0x0100_0193);
+        at += 1;
+    }
+    (hash ^ (hash >> 15)) as usize % SLOTS
+}
+
+/// The command called `name`, in any case: its position in [`TABLE`] and its entry. One hash of the name, and usually one comparison.
+pub fn lookup(name: &[u8]) -> Option<(usize, &'static Spec)> {
+    if name.len() > NAME_MAX {
+        return None;
+    }
+    let mut at = slot(name);
+    loop {
+        let position = usize::from(BY_NAME[at]).checked_sub(1)?;
+        let spec = &TABLE[position];
+        if spec.name.as_bytes().eq_ignore_ascii_case(name) {
+            return Some((position, spec));
+        }
+        at = (at + 1) % SLOTS;
+    }
+}
+
+/// The command, or subcommand, a request asks for, its number of arguments checked. Call it before anything else is
+/// done with a request.
+///
+/// # Errors
+/// When there is no such command, or it takes another number of arguments: the reply to write.
+pub fn resolve(args: Args<'_>) -> Result<Found, Mistake> {
+    let (index, command) = lookup(args.name()).ok_or_else(|| unknown_command(args))?;
+    let spec = match args.get(1) {
+        Some(name) if !command.subcommands.is_empty() => {
+            subcommand(command, name).ok_or_else(|| unknown_subcommand(args.name(), name))?
+        }
+        _ => command,
+    };
+    if !spec.takes(args.len()) {
+        return Err(Mistake::arity(spec.name));
+    }
+    Ok(Found { index, spec })
+}
+
+/// The subcommand of `container` called `name`, in any case.
+pub(super) fn subcommand(container: &Spec, name: &[u8]) -> Option<&'static Spec> {
+    let prefix = container.name.len() + 1;
+    container.subcommands.iter().find(|sub| sub.name.as_bytes()[prefix..].eq_ignore_ascii_case(name))
+}
+
+/// How much of a wrong request its error reply quotes, in bytes: of the name, and of the arguments together.
+const QUOTED: usize = 128;
+
+fn unknown_command(args: Args<'_>) -> Mistake {
+    let mut text = b"ERR unknown command '".to_vec();
+    text.extend_from_slice(quotable(args.name(), QUOTED));
+    text.extend_from_slice(b"', with args beginning with: ");
+    let before = text.len();
+    for argument in args.from(1) {
+        let used = text.len() - before;
+        if used >= QUOTED {
+            break;
+        }
+        text.push(b'\'');
+        text.extend_from_slice(quotable(argument, QUOTED - used));
+        text.extend_from_slice(b"' ");
+    }
+    Mistake::from(text)
+}
+
+fn unknown_subcommand(container: &[u8], name: &[u8]) -> Mistake {
+    let mut text = b"ERR unknown subcommand '".to_vec();
+    text.extend_from_slice(quotable(name, QUOTED));
+    text.extend_from_slice(b"'. Try ");
+    text.extend_from_slice(&container.to_ascii_uppercase());
+    text.extend_from_slice(b" HELP.");
+    Mistake::from(text)
+}
+
+/// As much of `text` as Redis would print: it ends at a zero byte.
+fn quotable(text: &[u8], most: usize) -> &[u8] {
+    let text = &text[..text.len().min(most)];
+    text.split(|byte| *byte == 0).next().unwrap_or(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_command_is_found_in_any_case() {
+        for (position, spec) in TABLE.iter().enumerate() {
+            for name in [spec.name.to_owned(), spec.name.to_uppercase()] {
+                assert_eq!(lookup(name.as_bytes()).map(|(found, _)| found), Some(position), "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn anything_else_is_not() {
+        for name in ["", "ge", "gett", "g\0t", "GE\u{14}", "no-such-command", &"get".repeat(100)] {
+            assert!(lookup(name.as_bytes()).is_none(), "{name:?}");
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! The Redis protocol, both sides of it: requests in, replies out, and the limits on what a peer may send.
+//!
+//! Owns bytes and their meaning as RESP2 and RESP3. Knows no command, no connection and no runtime.
+//!
+//! A server reads with [`Decoder`] into a [`Batch`] and writes with [`Reply`]. A client writes with
+//! [`encode_request`] and reads with [`ReplyDecoder`] into a [`Value`], which [`format_value`] prints the way
+//! `redis-cli` does.
+
+mod batch;
+mod limits;
+mod line;
+mod number;
+mod reply;
+mod request;
+
+pub use batch::{Args, ArgsIter, Batch};
+pub use limits::Limits;
+pub use line::{UnbalancedQuotes, split_line};
+pub use number::{parse_f64, parse_i64, write_f64};
+pub use reply::{Protocol, Reply};
+pub use request::{Decoder, ProtocolError};

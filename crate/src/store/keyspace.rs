@@ -1,0 +1,97 @@
+//! The keyspace as commands see it: one store, or several that share the keys out.
+//!
+//! Owns which shard a key belongs to and the walk over all of them. Does not know how the shards are reached or
+//! locked.
+
+use super::shard::{Entry, Store};
+
+/// All keys, in one store or several. A command that names its keys asks for their stores; one that looks at
+/// everything walks them.
+pub trait Keyspace {
+    /// The store that `key` is in, or would be.
+    ///
+    /// # Panics
+    /// An implementation that holds only some shards panics when asked for another: then the command's
+    /// key positions are wrong.
+    fn store(&mut self, key: &[u8]) -> &mut Store;
+
+    /// How many stores there are.
+    fn count(&self) -> usize;
+
+    /// The store at `index`, below [`Keyspace::count`].
+    ///
+    /// # Panics
+    /// As [`Keyspace::store`], and when there is no such index.
+    fn nth(&mut self, index: usize) -> &mut Store;
+}
+
+impl Keyspace for Store {
+    fn store(&mut self, _key: &[u8]) -> &mut Store {
+        self
+    }
+
+    fn count(&self) -> usize {
+        1
+    }
+
+    fn nth(&mut self, index: usize) -> &mut Store {
+        assert_eq!(index, 0, "one store has no other shard");
+        self
+    }
+}
+
+/// Which of `shards` shards `key` belongs to. The same on every machine and in every run.
+///
+/// Keys chosen to meet in one shard do: that costs their owner the parallelism, and nobody anything else.
+pub fn shard_of(key: &[u8], shards: usize) -> usize {
+    // Multiply-and-rotate over eight bytes at a time; the odd constant spreads low bits upward (2^64 / golden ratio).
+    const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
+    let mix = |hash: u64, word: u64| (hash.rotate_left(5) ^ word).wrapping_mul(SPREAD);
+    let (words, tail) = key.as_chunks::<8>();
+    let hash = words.iter().fold(key.len() as u64, |hash, word| mix(hash, u64::from_le_bytes(*word)));
+    let tail = tail.iter().fold(0, |word, byte| word << 8 | u64::from(*byte));
+    let hash = mix(hash, tail);
+    // The high half is the well-mixed one; scaling it to the range avoids a division.
+    (((hash >> 32) * shards as u64) >> 32) as usize
+}
+
+/// Visits the next `count` entries of a walk over the whole keyspace that starts at cursor 0, expired ones left out;
+/// the cursor to go on with, 0 when the walk is done.
+///
+/// Every key that is there during the whole walk is visited, some perhaps twice, whatever is added and removed
+/// between the calls: the walk goes from each shard's last position down to its first, and entries only ever move
+/// down. Any number is a valid cursor.
+pub fn scan(
+    keyspace: &mut dyn Keyspace,
+    cursor: u64,
+    count: usize,
+    now_ms: u64,
+    mut visit: impl FnMut(&[u8], &Entry),
+) -> u64 {
+    // A cursor is `below * shards + shard`: the positions of `shard` under `below` are still to come.
+    let shards = keyspace.count() as u64;
+    let mut shard = cursor % shards;
+    let mut below = if cursor == 0 { u64::MAX } else { cursor / shards };
+    let mut left = count;
+    loop {
+        let store = keyspace.nth(shard as usize);
+        below = below.min(store.len() as u64);
+        while below > 0 {
+            if left == 0 {
+                return below * shards + shard;
+            }
+            left -= 1;
+            below -= 1;
+            if let Some((key, entry)) =
+                store.at(below as usize).filter(|(_, entry)| !entry.is_expired(now_ms))
+            {
+                visit(key, entry);
+            }
+        }
+        shard += 1;
+        if shard == shards {
+            return 0;
+        }
+        below = u64::MAX;
+    }
+}

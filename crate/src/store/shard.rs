@@ -1,0 +1,242 @@
+//! One shard of the keyspace.
+//!
+//! Owns a table of keys, values and expiries whose order is its own: a key added goes last, and where one is removed
+//! the last one takes its place. So entries only ever move to *lower* positions, which is what lets SCAN and active
+//! expiry walk downward without missing any. The order never depends on a hash: the same commands give the same order.
+
+use foldhash::fast::RandomState;
+use indexmap::IndexMap;
+
+use super::key::Key;
+use super::value::Value;
+
+/// A point in time no clock reaches: the key does not expire.
+const NEVER: u64 = u64::MAX;
+
+/// A value and when it expires.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// The value.
+    pub value: Value,
+    expires_ms: u64,
+}
+
+impl Entry {
+    /// When the key expires, in milliseconds since the Unix epoch; `None` when it stays.
+    pub fn expires_ms(&self) -> Option<u64> {
+        (self.expires_ms != NEVER).then_some(self.expires_ms)
+    }
+
+    /// Whether the key is gone at `now_ms`, in the eyes of every command, though it still takes room.
+    pub fn is_expired(&self, now_ms: u64) -> bool {
+        now_ms > self.expires_ms
+    }
+}
+
+/// What a store counted since it was made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Look-ups by reading commands that found their key.
+    pub hits: u64,
+    /// Look-ups by reading commands that did not.
+    pub misses: u64,
+    /// Keys removed because their time had come.
+    pub expired: u64,
+}
+
+/// What one round of active expiry did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sweep {
+    /// Entries looked at.
+    pub looked: usize,
+    /// Entries removed.
+    pub expired: usize,
+}
+
+/// One shard of the keyspace: look-ups, changes and expiry, each a hash look-up or less.
+///
+/// Every look-up takes the time (`now_ms`, milliseconds since the Unix epoch) and removes the key if it has expired:
+/// lazy expiry. A key's memory is one 64-byte slot and its share of the hash table when key and value are short.
+///
+/// ```
+/// use interleave::store::{Store, Value};
+///
+/// let mut store = Store::default();
+/// store.insert(b"k", Value::Int(1), Some(1_000));
+/// assert_eq!(store.get(b"k", 1_000).map(|entry| &entry.value), Some(&Value::Int(1)));
+/// assert!(store.get(b"k", 1_001).is_none());
+/// ```
+#[derive(Debug, Default)]
+pub struct Store {
+    entries: IndexMap<Key, Entry, RandomState>,
+    /// How many entries have an expiry.
+    volatile: usize,
+    /// Active expiry has looked at the positions from here on up.
+    swept_from: usize,
+    stats: Stats,
+}
+
+impl Store {
+    /// How many keys there are, those included that have expired and were not removed yet.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether there is no key.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// How many keys have an expiry.
+    pub fn volatile(&self) -> usize {
+        self.volatile
+    }
+
+    /// What was counted so far.
+    pub fn stats(&self) -> Stats {
+        self.stats
+    }
+
+    /// Looks a key up to read it, and counts the hit or miss.
+    pub fn get(&mut self, key: &[u8], now_ms: u64) -> Option<&Entry> {
+        match self.find(key, now_ms) {
+            Some(position) => {
+                self.stats.hits += 1;
+                Some(&self.entries[position])
+            }
+            None => {
+                self.stats.misses += 1;
+                None
+            }
+        }
+    }
+
+    /// Looks a key up without counting: for commands that write.
+    pub fn peek(&mut self, key: &[u8], now_ms: u64) -> Option<&Entry> {
+        let position = self.find(key, now_ms)?;
+        Some(&self.entries[position])
+    }
+
+    /// Looks a key's value up to change it. Its expiry stays.
+    pub fn value_mut(&mut self, key: &[u8], now_ms: u64) -> Option<&mut Value> {
+        let position = self.find(key, now_ms)?;
+        Some(&mut self.entries[position].value)
+    }
+
+    /// Sets a key whatever it held before.
+    pub fn insert(&mut self, key: &[u8], value: Value, expires_ms: Option<u64>) {
+        let entry = Entry { value, expires_ms: expires_ms.unwrap_or(NEVER) };
+        let is_volatile = expires_ms.is_some();
+        match self.entries.get_mut(key) {
+            Some(old) => {
+                let was_volatile = old.expires_ms != NEVER;
+                *old = entry;
+                self.count_volatile(was_volatile, is_volatile);
+            }
+            None => {
+                self.entries.insert(Key::from(key), entry);
+                self.count_volatile(false, is_volatile);
+            }
+        }
+    }
+
+    /// Sets a key to a string whatever it held before; the cheapest way to. An old string's allocation is used again.
+    pub fn insert_bytes(&mut self, key: &[u8], bytes: &[u8], expires_ms: Option<u64>) {
+        if let Some(Entry { value: Value::Bytes(old), expires_ms: old_ms }) = self.entries.get_mut(key) {
+            old.assign(bytes);
+            let was_volatile = std::mem::replace(old_ms, expires_ms.unwrap_or(NEVER)) != NEVER;
+            self.count_volatile(was_volatile, expires_ms.is_some());
+        } else {
+            self.insert(key, Value::from(bytes), expires_ms);
+        }
+    }
+
+    /// Sets or clears a key's expiry; whether the key is there. The time may have passed: the next look-up removes
+    /// the key then.
+    pub fn set_expiry(&mut self, key: &[u8], expires_ms: Option<u64>, now_ms: u64) -> bool {
+        let Some(position) = self.find(key, now_ms) else { return false };
+        let slot = &mut self.entries[position].expires_ms;
+        let was_volatile = std::mem::replace(slot, expires_ms.unwrap_or(NEVER)) != NEVER;
+        self.count_volatile(was_volatile, expires_ms.is_some());
+        true
+    }
+
+    /// Removes a key and hands out what it held.
+    pub fn remove(&mut self, key: &[u8], now_ms: u64) -> Option<Entry> {
+        let position = self.find(key, now_ms)?;
+        self.remove_at(position)
+    }
+
+    /// Removes all keys. Takes as long as freeing them takes.
+    pub fn clear(&mut self) {
+        self.entries = IndexMap::default();
+        self.volatile = 0;
+    }
+
+    /// The entry at a position below [`Store::len`], expired or not.
+    pub fn at(&self, position: usize) -> Option<(&[u8], &Entry)> {
+        let (key, entry) = self.entries.get_index(position)?;
+        Some((key.as_slice(), entry))
+    }
+
+    /// Any key that has not expired, each as likely as the other; removes the expired ones it comes across.
+    pub fn random_key(&mut self, random: &mut fastrand::Rng, now_ms: u64) -> Option<&[u8]> {
+        while !self.entries.is_empty() {
+            let position = random.usize(..self.entries.len());
+            if self.entries[position].is_expired(now_ms) {
+                self.expire_at(position);
+            } else {
+                return self.at(position).map(|(key, _)| key);
+            }
+        }
+        None
+    }
+
+    /// Active expiry: looks at up to `budget` entries, going on where the last call stopped, and removes those that
+    /// have expired.
+    ///
+    /// Walking the table in order costs about a nanosecond an entry, finds every expired key within
+    /// `len / budget` calls, and needs no second index of volatile keys. As in Redis, a caller should go on at once
+    /// while a large share of what was looked at had expired (Redis: a tenth), up to its time limit.
+    pub fn expire_some(&mut self, now_ms: u64, budget: usize) -> Sweep {
+        let mut sweep = Sweep::default();
+        let budget = budget.min(self.entries.len());
+        while sweep.looked < budget && self.volatile > 0 {
+            if self.swept_from == 0 || self.swept_from > self.entries.len() {
+                self.swept_from = self.entries.len();
+            }
+            self.swept_from -= 1;
+            sweep.looked += 1;
+            if self.entries[self.swept_from].is_expired(now_ms) {
+                self.expire_at(self.swept_from);
+                sweep.expired += 1;
+            }
+        }
+        sweep
+    }
+
+    /// The position of a key that is there now. Removes it if its time has come.
+    fn find(&mut self, key: &[u8], now_ms: u64) -> Option<usize> {
+        let position = self.entries.get_index_of(key)?;
+        if self.entries[position].is_expired(now_ms) {
+            self.expire_at(position);
+            return None;
+        }
+        Some(position)
+    }
+
+    fn expire_at(&mut self, position: usize) {
+        self.remove_at(position);
+        self.stats.expired += 1;
+    }
+
+    fn remove_at(&mut self, position: usize) -> Option<Entry> {
+        let (_, entry) = self.entries.swap_remove_index(position)?;
+        self.count_volatile(entry.expires_ms != NEVER, false);
+        Some(entry)
+    }
+
+    fn count_volatile(&mut self, before: bool, after: bool) {
+        self.volatile = self.volatile + usize::from(after) - usize::from(before);
+    }
+}

@@ -1,0 +1,141 @@
+//! What a key can hold.
+//!
+//! Owns the types of value and how their bytes lie in memory. Knows no key, no expiry and no command.
+
+use std::ops::Deref;
+
+/// A value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Value {
+    /// A string that was counted with: its decimal text is what a client reads.
+    Int(i64),
+    /// A string.
+    Bytes(Bytes),
+}
+
+// Any further type is a box, and fits as well.
+const _: () = assert!(size_of::<Value>() == 24 || size_of::<usize>() != 8);
+
+impl Value {
+    /// What type it is.
+    pub fn value_type(&self) -> ValueType {
+        match self {
+            Self::Int(_) | Self::Bytes(_) => ValueType::String,
+        }
+    }
+}
+
+impl From<&[u8]> for Value {
+    fn from(bytes: &[u8]) -> Self {
+        Self::Bytes(Bytes::from(bytes))
+    }
+}
+
+/// A value's type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ValueType {
+    /// Bytes or an integer.
+    String,
+}
+
+impl ValueType {
+    /// The type's name, as `TYPE` prints it and `SCAN` takes it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::String => "string",
+        }
+    }
+}
+
+/// Longest string kept without an allocation of its own. What a `Vec`'s spare bit patterns leave of its 24 bytes.
+const INLINE: usize = 15;
+
+/// A string of any bytes: short ones in place, long ones in a vector. Reads as a slice.
+#[derive(Clone)]
+pub struct Bytes(Layout);
+
+#[derive(Clone)]
+enum Layout {
+    Short { len: u8, bytes: [u8; INLINE] },
+    Long(Vec<u8>),
+}
+
+impl Bytes {
+    /// Replaces the content; keeps the allocation where one of about the right size is there.
+    pub fn assign(&mut self, bytes: &[u8]) {
+        match &mut self.0 {
+            Layout::Long(old) if (bytes.len()..=bytes.len() * 2).contains(&old.capacity()) => {
+                old.clear();
+                old.extend_from_slice(bytes);
+            }
+            _ => *self = Self::from(bytes),
+        }
+    }
+
+    /// The content as a vector, to be changed at will. A short string moves out of its place for good.
+    pub fn make_mut(&mut self) -> &mut Vec<u8> {
+        if let Layout::Short { len, bytes } = &self.0 {
+            self.0 = Layout::Long(bytes[..usize::from(*len)].to_vec());
+        }
+        match &mut self.0 {
+            Layout::Long(bytes) => bytes,
+            Layout::Short { .. } => unreachable!("a short string was made a long one just above"),
+        }
+    }
+}
+
+impl From<&[u8]> for Bytes {
+    fn from(content: &[u8]) -> Self {
+        if content.len() > INLINE {
+            return Self(Layout::Long(content.to_vec()));
+        }
+        let mut bytes = [0; INLINE];
+        bytes[..content.len()].copy_from_slice(content);
+        Self(Layout::Short { len: content.len() as u8, bytes })
+    }
+}
+
+impl Deref for Bytes {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match &self.0 {
+            Layout::Short { len, bytes } => &bytes[..usize::from(*len)],
+            Layout::Long(bytes) => bytes,
+        }
+    }
+}
+
+impl PartialEq for Bytes {
+    fn eq(&self, other: &Self) -> bool {
+        **self == **other
+    }
+}
+
+impl Eq for Bytes {}
+
+impl std::fmt::Debug for Bytes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "\"{}\"", self.escape_ascii())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keeps_the_content_at_every_length() {
+        let content: Vec<u8> = (0..=255).collect();
+        let mut assigned = Bytes::from(&b""[..]);
+        for len in (0..=content.len()).chain([40, 39, 38, 0, 255]) {
+            let content = &content[..len];
+            assert_eq!(&*Bytes::from(content), content);
+            assigned.assign(content);
+            assert_eq!(&*assigned, content);
+            let mut grown = Bytes::from(content);
+            grown.make_mut().push(7);
+            assert_eq!(&*grown, [content, &[7]].concat());
+        }
+    }
+}
