@@ -1,12 +1,19 @@
 //! The project's own commands: `cargo xtask page` and the rest. This file owns the flags and knows nothing of how a
 //! command does its work.
 
+mod dist;
 mod page;
+mod play;
+mod server;
 mod shell;
+mod test;
+mod tidy;
 mod toolchain;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
+use anyhow::Result;
 use clap::{Parser, Subcommand};
 
 /// Builds, runs, checks and measures Interleave.
@@ -25,19 +32,42 @@ enum Command {
         #[arg(long)]
         dev: bool,
     },
+    /// Build the page and the server in release, and run the server.
+    Play {
+        /// Passed on to the server: `cargo xtask play -- --help` lists its flags.
+        #[arg(last = true)]
+        server_flags: Vec<OsString>,
+    },
+    /// Fill dist/ with the server (one file, the page inside) and the page alone (for any web host).
+    Dist,
+    /// Run every check, or only those named.
+    Test {
+        /// Names from `--list`.
+        names: Vec<String>,
+        /// Only print the checks.
+        #[arg(long)]
+        list: bool,
+    },
 }
 
 fn main() -> ExitCode {
-    let result = match Flags::parse().command {
-        Command::Page { dev } => {
-            page::build(if dev { page::Profile::Dev } else { page::Profile::Page }).map(drop)
-        }
-    };
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
+    match run(Flags::parse().command) {
+        Ok(code) => code,
         Err(error) => {
             eprintln!("error: {error:#}");
             ExitCode::FAILURE
         }
     }
+}
+
+fn run(command: Command) -> Result<ExitCode> {
+    match command {
+        Command::Page { dev: false } => page::build(page::Profile::Page).map(drop)?,
+        Command::Page { dev: true } => page::build(page::Profile::Dev).map(drop)?,
+        Command::Play { server_flags } => return play::play(&server_flags),
+        Command::Dist => dist::dist()?,
+        Command::Test { list: true, .. } => test::list(),
+        Command::Test { names, list: false } => test::test(&names)?,
+    }
+    Ok(ExitCode::SUCCESS)
 }

@@ -29,7 +29,7 @@ const MODULES: [(&str, &str); 2] = [("interleave_web", "page"), ("interleave_tab
 pub(crate) fn build(profile: Profile) -> Result<PathBuf> {
     let wasm = Wasm::find()?;
     say("building the page's wasm modules");
-    run(wasm.cargo("build").args([
+    run(wasm.build().args([
         "--package=interleave-web",
         "--package=interleave-tab",
         "--lib",

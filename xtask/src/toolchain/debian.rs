@@ -14,6 +14,8 @@ use crate::shell::{self, apt, read, run, say};
 
 const RUSTC: &str = "/usr/bin/rustc";
 const CARGO: &str = "/usr/bin/cargo";
+/// Named in full: `cargo clippy` would find rustup's first, which cannot read what Debian's compiler made.
+const CLIPPY: &str = "/usr/bin/cargo-clippy";
 const PACKAGES: [&str; 4] = ["rustc-web", "cargo-web", "rust-web-src", "rust-web-clippy"];
 /// Part of the sysroot's name: raise it when the way it is built changes.
 const RECIPE: u32 = 1;
@@ -30,9 +32,10 @@ pub(super) fn find() -> Result<Wasm> {
     say(format!("wasm toolchain: Debian's {title}, with the standard library in {}", sysroot.display()));
     Ok(Wasm {
         cargo: CARGO.into(),
+        clippy: CLIPPY.into(),
         env: vec![
             ("RUSTC", sysroot.join("rustc").into()),
-            // The way to tell clippy's driver, which replaces the compiler's wrapper.
+            // Clippy's driver takes the place of the compiler, so it has to be told by itself.
             ("SYSROOT", sysroot.into()),
             ("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", linker.into()),
         ],

@@ -17,9 +17,11 @@ use crate::shell::{self, read, run, say};
 /// The one target of the page and of the tab's engine.
 pub(crate) const TARGET: &str = "wasm32-unknown-unknown";
 
-/// A cargo that can build for [`TARGET`].
+/// A cargo that can build and lint for [`TARGET`].
 pub(crate) struct Wasm {
     cargo: PathBuf,
+    /// The program for `cargo clippy`: cargo itself, or where several are installed, the one of this toolchain.
+    clippy: PathBuf,
     env: Vec<(&'static str, OsString)>,
 }
 
@@ -50,22 +52,32 @@ impl Wasm {
         )
     }
 
-    /// `cargo SUBCOMMAND --target wasm32-unknown-unknown`, run at the top of the source tree.
+    /// `cargo build --target wasm32-unknown-unknown`, run at the top of the source tree.
     ///
     /// It has a target folder of its own: the compiler may differ from the native one, and a page being built then
     /// does not hold up a native build.
-    pub(crate) fn cargo(&self, subcommand: &str) -> Command {
-        let mut command = Command::new(&self.cargo);
+    pub(crate) fn build(&self) -> Command {
+        self.command(&self.cargo, "build")
+    }
+
+    /// Like [`Wasm::build`], but `cargo clippy`.
+    pub(crate) fn clippy(&self) -> Command {
+        self.command(&self.clippy, "clippy")
+    }
+
+    fn command(&self, program: &Path, subcommand: &str) -> Command {
+        let mut command = Command::new(program);
         command.current_dir(shell::root());
         // Rustup points these at the default toolchain, which need not be the one used here.
-        command.env_remove("RUSTUP_TOOLCHAIN").env_remove("LD_LIBRARY_PATH").env_remove("CARGO");
+        command.env_remove("RUSTUP_TOOLCHAIN").env_remove("LD_LIBRARY_PATH").env("CARGO", &self.cargo);
         command.envs(self.env.iter().map(|(name, value)| (name, value)));
         command.args([subcommand, "--target", TARGET, "--target-dir"]).arg(target_dir());
         command
     }
 
     fn plain() -> Self {
-        Self { cargo: shell::cargo().get_program().into(), env: Vec::new() }
+        let cargo = PathBuf::from(shell::cargo().get_program());
+        Self { clippy: cargo.clone(), cargo, env: Vec::new() }
     }
 }
 

@@ -1,0 +1,127 @@
+//! `cargo xtask test`: every check of the project in order, each with a heading and its time, stopping at the first
+//! that fails. Knows what each check runs, not what it looks for.
+
+use std::time::Instant;
+
+use anyhow::{Result, bail};
+
+use crate::shell::{apt, cargo, run};
+use crate::toolchain::Wasm;
+use crate::{page, server, tidy};
+
+struct Check {
+    name: &'static str,
+    about: &'static str,
+    run: fn() -> Result<()>,
+}
+
+/// In this order: what is quick to run and likely to fail comes first.
+const CHECKS: [Check; 9] = [
+    Check { name: "fmt", about: "every file is formatted", run: fmt },
+    Check { name: "tidy", about: "the rules about files that no compiler checks", run: tidy::check },
+    Check { name: "clippy", about: "lints, native, with every set of features", run: clippy },
+    Check { name: "wasm", about: "lints of what runs in the browser, for wasm", run: wasm },
+    Check {
+        name: "unit",
+        about: "unit and property tests, and the examples in the documentation",
+        run: unit,
+    },
+    Check { name: "doc", about: "the documentation builds without warnings", run: doc },
+    Check { name: "page", about: "the page builds, as visitors get it", run: build_page },
+    Check { name: "redis", about: "redis-cli and redis-benchmark against the server", run: redis },
+    Check { name: "browser", about: "the page in headless Chromium", run: browser },
+];
+
+/// Prints the checks and what they are about.
+pub(crate) fn list() {
+    for check in &CHECKS {
+        println!("{:<10} {}", check.name, check.about);
+    }
+}
+
+/// Runs all checks, or only those named.
+pub(crate) fn test(names: &[String]) -> Result<()> {
+    if let Some(unknown) = names.iter().find(|name| CHECKS.iter().all(|check| check.name != *name)) {
+        let known = CHECKS.map(|check| check.name).join(", ");
+        bail!("expected the name of a check ({known}), found `{unknown}`");
+    }
+    let chosen =
+        CHECKS.iter().filter(|check| names.is_empty() || names.iter().any(|name| name == check.name));
+    let began = Instant::now();
+    let mut times = Vec::new();
+    for check in chosen {
+        println!("\n===== {}: {} =====", check.name, check.about);
+        let began = Instant::now();
+        if let Err(error) = (check.run)() {
+            eprintln!("error: {error:#}");
+            println!("\nthe check `{0}` failed; to run it alone: cargo xtask test {0}", check.name);
+            println!("{} passed, 1 failed", times.len());
+            bail!("the check `{}` failed", check.name);
+        }
+        let took = began.elapsed().as_secs_f64();
+        println!("----- {}: passed in {took:.1} s", check.name);
+        times.push((check.name, took));
+    }
+    println!();
+    for (name, took) in &times {
+        println!("{name:<10} {took:>7.1} s");
+    }
+    println!("{:<10} {:>7.1} s", "all", began.elapsed().as_secs_f64());
+    println!("{} passed, 0 failed", times.len());
+    Ok(())
+}
+
+fn fmt() -> Result<()> {
+    run(cargo().args(["fmt", "--all", "--check"]))
+}
+
+fn clippy() -> Result<()> {
+    let deny = ["--", "-D", "warnings"];
+    run(cargo().args(["clippy", "--workspace", "--all-targets"]).args(deny))?;
+    // In the workspace the server turns every feature of the crate on; these are the other sets somebody builds.
+    for features in [&[][..], &["--features=native"], &["--no-default-features", "--features=native"]] {
+        run(cargo().args(["clippy", "--package=interleave", "--all-targets"]).args(features).args(deny))?;
+    }
+    run(cargo().args(["clippy", "--package=interleave-server", "--no-default-features"]).args(deny))
+}
+
+fn wasm() -> Result<()> {
+    run(Wasm::find()?
+        .clippy()
+        .args(["--package=interleave", "--package=interleave-web", "--package=interleave-tab", "--lib"])
+        .args(["--", "-D", "warnings"]))
+}
+
+fn unit() -> Result<()> {
+    run(cargo().args(["test", "--workspace", "--exclude=interleave-e2e"]))
+}
+
+fn doc() -> Result<()> {
+    run(cargo().args(["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings"))
+}
+
+fn build_page() -> Result<()> {
+    page::build(page::Profile::Page).map(drop)
+}
+
+fn redis() -> Result<()> {
+    apt::need(&["redis-tools"])?;
+    end_to_end("redis")
+}
+
+fn browser() -> Result<()> {
+    apt::need(&["chromium", "chromium-driver"])?;
+    end_to_end("browser")
+}
+
+/// Runs one file of end-to-end tests against the release server, which needs the page.
+fn end_to_end(name: &str) -> Result<()> {
+    let page = page::build(page::Profile::Page)?;
+    let server = server::build()?;
+    run(cargo()
+        .args(["test", "--package=interleave-e2e", "--test", name])
+        // Each test has a server and a browser of its own; more at once would only wait for each other.
+        .args(["--", "--test-threads=2"])
+        .env("INTERLEAVE_SERVER", server)
+        .env("INTERLEAVE_PAGE", page))
+}
