@@ -17,6 +17,10 @@ pub mod command;
 
 pub mod store;
 
+pub mod sharing;
+
+pub mod session;
+
 pub mod rt;
 
 pub mod scope;

@@ -200,6 +200,7 @@ fn row(event: &Event) -> (u8, Fields) {
         Event::BlockStart => (32, none()),
         Event::BlockEnd => (33, none()),
         Event::Gap { lost } => (34, one(lost)),
+        Event::WriteWait => (35, none()),
     }
 }
 
@@ -241,6 +242,7 @@ fn read_event(kind: u8, fields: &mut Reader<'_>) -> Result<Event, DecodeError> {
         32 => Event::BlockStart,
         33 => Event::BlockEnd,
         34 => Event::Gap { lost: field()? },
+        35 => Event::WriteWait,
         _ => return Err(DecodeError::Malformed { what: "an unknown kind of event" }),
     })
 }
@@ -297,11 +299,11 @@ mod tests {
 
     fn any_event() -> impl Strategy<Value = Event> {
         // Every kind with every field, built through the reader itself: kinds the reader lacks would fail below.
-        (0u8..=34, any::<[u32; 3]>()).prop_map(|(kind, fields)| {
+        (0u8..=35, any::<[u32; 3]>()).prop_map(|(kind, fields)| {
             let mut bytes = Vec::new();
             fields.iter().for_each(|&field| put(&mut bytes, u64::from(field)));
             read_event(kind, &mut Reader { bytes: &bytes })
-                .expect("kinds 0 to 34 exist and take at most three fields")
+                .expect("kinds 0 to 35 exist and take at most three fields")
         })
     }
 

@@ -126,6 +126,8 @@ pub enum Event {
     Read { bytes: u32 },
     /// The current task wrote `bytes` to its client.
     Write { bytes: u32 },
+    /// The current task cannot write: its client takes no bytes. It waits until the client does.
+    WriteWait,
     /// The current task starts to serve a command of `client`.
     CommandStart { client: u32, command: LabelId },
     /// The oldest command still open of the client that the current task serves has its reply, still to be written.

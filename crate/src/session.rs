@@ -1,0 +1,392 @@
+//! Serving one client, from its first byte to its last.
+//!
+//! The same async function over a TCP socket, a WebSocket and an in-memory pipe: read what has arrived, run every
+//! complete request in it, write all replies at once, wait for more. Owns that loop and its time-outs. Knows neither
+//! where the bytes come from nor how the data is shared.
+
+use std::future::{Future, poll_fn};
+use std::io;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use bytes::BytesMut;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::sync::watch;
+
+use crate::command::{self, Client, Found, Mistake, Outcome, Peer, Run, Server, SessionCtx};
+use crate::resp::{Args, Decoder, Protocol, Reply};
+use crate::rt::{JoinHandle, Rt};
+use crate::scope::event::Event;
+use crate::scope::record;
+use crate::sharing::{Connection, Job, Share, Sharing};
+
+/// Room made for one read, in bytes. A pipeline of 64 requests of a hundred bytes fits in one.
+const READ_BYTES: usize = 16 * 1024;
+
+/// A reply buffer that one large reply has grown past this many bytes is given back.
+const REPLY_CAPACITY_KEPT: usize = 256 * 1024;
+
+/// What a session is given besides its client. Cheap to clone; every session has one.
+#[derive(Clone, Debug)]
+pub struct Service {
+    /// The data, and how connections share it.
+    pub sharing: Sharing,
+    /// What all connections of one server have in common.
+    pub server: Arc<Server>,
+    /// The runtime the sessions run on.
+    pub rt: Rt,
+    /// How long a request may stay half-arrived before the connection is closed.
+    pub unfinished_timeout: Duration,
+    /// How long a client may be silent before the connection is closed; `None`: for ever.
+    pub idle_timeout: Option<Duration>,
+    /// Turns true when the server stops: sessions answer what has arrived and end.
+    pub stop: watch::Receiver<bool>,
+}
+
+impl Service {
+    /// Spawns the task that serves `stream`, called `client N`.
+    ///
+    /// When there are too many clients the task says so to this one and ends.
+    #[track_caller]
+    pub fn spawn<S>(&self, stream: S, peer: Peer) -> JoinHandle<()>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        match self.server.connect(peer, self.rt.unix_ms()) {
+            Ok(client) => self.rt.spawn("client", client.id() as u32, serve(stream, client, self.clone())),
+            Err(full) => self.rt.spawn("turned away", 0, turn_away(stream, full)),
+        }
+    }
+}
+
+/// Serves one client until it leaves, breaks the protocol, is silent too long, or the server stops.
+///
+/// Cancelled, it drops the connection where it stands; a command that has begun is carried out.
+pub async fn serve<S>(stream: S, client: Client, service: Service)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send,
+{
+    let mut session = Session {
+        stream,
+        decoder: Decoder::new(service.server.config.limits),
+        arrived: BytesMut::new(),
+        job: Job::new(client.id() as u32, client.protocol()),
+        connection: service.sharing.connect(),
+        name: String::new(),
+        client,
+        service,
+    };
+    // A client that goes away in the middle is an everyday event, told by the end of its task.
+    let _ = session.run().await;
+    let _ = session.stream.shutdown().await;
+    if !session.name.is_empty() {
+        record::client_name(session.client.id() as u32, "");
+    }
+}
+
+/// Tells a client that it cannot be served, and why.
+async fn turn_away<S: AsyncWrite + Unpin>(mut stream: S, why: Mistake) {
+    let mut error = BytesMut::new();
+    Reply::new(&mut error, Protocol::Resp2).error(why);
+    // It may be gone already, which is just as well.
+    let _ = stream.write_all(&error).await;
+    let _ = stream.shutdown().await;
+}
+
+/// Why a session ended.
+enum End {
+    /// The client closed the connection, or asked us to.
+    Left,
+    /// Nothing, or nothing whole, arrived in time.
+    Silent,
+    /// The server stops.
+    Stopped,
+}
+
+struct Session<S> {
+    stream: S,
+    client: Client,
+    // What the client called itself last.
+    name: String,
+    service: Service,
+    decoder: Decoder,
+    // What has arrived and is not a whole request yet.
+    arrived: BytesMut,
+    // Reused from batch to batch.
+    job: Job,
+    connection: Connection,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
+    async fn run(&mut self) -> io::Result<End> {
+        loop {
+            let decoded = self.decoder.decode(&mut self.arrived, &mut self.job.batch);
+            self.run_batch().await?;
+            if let Err(violation) = decoded {
+                // What was whole before it has been answered; what comes after it cannot be understood.
+                Reply::new(&mut self.job.replies, self.client.protocol()).error(violation.text());
+                self.write().await?;
+                return Ok(End::Left);
+            }
+            self.write().await?;
+            if self.client.is_quitting() {
+                return Ok(End::Left);
+            }
+            // A pipeline longer than one batch has more to run before there is anything to wait for.
+            if self.job.batch.is_empty()
+                && let Some(end) = self.read().await?
+            {
+                return Ok(end);
+            }
+        }
+    }
+
+    /// Runs the requests of the batch in order: those about the connection here, those about the data where it is.
+    async fn run_batch(&mut self) -> io::Result<()> {
+        let now_ms = self.service.rt.unix_ms();
+        for index in 0..self.job.batch.len() {
+            match command::resolve(self.job.batch.request(index)) {
+                Ok(found) => {
+                    self.client.note_command(found, now_ms);
+                    if let Run::Session(run) = found.spec.run {
+                        self.run_job().await?;
+                        self.run_here(index, found, run, now_ms);
+                        if self.client.is_quitting() {
+                            return Ok(());
+                        }
+                    } else {
+                        self.job.push(index, found);
+                    }
+                }
+                Err(mistake) => {
+                    self.run_job().await?;
+                    Reply::new(&mut self.job.replies, self.job.protocol).error(mistake);
+                }
+            }
+        }
+        self.service.server.counters.commands.fetch_add(self.job.batch.len() as u64, Ordering::Relaxed);
+        self.run_job().await
+    }
+
+    /// Runs the requests gathered for the keyspace.
+    async fn run_job(&mut self) -> io::Result<()> {
+        while !self.job.is_done() {
+            self.connection
+                .run(&mut self.job)
+                .await
+                .map_err(|_| io::Error::other("the store's owner is gone"))?;
+            if self.job.is_full() {
+                self.write().await?;
+            }
+        }
+        self.job.clear();
+        Ok(())
+    }
+
+    /// Runs a command that needs the connection only.
+    fn run_here(
+        &mut self,
+        index: usize,
+        found: Found,
+        run: impl FnOnce(&mut SessionCtx<'_>, Args<'_>, &mut Reply<'_>) -> Outcome,
+        now_ms: u64,
+    ) {
+        let Self { job, client, service, name, .. } = self;
+        service.sharing.labels().record_start(job.client, found);
+        let mut reply = Reply::new(&mut job.replies, job.protocol);
+        let mut ctx = SessionCtx { client, server: &service.server, now_ms };
+        let outcome = run(&mut ctx, job.batch.request(index), &mut reply);
+        let failed = outcome.is_err();
+        if let Err(mistake) = outcome {
+            reply.error(mistake);
+        }
+        job.protocol = client.protocol();
+        let named = client.name();
+        if *name != named {
+            record::client_name(job.client, &named);
+            *name = named;
+        }
+        record::record(Event::CommandEnd { failed });
+    }
+
+    /// Waits for bytes; says why there will be none.
+    async fn read(&mut self) -> io::Result<Option<End>> {
+        if *self.service.stop.borrow() {
+            return Ok(Some(End::Stopped));
+        }
+        let patience = if self.decoder.is_midway(&self.arrived) {
+            Some(self.service.unfinished_timeout)
+        } else {
+            self.service.idle_timeout
+        };
+        self.arrived.reserve(READ_BYTES);
+        let rt = self.service.rt.clone();
+        let reading = read_some(&mut self.stream, &mut self.arrived);
+        let reading = async {
+            match patience {
+                Some(patience) => rt.timeout(patience, reading).await,
+                None => Some(reading.await),
+            }
+        };
+        tokio::select! {
+            // In order: what has arrived is answered even when the server stops, and a run repeats.
+            biased;
+            read = reading => match read {
+                Some(read) => {
+                    let bytes = read?;
+                    self.service.server.counters.bytes_in.fetch_add(bytes as u64, Ordering::Relaxed);
+                    Ok((bytes == 0).then_some(End::Left))
+                }
+                None => Ok(Some(End::Silent)),
+            },
+            // The sender gone means the server is gone.
+            _ = self.service.stop.wait_for(|stop| *stop) => Ok(Some(End::Stopped)),
+        }
+    }
+
+    /// Writes the replies, waiting for a client that takes them slowly: meanwhile nothing of its is read.
+    async fn write(&mut self) -> io::Result<()> {
+        let replies = &mut self.job.replies;
+        if replies.is_empty() {
+            return Ok(());
+        }
+        let bytes = replies.len();
+        while !replies.is_empty() {
+            write_some(&mut self.stream, replies).await?;
+        }
+        self.stream.flush().await?;
+        self.service.server.counters.bytes_out.fetch_add(bytes as u64, Ordering::Relaxed);
+        record::record(Event::Write { bytes: u32::try_from(bytes).unwrap_or(u32::MAX) });
+        if replies.capacity() > REPLY_CAPACITY_KEPT {
+            *replies = BytesMut::new();
+        }
+        Ok(())
+    }
+}
+
+/// Reads what is there, or waits for it; 0 at the end of the stream. Cancellation safe.
+async fn read_some<S: AsyncRead + Unpin>(stream: &mut S, arrived: &mut BytesMut) -> io::Result<usize> {
+    let mut reading = pin!(stream.read_buf(arrived));
+    let mut told = false;
+    let read = poll_fn(|cx| {
+        let poll = reading.as_mut().poll(cx);
+        if poll.is_pending() && !std::mem::replace(&mut told, true) {
+            record::record(Event::ReadWait);
+        }
+        poll
+    })
+    .await?;
+    if read > 0 {
+        record::record(Event::Read { bytes: read as u32 });
+    }
+    Ok(read)
+}
+
+/// Writes some of `replies` and removes it from there.
+async fn write_some<S: AsyncWrite + Unpin>(stream: &mut S, replies: &mut BytesMut) -> io::Result<()> {
+    let mut writing = pin!(stream.write_buf(replies));
+    let mut told = false;
+    let written = poll_fn(|cx| {
+        let poll = writing.as_mut().poll(cx);
+        if poll.is_pending() && !std::mem::replace(&mut told, true) {
+            record::record(Event::WriteWait);
+        }
+        poll
+    })
+    .await?;
+    if written == 0 {
+        return Err(io::ErrorKind::WriteZero.into());
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::{Context, Poll, Waker};
+
+    use tokio::io::duplex;
+
+    use super::*;
+    use crate::command::Config;
+    use crate::engine::{CurrentThread, Step};
+    use crate::sharing::{Kind, Options};
+
+    /// A server under the engine, and a client that writes `requests` at once and then closes its half; all it was sent.
+    fn answers(kind: Kind, requests: &[u8]) -> String {
+        let mut engine = CurrentThread::new(1_700_000_000_000);
+        let rt = engine.rt();
+        let (_stop, stopped) = watch::channel(false);
+        let requests = requests.to_vec();
+        let client = engine.enter(|| {
+            let server = Arc::new(Server::new(Config::default(), 0, 0));
+            let sharing = Sharing::new(kind, Options::default(), &rt, &server);
+            let service = Service {
+                sharing,
+                server,
+                rt: rt.clone(),
+                unfinished_timeout: Duration::from_secs(10),
+                idle_timeout: None,
+                stop: stopped,
+            };
+            let (mut near, far) = duplex(256);
+            service.spawn(far, Peer::default());
+            rt.spawn("visitor", 0, async move {
+                let (mut reads, mut writes) = tokio::io::split(&mut near);
+                let mut answer = Vec::new();
+                let write = async {
+                    writes.write_all(&requests).await.unwrap();
+                    writes.shutdown().await.unwrap();
+                };
+                let (_, read) = tokio::join!(write, reads.read_to_end(&mut answer));
+                read.unwrap();
+                String::from_utf8_lossy(&answer).into_owned()
+            })
+        });
+        loop {
+            match engine.step() {
+                Step::Polled => {}
+                Step::Idle { next_deadline_ns: Some(at_ns) } => engine.advance_to(at_ns),
+                Step::Idle { next_deadline_ns: None } => break,
+            }
+        }
+        assert!(client.is_finished(), "under {kind} the client still waits");
+        let Poll::Ready(answer) = pin!(client).poll(&mut Context::from_waker(Waker::noop())) else {
+            panic!("finished, so ready")
+        };
+        answer.unwrap()
+    }
+
+    #[track_caller]
+    fn check(requests: &str, expected: &str) {
+        for kind in Kind::ALL {
+            assert_eq!(answers(kind, requests.as_bytes()), expected, "under {kind}");
+        }
+    }
+
+    #[test]
+    fn a_pipeline_is_answered_in_order() {
+        check(
+            "SET k 1\r\nPING\r\nINCR k\r\nNOPE\r\nGET k\r\n",
+            "+OK\r\n+PONG\r\n:2\r\n-ERR unknown command 'NOPE', with args beginning with: \r\n$1\r\n2\r\n",
+        );
+    }
+
+    #[test]
+    fn what_was_whole_before_a_violation_is_answered() {
+        check("PING\r\n*1\r\n:1\r\nPING\r\n", "+PONG\r\n-ERR Protocol error: expected '$', got ':'\r\n");
+    }
+
+    #[test]
+    fn half_a_request_is_no_request() {
+        check("PING\r\n*2\r\n$3\r\nGET", "+PONG\r\n");
+    }
+
+    #[test]
+    fn a_large_pipeline_through_a_small_pipe_is_answered() {
+        let requests = "INCR hits\r\n".repeat(5_000);
+        let expected: String = (1..=5_000).map(|hits| format!(":{hits}\r\n")).collect();
+        check(&requests, &expected);
+    }
+}

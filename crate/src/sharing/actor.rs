@@ -1,0 +1,83 @@
+//! One task owns the store; requests go to it and replies come back as messages.
+//!
+//! No lock: the owner works through its messages one after the other. Its queue is bounded, so that when it cannot keep up
+//! the connections wait in turn (back-pressure) instead of filling memory.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use crate::rt::{Answers, Promise, Receiver, Rt, Sender, channel};
+use crate::store::Store;
+
+use super::job::{Executor, Job, Labels};
+use super::{OwnerGone, Share};
+
+/// What the owner is asked to do.
+#[derive(Debug)]
+enum Message {
+    /// Run this, and send it back with its replies.
+    Run(Job, Promise<Job>),
+    /// Remove a sample of the expired keys.
+    Expire,
+}
+
+/// Where messages to the owner go.
+#[derive(Clone, Debug)]
+pub(super) struct Owner {
+    messages: Sender<Message>,
+    replies: Answers,
+}
+
+/// A connection that sends its requests to the owner.
+pub(crate) struct Connection {
+    owner: Owner,
+    labels: Labels,
+}
+
+impl Owner {
+    /// Spawns the task that owns the store; it ends when the last connection and the last `Owner` are gone.
+    pub(super) fn spawn(rt: &Rt, executor: Executor, queue: usize) -> Self {
+        let (messages, inbox) = channel("requests", queue);
+        rt.spawn("store owner", 0, own(executor, inbox));
+        Self { messages, replies: Answers::new("reply") }
+    }
+
+    pub(super) fn connect(&self, labels: &Labels) -> Connection {
+        Connection { owner: self.clone(), labels: labels.clone() }
+    }
+
+    pub(super) async fn expire(&self) {
+        // Nobody left to expire anything is no news to a round of expiry.
+        let _ = self.messages.send(Message::Expire).await;
+    }
+}
+
+async fn own(mut executor: Executor, mut inbox: Receiver<Message>) {
+    let mut store = Store::default();
+    while let Some(message) = inbox.receive().await {
+        match message {
+            Message::Run(mut job, promise) => {
+                // A panic costs the connection that caused it, whose promise is dropped; the owner serves the others.
+                let run = AssertUnwindSafe(|| executor.run_all(&mut job, &mut store));
+                if catch_unwind(run).is_ok() {
+                    // A client that has left awaits nothing.
+                    let _ = promise.keep(job);
+                }
+            }
+            Message::Expire => executor.expire(&mut store),
+        }
+    }
+}
+
+impl Share for Connection {
+    async fn run(&mut self, job: &mut Job) -> Result<(), OwnerGone> {
+        job.start_all(&self.labels);
+        let (promise, answer) = self.owner.replies.promise();
+        let sent = self.owner.messages.send(Message::Run(std::mem::take(job), promise)).await;
+        if sent.is_err() {
+            return Err(OwnerGone);
+        }
+        *job = answer.await.ok_or(OwnerGone)?;
+        job.end();
+        Ok(())
+    }
+}

@@ -1,0 +1,195 @@
+//! Requests on their way to the data, and what carries them out once they are there.
+//!
+//! A [`Job`] owns its bytes, so that it can be run in place under a lock or moved to another task as it is. Knows no
+//! lock and no channel; each way of sharing brings its own.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::BytesMut;
+
+use crate::command::{Ctx, Found, Run, Server, Spec, TABLE};
+use crate::resp::{Args, Batch, Protocol, Reply};
+use crate::rt::Rt;
+use crate::scope::event::{Event, LabelId};
+use crate::scope::record;
+use crate::store::Keyspace;
+
+/// Replies are written to the client before another command runs once they are this many bytes: a pipeline of large
+/// reads costs the client's patience, not our memory.
+pub(crate) const REPLY_BYTES_MAX: usize = 64 * 1024;
+
+/// One connection's requests for the keyspace, and the replies so far.
+#[derive(Debug, Default)]
+pub(crate) struct Job {
+    /// All requests that arrived together, those for the keyspace among them.
+    pub(crate) batch: Batch,
+    /// Replies not yet written to the client.
+    pub(crate) replies: BytesMut,
+    /// What the client speaks.
+    pub(crate) protocol: Protocol,
+    /// Whose requests these are.
+    pub(crate) client: u32,
+    /// In order; the first `done` have run, and of these the first `ended` are recorded as ended.
+    requests: Vec<Request>,
+    started: usize,
+    done: usize,
+    ended: usize,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Request {
+    index: usize,
+    found: Found,
+    failed: bool,
+}
+
+impl Job {
+    /// Nothing to do yet for `client`, which speaks `protocol`.
+    pub(crate) fn new(client: u32, protocol: Protocol) -> Self {
+        Self { client, protocol, ..Self::default() }
+    }
+
+    /// Adds request `index` of the batch, which asks for `found`, a command on the keyspace.
+    pub(crate) fn push(&mut self, index: usize, found: Found) {
+        self.requests.push(Request { index, found, failed: false });
+    }
+
+    /// Whether every request has run.
+    pub(crate) fn is_done(&self) -> bool {
+        self.done == self.requests.len()
+    }
+
+    /// Whether the replies should be written before more are made.
+    pub(crate) fn is_full(&self) -> bool {
+        self.replies.len() >= REPLY_BYTES_MAX
+    }
+
+    /// Forgets the requests, to be filled again.
+    pub(crate) fn clear(&mut self) {
+        self.requests.clear();
+        (self.started, self.done, self.ended) = (0, 0, 0);
+    }
+
+    /// The arguments and the command of the next request, if there is one.
+    pub(super) fn next(&self) -> Option<(Args<'_>, &'static Spec)> {
+        let request = self.requests.get(self.done)?;
+        Some((self.batch.request(request.index), request.found.spec))
+    }
+
+    /// Records that the next command starts.
+    pub(super) fn start_one(&mut self, labels: &Labels) {
+        if let Some(request) = self.requests.get(self.started) {
+            self.started += 1;
+            labels.record_start(self.client, request.found);
+        }
+    }
+
+    /// Records that every command starts: they go to the data in one message.
+    pub(super) fn start_all(&mut self, labels: &Labels) {
+        while self.started < self.requests.len() {
+            self.start_one(labels);
+        }
+    }
+
+    /// Records the end of every command that has run.
+    pub(super) fn end(&mut self) {
+        for request in &self.requests[self.ended..self.done] {
+            record::record(Event::CommandEnd { failed: request.failed });
+        }
+        self.ended = self.done;
+    }
+}
+
+/// The numbers of the commands' names in events.
+#[derive(Clone, Debug)]
+pub(crate) struct Labels(Arc<[LabelId]>);
+
+impl Labels {
+    pub(crate) fn new() -> Self {
+        Self(TABLE.iter().map(|spec| record::label(spec.name)).collect())
+    }
+
+    /// Records that a command of `client` starts.
+    pub(crate) fn record_start(&self, client: u32, found: Found) {
+        record::record(Event::CommandStart { client, command: self.0[found.index] });
+    }
+}
+
+/// What carries commands out, given the data.
+#[derive(Debug)]
+pub(super) struct Executor {
+    pub(super) labels: Labels,
+    rt: Rt,
+    server: Arc<Server>,
+    random: fastrand::Rng,
+}
+
+impl Executor {
+    pub(super) fn new(labels: &Labels, rt: &Rt, server: &Arc<Server>, seed: u64) -> Self {
+        let random = fastrand::Rng::with_seed(seed);
+        Self { labels: labels.clone(), rt: rt.clone(), server: Arc::clone(server), random }
+    }
+
+    /// Runs `job` on `keyspace` until it is done or its replies should be written.
+    ///
+    /// The first command has been recorded as started, and the last one's end is the caller's to record: once the
+    /// lock is released.
+    pub(super) fn run(&mut self, job: &mut Job, keyspace: &mut dyn Keyspace) {
+        let now_ms = self.rt.unix_ms();
+        loop {
+            self.run_one(job, keyspace, now_ms);
+            if job.is_done() || job.is_full() {
+                return;
+            }
+            job.end();
+            job.start_one(&self.labels);
+        }
+    }
+
+    /// Runs `job` until it is done or its replies should be written. Records nothing: the caller is not the
+    /// connection's task.
+    pub(super) fn run_all(&mut self, job: &mut Job, keyspace: &mut dyn Keyspace) {
+        let now_ms = self.rt.unix_ms();
+        while !job.is_done() && !job.is_full() {
+            self.run_one(job, keyspace, now_ms);
+        }
+    }
+
+    /// Runs the next request of `job`.
+    pub(super) fn run_one(&mut self, job: &mut Job, keyspace: &mut dyn Keyspace, now_ms: u64) {
+        let request = &mut job.requests[job.done];
+        let Run::Keyspace(run) = request.found.spec.run else {
+            unreachable!("a session runs its own commands itself")
+        };
+        let mut reply = Reply::new(&mut job.replies, job.protocol);
+        let mut ctx = Ctx { keyspace, now_ms, random: &mut self.random, server: &self.server };
+        if let Err(mistake) = run(&mut ctx, job.batch.request(request.index), &mut reply) {
+            reply.error(mistake);
+            request.failed = true;
+        }
+        job.done += 1;
+    }
+
+    /// Milliseconds since 1970, for [`Self::run_one`].
+    pub(super) fn now_ms(&self) -> u64 {
+        self.rt.unix_ms()
+    }
+
+    /// Sleeps, with whatever the caller holds.
+    pub(super) async fn sleep(&self, duration: Duration) {
+        self.rt.sleep(duration).await;
+    }
+
+    /// Removes a sample of `keyspace`'s expired keys.
+    pub(super) fn expire(&mut self, keyspace: &mut dyn Keyspace) {
+        let now_ms = self.rt.unix_ms();
+        for index in 0..keyspace.count() {
+            keyspace.nth(index).expire_some(now_ms, EXPIRE_LOOKUPS_MAX);
+        }
+    }
+}
+
+/// Entries looked at in one shard in one round of active expiry. At a nanosecond or two each the lock is held for some
+/// tens of microseconds, and a million keys are gone through in ten seconds.
+const EXPIRE_LOOKUPS_MAX: usize = 10_000;

@@ -1,0 +1,127 @@
+//! One mutex for each shard of the keyspace: lock striping.
+//!
+//! Commands on different shards run at the same instant on different workers. A command that touches several shards
+//! locks them in ascending order, so that no two commands can each hold what the other wants.
+
+use std::sync::Arc;
+
+use crate::command::Keys;
+use crate::rt::{Mutex, MutexGuard};
+use crate::store::{Keyspace, Store, shard_of};
+
+use super::job::{Executor, Job};
+use super::{OwnerGone, Share};
+
+/// The shards, each with its lock.
+#[derive(Clone, Debug)]
+pub(super) struct Shared(Arc<[Mutex<Store>]>);
+
+/// A connection that locks what its commands touch.
+pub(crate) struct Connection {
+    executor: Executor,
+    shards: Shared,
+}
+
+impl Shared {
+    pub(super) fn new(shards: usize) -> Self {
+        assert!(shards > 0, "a keyspace has at least one shard");
+        Self((0..shards).map(|number| Mutex::new("shard", number as u32, Store::default())).collect())
+    }
+
+    pub(super) fn connect(&self, executor: Executor) -> Connection {
+        Connection { executor, shards: self.clone() }
+    }
+
+    pub(super) fn expire(&self, executor: &mut Executor) {
+        for shard in &*self.0 {
+            executor.expire(&mut *shard.lock());
+        }
+    }
+}
+
+impl Share for Connection {
+    async fn run(&mut self, job: &mut Job) -> Result<(), OwnerGone> {
+        let now_ms = self.executor.now_ms();
+        while !job.is_done() && !job.is_full() {
+            job.start_one(&self.executor.labels);
+            self.run_one(job, now_ms);
+            job.end();
+        }
+        Ok(())
+    }
+}
+
+impl Connection {
+    fn run_one(&mut self, job: &mut Job, now_ms: u64) {
+        let shards = &*self.shards.0;
+        match Touched::by_next(job, shards.len()) {
+            Touched::One(shard) => self.executor.run_one(job, &mut *shards[shard].lock(), now_ms),
+            Touched::Several(wanted) => self.executor.run_one(job, &mut Locked::new(shards, wanted), now_ms),
+            Touched::All => self.executor.run_one(job, &mut Locked::new(shards, 0..shards.len()), now_ms),
+        }
+    }
+}
+
+/// Which shards a command needs.
+enum Touched {
+    One(usize),
+    // Ascending, each once.
+    Several(Vec<usize>),
+    All,
+}
+
+impl Touched {
+    /// What the next request of `job` touches.
+    fn by_next(job: &Job, shards: usize) -> Self {
+        let Some((args, spec)) = job.next() else { return Self::Several(Vec::new()) };
+        let keys = spec.keys(args);
+        if keys == Keys::All {
+            return Self::All;
+        }
+        let mut wanted = keys.iter(args).map(|key| shard_of(key, shards));
+        match (wanted.next(), wanted.next()) {
+            (None, _) => Self::Several(Vec::new()),
+            (Some(only), None) => Self::One(only),
+            (Some(first), Some(second)) => {
+                let mut all: Vec<usize> = [first, second].into_iter().chain(wanted).collect();
+                all.sort_unstable();
+                all.dedup();
+                Self::Several(all)
+            }
+        }
+    }
+}
+
+/// Several shards, locked, as one keyspace.
+struct Locked<'a> {
+    shards: usize,
+    // Ascending by shard.
+    held: Vec<(usize, MutexGuard<'a, Store>)>,
+}
+
+impl<'a> Locked<'a> {
+    /// Locks `wanted`, which must ascend.
+    fn new(shards: &'a [Mutex<Store>], wanted: impl IntoIterator<Item = usize>) -> Self {
+        Self {
+            shards: shards.len(),
+            held: wanted.into_iter().map(|shard| (shard, shards[shard].lock())).collect(),
+        }
+    }
+}
+
+impl Keyspace for Locked<'_> {
+    fn store(&mut self, key: &[u8]) -> &mut Store {
+        let wanted = shard_of(key, self.shards);
+        let place = self.held.binary_search_by_key(&wanted, |&(shard, _)| shard);
+        let place = place.expect("a command touches no key but those its table entry names");
+        &mut self.held[place].1
+    }
+
+    fn count(&self) -> usize {
+        self.held.len()
+    }
+
+    fn nth(&mut self, index: usize) -> &mut Store {
+        &mut self.held[index].1
+    }
+}
