@@ -59,6 +59,20 @@ impl Service {
             Err(full) => self.rt.spawn("turned away", 0, turn_away(stream, full)),
         }
     }
+
+    /// Spawns the task that removes expired keys, called `active expiry`. It ends when the server stops.
+    #[track_caller]
+    pub fn spawn_expiry(&self) -> JoinHandle<()> {
+        let Self { sharing, stop, .. } = self;
+        let (sharing, mut stop) = (sharing.clone(), stop.clone());
+        self.rt.spawn("active expiry", 0, async move {
+            tokio::select! {
+                biased;
+                _ = stop.wait_for(|stop| *stop) => {}
+                () = sharing.expire_actively() => {}
+            }
+        })
+    }
 }
 
 /// Serves one client until it leaves, breaks the protocol, is silent too long, or the server stops.

@@ -16,8 +16,8 @@ use super::{OwnerGone, Share};
 enum Message {
     /// Run this, and send it back with its replies.
     Run(Job, Promise<Job>),
-    /// Remove a sample of the expired keys.
-    Expire,
+    /// Remove a sample of the expired keys, and say whether any key is left that will expire.
+    Expire(Promise<bool>),
 }
 
 /// Where messages to the owner go.
@@ -45,9 +45,9 @@ impl Owner {
         Connection { owner: self.clone(), labels: labels.clone() }
     }
 
-    pub(super) async fn expire(&self) {
-        // Nobody left to expire anything is no news to a round of expiry.
-        let _ = self.messages.send(Message::Expire).await;
+    pub(super) async fn expire(&self) -> bool {
+        let (promise, answer) = self.replies.promise();
+        self.messages.send(Message::Expire(promise)).await.is_ok() && answer.await.unwrap_or(false)
     }
 }
 
@@ -63,7 +63,9 @@ async fn own(mut executor: Executor, mut inbox: Receiver<Message>) {
                     let _ = promise.keep(job);
                 }
             }
-            Message::Expire => executor.expire(&mut store),
+            Message::Expire(promise) => {
+                let _ = promise.keep(executor.expire(&mut store));
+            }
         }
     }
 }

@@ -34,8 +34,8 @@ impl Shared {
         Connection { executor, shared: self.clone() }
     }
 
-    pub(super) async fn expire(&self, executor: &mut Executor) {
-        executor.expire(&mut *self.store.lock().await);
+    pub(super) async fn expire(&self, executor: &mut Executor) -> bool {
+        executor.expire(&mut *self.store.lock().await)
     }
 }
 

@@ -181,12 +181,18 @@ impl Executor {
         self.rt.sleep(duration).await;
     }
 
-    /// Removes a sample of `keyspace`'s expired keys.
-    pub(super) fn expire(&mut self, keyspace: &mut dyn Keyspace) {
+    /// Removes a sample of `keyspace`'s expired keys; whether any key is left that will expire.
+    pub(super) fn expire(&mut self, keyspace: &mut dyn Keyspace) -> bool {
         let now_ms = self.rt.unix_ms();
+        let mut any_expire = false;
         for index in 0..keyspace.count() {
-            keyspace.nth(index).expire_some(now_ms, EXPIRE_LOOKUPS_MAX);
+            let store = keyspace.nth(index);
+            if store.volatile() > 0 {
+                store.expire_some(now_ms, EXPIRE_LOOKUPS_MAX);
+                any_expire |= store.volatile() > 0;
+            }
         }
+        any_expire
     }
 }
 

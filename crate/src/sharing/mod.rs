@@ -112,6 +112,9 @@ impl Default for Options {
 /// Time between two rounds of active expiry, as Redis's `hz 10` has it.
 pub const EXPIRE_EVERY: Duration = Duration::from_millis(100);
 
+/// Time until active expiry looks again when no key expires at all.
+pub const EXPIRE_LOOK_EVERY: Duration = Duration::from_secs(1);
+
 /// The task that owns the store is gone, or has given up on this job: nothing can be served any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct OwnerGone;
@@ -204,14 +207,14 @@ impl Sharing {
     pub async fn expire_actively(&self) {
         let mut executor = self.executor();
         loop {
-            self.rt.sleep(EXPIRE_EVERY).await;
-            match &self.data {
+            let any_expire = match &self.data {
                 Data::Isolated => return,
                 Data::Mutex(shared) => shared.expire(&mut executor),
                 Data::AsyncMutex(shared) => shared.expire(&mut executor).await,
                 Data::Sharded(shared) => shared.expire(&mut executor),
                 Data::Actor(owner) => owner.expire().await,
-            }
+            };
+            self.rt.sleep(if any_expire { EXPIRE_EVERY } else { EXPIRE_LOOK_EVERY }).await;
         }
     }
 

@@ -30,8 +30,8 @@ impl Shared {
         Connection { executor, store: self.clone() }
     }
 
-    pub(super) fn expire(&self, executor: &mut Executor) {
-        executor.expire(&mut *self.0.lock());
+    pub(super) fn expire(&self, executor: &mut Executor) -> bool {
+        executor.expire(&mut *self.0.lock())
     }
 }
 

@@ -32,10 +32,9 @@ impl Shared {
         Connection { executor, shards: self.clone() }
     }
 
-    pub(super) fn expire(&self, executor: &mut Executor) {
-        for shard in &*self.0 {
-            executor.expire(&mut *shard.lock());
-        }
+    pub(super) fn expire(&self, executor: &mut Executor) -> bool {
+        // Every shard has its turn: `any` would stop at the first that answers yes.
+        self.0.iter().fold(false, |any, shard| executor.expire(&mut *shard.lock()) | any)
     }
 }
 
