@@ -106,20 +106,21 @@ fn build_page() -> Result<()> {
 
 fn redis() -> Result<()> {
     apt::need(&["redis-tools"])?;
-    end_to_end("redis")
+    end_to_end(&["redis"])
 }
 
 fn browser() -> Result<()> {
     apt::need(&["chromium", "chromium-driver"])?;
-    end_to_end("browser")
+    end_to_end(&["harness", "browser"])
 }
 
-/// Runs one file of end-to-end tests against the release server, which needs the page.
-fn end_to_end(name: &str) -> Result<()> {
+/// Runs files of end-to-end tests against the release server, which embeds the page.
+fn end_to_end(files: &[&str]) -> Result<()> {
     let page = page::build(page::Profile::Page)?;
     let server = server::build()?;
     run(cargo()
-        .args(["test", "--package=interleave-e2e", "--test", name])
+        .args(["test", "--package=interleave-e2e", "--lib"])
+        .args(files.iter().flat_map(|file| ["--test", file]))
         // Each test has a server and a browser of its own; more at once would only wait for each other.
         .args(["--", "--test-threads=2"])
         .env("INTERLEAVE_SERVER", server)
