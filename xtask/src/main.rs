@@ -1,6 +1,7 @@
 //! The project's own commands: `cargo xtask page` and the rest. This file owns the flags and knows nothing of how a
 //! command does its work.
 
+mod bench;
 mod dist;
 mod page;
 mod play;
@@ -48,6 +49,17 @@ enum Command {
         #[arg(long)]
         list: bool,
     },
+    /// Measure what the server costs.
+    #[command(subcommand)]
+    Bench(Bench),
+}
+
+#[derive(Subcommand)]
+enum Bench {
+    /// Throughput and CPU time beside redis-server, for every sharing.
+    Redis(bench::redis::Flags),
+    /// CPU time with the recording of tasks compiled out, idle and watched.
+    Scope(bench::scope::Flags),
 }
 
 fn main() -> ExitCode {
@@ -68,6 +80,8 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Dist => dist::dist()?,
         Command::Test { list: true, .. } => test::list(),
         Command::Test { names, list: false } => test::test(&names)?,
+        Command::Bench(Bench::Redis(flags)) => bench::redis::bench(&flags)?,
+        Command::Bench(Bench::Scope(flags)) => bench::scope::bench(&flags)?,
     }
     Ok(ExitCode::SUCCESS)
 }

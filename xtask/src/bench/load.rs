@@ -1,0 +1,58 @@
+//! One measurement: redis-benchmark against a running server, and the CPU time the server spent meanwhile. Knows
+//! nothing of what is compared.
+
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+use super::program::{Program, on_core};
+use crate::shell::read;
+
+/// 50 clients that send `requests` of one command, with 64-byte values and keys out of a million.
+pub(super) struct Load {
+    pub(super) test: String,
+    pub(super) pipeline: u32,
+    pub(super) requests: u64,
+}
+
+/// What one measurement found.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Cost {
+    /// Throughput as redis-benchmark states it, requests a second.
+    pub(super) rate: f64,
+    /// The server's CPU time, microseconds a request: the same number as CPU seconds a million requests.
+    pub(super) cpu_us: f64,
+}
+
+impl Load {
+    pub(super) fn measure(&self, program: &Program, core: Option<u32>) -> Result<Cost> {
+        let mut command = Command::new("redis-benchmark");
+        command.args(["-h", "127.0.0.1", "-c", "50", "-d", "64", "-r", "1000000", "--csv"]);
+        command.args(["-p", &program.port.to_string(), "-t", &self.test]);
+        command.args(["-n", &self.requests.to_string(), "-P", &self.pipeline.to_string()]);
+        let cpu_before_ns = program.cpu_ns()?;
+        let output = read(&mut on_core(&command, core))?;
+        let cpu_ns = program.cpu_ns()?.saturating_sub(cpu_before_ns);
+        let rate =
+            rate(&output).with_context(|| format!("expected redis-benchmark's CSV, found:\n{output}"))?;
+        Ok(Cost { rate, cpu_us: cpu_ns as f64 / 1000.0 / self.requests as f64 })
+    }
+}
+
+/// The second field of the last line: `"SET","81300.81",...`.
+fn rate(csv: &str) -> Option<f64> {
+    csv.lines().last()?.split(',').nth(1)?.trim_matches('"').parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_redis_benchmark() {
+        let csv = "\"test\",\"rps\",\"avg_latency_ms\"\n\"SET\",\"81300.81\",\"0.314\"";
+        assert_eq!(rate(csv), Some(81300.81));
+        assert_eq!(rate("\"test\",\"rps\""), None);
+        assert_eq!(rate(""), None);
+    }
+}

@@ -1,0 +1,73 @@
+//! `cargo xtask bench redis`: our server under every sharing beside Debian's redis-server. Knows no more of either
+//! than how to start it.
+
+use std::process::Command;
+
+use anyhow::Result;
+use clap::Args;
+
+use super::load::{Cost, Load};
+use super::program::{Program, free_port};
+use super::{Effort, median};
+use crate::shell::{apt, say};
+use crate::{page, server};
+
+const SHARINGS: [&str; 5] = ["isolated", "mutex", "async-mutex", "sharded", "actor"];
+
+/// Flags of the benchmark.
+#[derive(Args)]
+pub(crate) struct Flags {
+    /// Which sharings to measure.
+    #[arg(long, value_delimiter = ',', default_values_t = SHARINGS.map(String::from))]
+    sharing: Vec<String>,
+    #[command(flatten)]
+    effort: Effort,
+}
+
+/// Measures and prints one table for each load.
+pub(crate) fn bench(flags: &Flags) -> Result<()> {
+    apt::need(&["redis-server", "redis-tools"])?;
+    page::build(page::Profile::Page)?;
+    let binary = server::build()?;
+    let (server_core, load_core) = if flags.effort.one_core { (Some(0), Some(1)) } else { (None, None) };
+
+    let port = free_port()?;
+    let mut redis = Command::new("redis-server");
+    redis.args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--port", &port.to_string()]);
+    let mut programs = vec![("redis", Program::start(&redis, port, server_core)?)];
+    for sharing in &flags.sharing {
+        let port = free_port()?;
+        let mut ours = Command::new(&binary);
+        ours.arg(format!("--resp=127.0.0.1:{port}")).arg(format!("--http=127.0.0.1:{}", free_port()?));
+        ours.arg(format!("--sharing={sharing}"));
+        programs.push((sharing, Program::start(&ours, port, server_core)?));
+    }
+
+    for load in flags.effort.loads() {
+        say(format!("{} -P {}: {} rounds", load.test, load.pipeline, flags.effort.rounds));
+        let mut rounds = Vec::new();
+        for _ in 0..flags.effort.rounds {
+            let costs = programs.iter().map(|(_, program)| load.measure(program, load_core));
+            rounds.push(costs.collect::<Result<Vec<Cost>>>()?);
+        }
+        let names = programs.iter().map(|(name, _)| *name).collect::<Vec<_>>();
+        print_table(&load, &names, &rounds);
+    }
+    Ok(())
+}
+
+/// `rounds` holds for each round one cost a server, in the order of `names`; the first is the one compared with.
+fn print_table(load: &Load, names: &[&str], rounds: &[Vec<Cost>]) {
+    println!("\n{} -P {}, 50 clients, 64-byte values", load.test, load.pipeline);
+    println!("{:<12} {:>12} {:>10} {:>16} {:>10}", "", "requests/s", "to redis", "CPU s/million", "to redis");
+    for (index, name) in names.iter().enumerate() {
+        let of = |value: fn(&Cost) -> f64| {
+            let own = median(rounds.iter().map(|round| value(&round[index])));
+            let ratio = median(rounds.iter().map(|round| value(&round[index]) / value(&round[0])));
+            (own, ratio)
+        };
+        let (rate, rate_ratio) = of(|cost| cost.rate);
+        let (cpu, cpu_ratio) = of(|cost| cost.cpu_us);
+        println!("{name:<12} {rate:>12.0} {rate_ratio:>10.2} {cpu:>16.3} {cpu_ratio:>10.2}");
+    }
+}

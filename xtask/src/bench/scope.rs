@@ -1,0 +1,121 @@
+//! `cargo xtask bench scope`: what seeing tasks costs the server: recording compiled out, compiled in and idle, and
+//! watched. Knows the address of the trace, nothing of what is in it.
+
+use std::path::Path;
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::JoinHandle;
+
+use anyhow::{Context, Result};
+use clap::Args;
+use tungstenite::{ClientRequestBuilder, Message};
+
+use super::load::Cost;
+use super::program::{Program, free_port};
+use super::{Effort, median};
+use crate::shell::{apt, say};
+use crate::{page, server};
+
+/// Flags of the benchmark.
+#[derive(Args)]
+pub(crate) struct Flags {
+    /// The sharing to measure.
+    #[arg(long, default_value = "sharded")]
+    sharing: String,
+    #[command(flatten)]
+    effort: Effort,
+}
+
+/// In the order they are printed.
+const NAMES: [&str; 3] = ["compiled out", "idle", "watched"];
+
+/// Measures and prints one table for each load.
+pub(crate) fn bench(flags: &Flags) -> Result<()> {
+    apt::need(&["redis-tools"])?;
+    page::build(page::Profile::Page)?;
+    let with_scope = server::build()?;
+    let without_scope = server::build_without_scope()?;
+    let (server_core, load_core) = if flags.effort.one_core { (Some(0), Some(1)) } else { (None, None) };
+    let start = |binary: &Path| start(binary, &flags.sharing, server_core);
+    let (out, _) = start(&without_scope)?;
+    let (idle, _) = start(&with_scope)?;
+    let (watched, watched_http) = start(&with_scope)?;
+    // Watched all along, so that connecting is not measured.
+    let watcher = Watcher::connect(watched_http)?;
+    let programs = [out, idle, watched];
+
+    for load in flags.effort.loads() {
+        say(format!("{} -P {}: {} rounds", load.test, load.pipeline, flags.effort.rounds));
+        let mut rounds = Vec::new();
+        let bytes_before = watcher.bytes();
+        for _ in 0..flags.effort.rounds {
+            let costs = programs.each_ref().map(|program| load.measure(program, load_core));
+            rounds.push(costs.into_iter().collect::<Result<Vec<Cost>>>()?);
+        }
+        let trace_bytes = watcher.bytes() - bytes_before;
+        println!(
+            "\n{} -P {}, 50 clients, 64-byte values, sharing {}",
+            load.test, load.pipeline, flags.sharing
+        );
+        println!("{:<14} {:>16} {:>18}", "", "CPU us/request", "to compiled out");
+        for (index, name) in NAMES.iter().enumerate() {
+            let cpu = median(rounds.iter().map(|round| round[index].cpu_us));
+            let ratio = median(rounds.iter().map(|round| round[index].cpu_us / round[0].cpu_us));
+            println!("{name:<14} {cpu:>16.4} {:>17.1}%", (ratio - 1.0) * 100.0);
+        }
+        let requests = load.requests * flags.effort.rounds as u64;
+        println!("the watcher received {:.1} bytes of trace a request", trace_bytes as f64 / requests as f64);
+    }
+    watcher.check()
+}
+
+/// Starts the server and returns it with the port of its page.
+fn start(binary: &Path, sharing: &str, core: Option<u32>) -> Result<(Program, u16)> {
+    let (port, http_port) = (free_port()?, free_port()?);
+    let mut command = Command::new(binary);
+    command.arg(format!("--resp=127.0.0.1:{port}")).arg(format!("--http=127.0.0.1:{http_port}"));
+    command.arg(format!("--sharing={sharing}"));
+    Ok((Program::start(&command, port, core)?, http_port))
+}
+
+/// Reads the trace as the page does, and throws it away.
+struct Watcher {
+    bytes: Arc<AtomicU64>,
+    reader: JoinHandle<tungstenite::Error>,
+}
+
+impl Watcher {
+    fn connect(http_port: u16) -> Result<Self> {
+        let host = format!("127.0.0.1:{http_port}");
+        let request = ClientRequestBuilder::new(format!("ws://{host}/trace").parse()?)
+            .with_header("Origin", format!("http://{host}"));
+        let (mut socket, _) = tungstenite::connect(request).context("cannot watch the trace")?;
+        let bytes = Arc::new(AtomicU64::new(0));
+        let counter = bytes.clone();
+        let reader = std::thread::spawn(move || {
+            loop {
+                match socket.read() {
+                    Ok(Message::Binary(batch)) => counter.fetch_add(batch.len() as u64, Ordering::Relaxed),
+                    Ok(_) => 0,
+                    Err(error) => return error,
+                };
+            }
+        });
+        Ok(Self { bytes, reader })
+    }
+
+    fn bytes(&self) -> u64 {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
+    /// Fails if the server was not watched to the end.
+    fn check(self) -> Result<()> {
+        if self.reader.is_finished() {
+            let error = self.reader.join().map_err(|_| anyhow::anyhow!("the watcher panicked"))?;
+            return Err(error)
+                .context("the server stopped sending its trace; the numbers for `watched` do not count");
+        }
+        Ok(())
+    }
+}
