@@ -1,8 +1,16 @@
 //! Commands about the client's own connection.
+//!
+//! What clients tell and ask of themselves by CLIENT is in [`super::clients`].
 
-use super::Mistake;
+use super::context::REDIS_VERSION;
+use super::parse::is;
 use super::spec::{Flag, Group, KeySpec, Outcome, Run, SessionCtx, Spec};
-use crate::resp::{Args, Reply};
+use super::{Mistake, clients};
+use crate::resp::{Args, Protocol, Reply, parse_i64};
+
+/// What a command has that may be used at any time: before authentication, while data loads.
+const ANYTIME: &[Flag] =
+    &[Flag::NoScript, Flag::Loading, Flag::Stale, Flag::Fast, Flag::NoAuth, Flag::AllowBusy];
 
 pub(super) const PING: Spec = Spec {
     name: "ping",
@@ -46,6 +54,69 @@ fn echo(_: &mut SessionCtx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcom
     Ok(())
 }
 
+pub(super) const HELLO: Spec = Spec {
+    name: "hello",
+    summary: "Chooses the protocol version, names the client, and tells who the server is.",
+    usage: "[protover [AUTH username password] [SETNAME clientname]]",
+    since: "6.0.0",
+    group: Group::Connection,
+    complexity: "O(1)",
+    arity: -1,
+    flags: ANYTIME,
+    keys: KeySpec::None,
+    subcommands: &[],
+    run: Run::Session(hello),
+};
+
+fn hello(ctx: &mut SessionCtx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    let mut rest = args.from(1);
+    let protocol = match rest.next().map(parse_i64) {
+        None => ctx.client.protocol(),
+        Some(Some(2)) => Protocol::Resp2,
+        Some(Some(3)) => Protocol::Resp3,
+        Some(Some(_)) => return Err(Mistake::new("NOPROTO unsupported protocol version")),
+        Some(None) => {
+            return Err(Mistake::new("ERR Protocol version is not an integer or out of range"));
+        }
+    };
+    let mut name = None;
+    while let Some(option) = rest.next() {
+        if is(option, "AUTH") && rest.len() >= 2 {
+            // There is no password: the default user is let in with any, as in Redis, and there is no other.
+            if rest.next() != Some(b"default") {
+                return Err(Mistake::new("WRONGPASS invalid username-password pair or user is disabled."));
+            }
+            rest.next();
+        } else if is(option, "SETNAME") && rest.len() >= 1 {
+            name = rest.next().map(clients::check_name).transpose()?;
+        } else {
+            return Err(Mistake::from([b"ERR Syntax error in HELLO option '", option, b"'"].concat()));
+        }
+    }
+    if let Some(name) = name {
+        ctx.client.listed().names().name = name;
+    }
+    ctx.client.set_protocol(protocol);
+    reply.set_protocol(protocol);
+
+    reply.map(7);
+    reply.bulk("server");
+    reply.bulk("redis");
+    reply.bulk("version");
+    reply.bulk(REDIS_VERSION);
+    reply.bulk("proto");
+    reply.integer(i64::from(protocol.number()));
+    reply.bulk("id");
+    reply.integer(ctx.client.id() as i64);
+    reply.bulk("mode");
+    reply.bulk("standalone");
+    reply.bulk("role");
+    reply.bulk("master");
+    reply.bulk("modules");
+    reply.array(0);
+    Ok(())
+}
+
 pub(super) const QUIT: Spec = Spec {
     name: "quit",
     summary: "Closes the connection once everything before it is answered.",
@@ -54,7 +125,7 @@ pub(super) const QUIT: Spec = Spec {
     group: Group::Connection,
     complexity: "O(1)",
     arity: -1,
-    flags: &[Flag::NoScript, Flag::Loading, Flag::Stale, Flag::Fast, Flag::NoAuth, Flag::AllowBusy],
+    flags: ANYTIME,
     keys: KeySpec::None,
     subcommands: &[],
     run: Run::Session(quit),
@@ -64,4 +135,58 @@ fn quit(ctx: &mut SessionCtx<'_>, _: Args<'_>, reply: &mut Reply<'_>) -> Outcome
     ctx.client.quit();
     reply.ok();
     Ok(())
+}
+
+pub(super) const RESET: Spec = Spec {
+    name: "reset",
+    summary: "Makes the connection as it was when new: RESP2, without a name.",
+    usage: "",
+    since: "6.2.0",
+    group: Group::Connection,
+    complexity: "O(1)",
+    arity: 1,
+    flags: ANYTIME,
+    keys: KeySpec::None,
+    subcommands: &[],
+    run: Run::Session(reset),
+};
+
+fn reset(ctx: &mut SessionCtx<'_>, _: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    ctx.client.set_protocol(Protocol::Resp2);
+    ctx.client.listed().names().name.clear();
+    reply.set_protocol(Protocol::Resp2);
+    reply.simple("RESET");
+    Ok(())
+}
+
+pub(super) const SELECT: Spec = Spec {
+    name: "select",
+    summary: "Chooses a database. There is one, number 0.",
+    usage: "index",
+    since: "1.0.0",
+    group: Group::Connection,
+    complexity: "O(1)",
+    arity: 2,
+    flags: &[Flag::Loading, Flag::Stale, Flag::Fast],
+    keys: KeySpec::None,
+    subcommands: &[],
+    run: Run::Session(select),
+};
+
+fn select(_: &mut SessionCtx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    check_database(&args[1])?;
+    reply.ok();
+    Ok(())
+}
+
+/// A database's number must be 0.
+pub(super) fn check_database(number: &[u8]) -> Result<(), Mistake> {
+    let number = parse_i64(number).ok_or(Mistake::NOT_AN_INTEGER)?;
+    match i32::try_from(number) {
+        Ok(0) => Ok(()),
+        Ok(_) => Err(Mistake::new("ERR DB index is out of range")),
+        Err(_) => {
+            Err(Mistake::new("ERR value is out of range, value must between -2147483648 and 2147483647"))
+        }
+    }
 }

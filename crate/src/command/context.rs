@@ -10,6 +10,9 @@ use super::client::{Client, Listed, Peer};
 use super::mistake::Mistake;
 use crate::resp::Limits;
 
+/// The Redis whose replies are ours. Clients ask for it to know which commands they may use.
+pub(super) const REDIS_VERSION: &str = "7.0.15";
+
 /// How a server is set up.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -26,6 +29,26 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Self { limits: Limits::default(), max_clients: 10_000, port: 0, settings: Vec::new() }
+    }
+}
+
+impl Config {
+    /// All settings `CONFIG GET` knows, by Redis's names where Redis has them: those above, those that follow from
+    /// what this server does not do, and the host's own.
+    pub(super) fn list(&self) -> Vec<(&str, String)> {
+        let mut list = vec![
+            ("appendonly", "no".to_owned()),
+            ("client-query-buffer-limit", self.limits.request_bytes.to_string()),
+            ("databases", "1".to_owned()),
+            ("maxclients", self.max_clients.to_string()),
+            ("maxmemory", "0".to_owned()),
+            ("maxmemory-policy", "noeviction".to_owned()),
+            ("port", self.port.to_string()),
+            ("proto-max-bulk-len", self.limits.bulk_bytes.to_string()),
+            ("save", String::new()),
+        ];
+        list.extend(self.settings.iter().map(|(name, value)| (name.as_str(), value.clone())));
+        list
     }
 }
 

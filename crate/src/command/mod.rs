@@ -35,11 +35,22 @@
 
 mod client;
 mod context;
+mod decimal;
 mod mistake;
+mod parse;
+mod pattern;
 mod spec;
 mod table;
+mod usage;
 
+// The families.
+mod clients;
 mod connection;
+mod counters;
+mod expiry;
+mod info;
+mod introspection;
+mod keys;
 mod server;
 mod strings;
 
@@ -48,3 +59,4 @@ pub use context::{Config, Counters, Server};
 pub use mistake::Mistake;
 pub use spec::{Ctx, Flag, Group, KeySpec, Keys, Outcome, Run, SessionCtx, Spec};
 pub use table::{Found, TABLE, lookup, resolve};
+pub use usage::{Argument, ArgumentKind};

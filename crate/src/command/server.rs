@@ -1,6 +1,12 @@
 //! Commands about the server as a whole.
+//!
+//! What INFO reports is in [`super::info`], what COMMAND tells in [`super::introspection`].
 
-use super::spec::{Ctx, Flag, Group, KeySpec, Outcome, Run, Spec};
+use super::mistake::Mistake;
+use super::parse::is;
+use super::pattern::{Case, matches};
+use super::spec::{Ctx, Flag, Group, KeySpec, Outcome, Run, SessionCtx, Spec};
+use super::table::write_help;
 use crate::resp::{Args, Reply};
 
 pub(super) const DBSIZE: Spec = Spec {
@@ -20,5 +26,127 @@ pub(super) const DBSIZE: Spec = Spec {
 fn dbsize(ctx: &mut Ctx<'_>, _: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
     let shards = ctx.keyspace.count();
     reply.count((0..shards).map(|shard| ctx.keyspace.nth(shard).len()).sum());
+    Ok(())
+}
+
+pub(super) const FLUSHDB: Spec = Spec {
+    name: "flushdb",
+    summary: "Removes all keys of the database.",
+    usage: "[ASYNC | SYNC]",
+    since: "1.0.0",
+    group: Group::Server,
+    complexity: "O(N) in the number of keys",
+    arity: -1,
+    flags: &[Flag::Write, Flag::Dangerous],
+    keys: KeySpec::All,
+    subcommands: &[],
+    run: Run::Keyspace(flush),
+};
+
+pub(super) const FLUSHALL: Spec = Spec {
+    name: "flushall",
+    summary: "Removes all keys.",
+    usage: "[ASYNC | SYNC]",
+    since: "1.0.0",
+    group: Group::Server,
+    complexity: "O(N) in the number of keys",
+    arity: -1,
+    flags: &[Flag::Write, Flag::Dangerous],
+    keys: KeySpec::All,
+    subcommands: &[],
+    run: Run::Keyspace(flush),
+};
+
+/// ASYNC is taken and done at once all the same: nobody can tell but by the time.
+fn flush(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    let known = args.get(1).is_none_or(|option| is(option, "ASYNC") || is(option, "SYNC"));
+    if args.len() > 2 || !known {
+        return Err(Mistake::SYNTAX);
+    }
+    for shard in 0..ctx.keyspace.count() {
+        ctx.keyspace.nth(shard).clear();
+    }
+    reply.ok();
+    Ok(())
+}
+
+/// The host's clock counts milliseconds, so the microseconds end in three zeros.
+pub(super) const TIME: Spec = Spec {
+    name: "time",
+    summary: "The server's clock: Unix seconds, and the microseconds on top.",
+    usage: "",
+    since: "2.6.0",
+    group: Group::Server,
+    complexity: "O(1)",
+    arity: 1,
+    flags: &[Flag::Loading, Flag::Stale, Flag::Fast],
+    keys: KeySpec::None,
+    subcommands: &[],
+    run: Run::Session(time),
+};
+
+fn time(ctx: &mut SessionCtx<'_>, _: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    reply.array(2);
+    reply.bulk((ctx.now_ms / 1000).to_string());
+    reply.bulk((ctx.now_ms % 1000 * 1000).to_string());
+    Ok(())
+}
+
+pub(super) const CONFIG: Spec = Spec {
+    name: "config",
+    summary: "A container for commands about settings.",
+    usage: "",
+    since: "2.0.0",
+    group: Group::Server,
+    complexity: "Depends on the subcommand",
+    arity: -2,
+    flags: &[],
+    keys: KeySpec::None,
+    subcommands: &[CONFIG_GET, CONFIG_HELP],
+    run: Run::Session(config_help),
+};
+
+const CONFIG_GET: Spec = Spec {
+    name: "config|get",
+    summary: "The settings whose names match any of the patterns.",
+    usage: "pattern ...",
+    since: "2.0.0",
+    group: Group::Server,
+    complexity: "O(N) in the number of settings and patterns",
+    arity: -3,
+    flags: &[Flag::Admin, Flag::NoScript, Flag::Loading, Flag::Stale, Flag::Dangerous],
+    keys: KeySpec::None,
+    subcommands: &[],
+    run: Run::Session(config_get),
+};
+
+fn config_get(ctx: &mut SessionCtx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    let mut settings = ctx.server.config.list();
+    settings
+        .retain(|(name, _)| args.from(2).any(|pattern| matches(pattern, name.as_bytes(), Case::Insensitive)));
+    reply.map(settings.len());
+    for (name, value) in settings {
+        reply.bulk(name);
+        reply.bulk(value);
+    }
+    Ok(())
+}
+
+const CONFIG_HELP: Spec = Spec {
+    name: "config|help",
+    summary: "What CONFIG can do.",
+    usage: "",
+    since: "5.0.0",
+    group: Group::Server,
+    complexity: "O(1)",
+    arity: 2,
+    flags: &[Flag::Loading, Flag::Stale],
+    keys: KeySpec::None,
+    subcommands: &[],
+    run: Run::Session(config_help),
+};
+
+fn config_help(_: &mut SessionCtx<'_>, _: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    write_help(&CONFIG, reply);
     Ok(())
 }

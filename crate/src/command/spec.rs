@@ -2,6 +2,7 @@
 //!
 //! Owns the shape of the table's entries and what a command is given to work with. Knows no particular command.
 
+use super::usage::{self, Argument};
 use super::{Client, Mistake, Server};
 use crate::resp::{Args, Reply};
 use crate::store::Keyspace;
@@ -14,7 +15,8 @@ pub struct Spec {
     /// What it does, in one line.
     pub summary: &'static str,
     /// What follows the name: `key value [NX | XX]`. Upper-case words stand for themselves, lower-case ones for
-    /// what to put there, `[...]` may be left out, `|` parts alternatives, `...` repeats what is before it.
+    /// what to put there, `[...]` may be left out, `(...)` belongs together, `|` parts alternatives, `...` repeats what
+    /// is before it.
     pub usage: &'static str,
     /// The Redis version it first came with.
     pub since: &'static str,
@@ -178,6 +180,11 @@ impl Spec {
             }
             KeySpec::Computed(keys) => keys(args),
         }
+    }
+
+    /// Its arguments, read from its usage.
+    pub fn arguments(&self) -> Vec<Argument> {
+        usage::arguments(self.usage)
     }
 
     /// Whether it has this flag.

@@ -1,8 +1,11 @@
-//! Commands on string values.
+//! Commands on string values: reading, writing and changing them in place.
+//!
+//! Counting is in [`super::counters`].
 
 use super::Mistake;
+use super::parse::{Clock, integer, is, positive_expiry};
 use super::spec::{Ctx, Flag, Group, KeySpec, Outcome, Run, Spec};
-use crate::resp::{Args, Reply, parse_i64};
+use crate::resp::{Args, Reply};
 use crate::store::Value;
 
 pub(super) const GET: Spec = Spec {
@@ -20,20 +23,15 @@ pub(super) const GET: Spec = Spec {
 };
 
 fn get(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
-    let key = &args[1];
-    match ctx.keyspace.store(key).get(key, ctx.now_ms) {
-        Some(entry) => write_string(&entry.value, reply),
-        None => {
-            reply.null();
-            Ok(())
-        }
-    }
+    read(ctx, &args[1], reply);
+    Ok(())
 }
 
 pub(super) const SET: Spec = Spec {
     name: "set",
     summary: "Makes a key hold a string, whatever it held before.",
-    usage: "key value",
+    usage: "key value [NX | XX] [GET] [EX seconds | PX milliseconds | EXAT unix-time-seconds | \
+            PXAT unix-time-milliseconds | KEEPTTL]",
     since: "1.0.0",
     group: Group::String,
     complexity: "O(1)",
@@ -44,58 +42,505 @@ pub(super) const SET: Spec = Spec {
     run: Run::Keyspace(set),
 };
 
+#[derive(Default)]
+struct SetOptions<'a> {
+    only_if: Option<OnlyIf>,
+    get: bool,
+    expiry: Option<SetExpiry<'a>>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum OnlyIf {
+    Absent,
+    Present,
+}
+
+enum SetExpiry<'a> {
+    At(Clock, &'a [u8]),
+    Keep,
+}
+
+/// Options in any order; a repeated one counts where it says the same thing again, the last amount winning.
+fn parse_set(args: Args<'_>) -> Result<SetOptions<'_>, Mistake> {
+    let mut options = SetOptions::default();
+    let mut rest = args.from(3);
+    while let Some(option) = rest.next() {
+        if is(option, "NX") && options.only_if != Some(OnlyIf::Present) {
+            options.only_if = Some(OnlyIf::Absent);
+        } else if is(option, "XX") && options.only_if != Some(OnlyIf::Absent) {
+            options.only_if = Some(OnlyIf::Present);
+        } else if is(option, "GET") {
+            options.get = true;
+        } else if is(option, "KEEPTTL") && matches!(options.expiry, None | Some(SetExpiry::Keep)) {
+            options.expiry = Some(SetExpiry::Keep);
+        } else {
+            let clock = Clock::of_option(option).ok_or(Mistake::SYNTAX)?;
+            let repeats = |old: &SetExpiry<'_>| matches!(old, SetExpiry::At(old, _) if *old == clock);
+            if !options.expiry.as_ref().is_none_or(repeats) {
+                return Err(Mistake::SYNTAX);
+            }
+            options.expiry = Some(SetExpiry::At(clock, rest.next().ok_or(Mistake::SYNTAX)?));
+        }
+    }
+    Ok(options)
+}
+
 fn set(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    let (key, value) = (&args[1], &args[2]);
+    if args.len() == 3 {
+        ctx.keyspace.store(key).insert_bytes(key, value, None);
+        reply.ok();
+        return Ok(());
+    }
+    let options = parse_set(args)?;
+    let mut expires_ms = match options.expiry {
+        Some(SetExpiry::At(clock, amount)) => Some(positive_expiry(SET.name, clock, amount, ctx.now_ms)?),
+        _ => None,
+    };
+    if options.get {
+        read(ctx, key, reply);
+    }
+    let store = ctx.keyspace.store(key);
+    let old = store.peek(key, ctx.now_ms);
+    let refused = match options.only_if {
+        Some(OnlyIf::Absent) => old.is_some(),
+        Some(OnlyIf::Present) => old.is_none(),
+        None => false,
+    };
+    if !refused {
+        if let Some(SetExpiry::Keep) = options.expiry {
+            expires_ms = old.and_then(|old| old.expires_ms());
+        }
+        store.insert_bytes(key, value, expires_ms);
+    }
+    match (options.get, refused) {
+        (true, _) => {}
+        (false, true) => reply.null(),
+        (false, false) => reply.ok(),
+    }
+    Ok(())
+}
+
+pub(super) const SETNX: Spec = Spec {
+    name: "setnx",
+    summary: "Sets a key unless it is there; answers whether it did.",
+    usage: "key value",
+    since: "1.0.0",
+    group: Group::String,
+    complexity: "O(1)",
+    arity: 3,
+    flags: &[Flag::Write, Flag::DenyOom, Flag::Fast],
+    keys: KeySpec::ONE,
+    subcommands: &[],
+    run: Run::Keyspace(setnx),
+};
+
+fn setnx(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
     let key = &args[1];
-    ctx.keyspace.store(key).insert_bytes(key, &args[2], None);
+    let store = ctx.keyspace.store(key);
+    let absent = store.peek(key, ctx.now_ms).is_none();
+    if absent {
+        store.insert_bytes(key, &args[2], None);
+    }
+    reply.integer(i64::from(absent));
+    Ok(())
+}
+
+pub(super) const SETEX: Spec = Spec {
+    name: "setex",
+    summary: "Sets a key and its expiry in seconds.",
+    usage: "key seconds value",
+    since: "2.0.0",
+    group: Group::String,
+    complexity: "O(1)",
+    arity: 4,
+    flags: &[Flag::Write, Flag::DenyOom],
+    keys: KeySpec::ONE,
+    subcommands: &[],
+    run: Run::Keyspace(setex),
+};
+
+fn setex(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    set_with_expiry(ctx, SETEX.name, Clock::Seconds, args, reply)
+}
+
+pub(super) const PSETEX: Spec = Spec {
+    name: "psetex",
+    summary: "Sets a key and its expiry in milliseconds.",
+    usage: "key milliseconds value",
+    since: "2.6.0",
+    group: Group::String,
+    complexity: "O(1)",
+    arity: 4,
+    flags: &[Flag::Write, Flag::DenyOom],
+    keys: KeySpec::ONE,
+    subcommands: &[],
+    run: Run::Keyspace(psetex),
+};
+
+fn psetex(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    set_with_expiry(ctx, PSETEX.name, Clock::Milliseconds, args, reply)
+}
+
+fn set_with_expiry(
+    ctx: &mut Ctx<'_>,
+    command: &str,
+    clock: Clock,
+    args: Args<'_>,
+    reply: &mut Reply<'_>,
+) -> Outcome {
+    let key = &args[1];
+    let expires_ms = positive_expiry(command, clock, &args[2], ctx.now_ms)?;
+    ctx.keyspace.store(key).insert_bytes(key, &args[3], Some(expires_ms));
     reply.ok();
     Ok(())
 }
 
-pub(super) const INCR: Spec = Spec {
-    name: "incr",
-    summary: "Adds one to the integer a key holds; a missing key counts from 0.",
-    usage: "key",
+pub(super) const GETSET: Spec = Spec {
+    name: "getset",
+    summary: "Sets a key and answers what it held before. SET with GET does the same.",
+    usage: "key value",
     since: "1.0.0",
     group: Group::String,
     complexity: "O(1)",
-    arity: 2,
+    arity: 3,
     flags: &[Flag::Write, Flag::DenyOom, Flag::Fast],
     keys: KeySpec::ONE,
     subcommands: &[],
-    run: Run::Keyspace(incr),
+    run: Run::Keyspace(getset),
 };
 
-fn incr(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
-    add(ctx, &args[1], 1, reply)
-}
-
-/// Adds to the counter at `key` and answers the sum.
-fn add(ctx: &mut Ctx<'_>, key: &[u8], by: i64, reply: &mut Reply<'_>) -> Outcome {
-    const OVERFLOW: Mistake = Mistake::new("ERR increment or decrement would overflow");
-    let store = ctx.keyspace.store(key);
-    let sum = match store.value_mut(key, ctx.now_ms) {
-        Some(value) => {
-            let old = match value {
-                Value::Int(old) => *old,
-                Value::Bytes(old) => parse_i64(old).ok_or(Mistake::NOT_AN_INTEGER)?,
-            };
-            let sum = old.checked_add(by).ok_or(OVERFLOW)?;
-            *value = Value::Int(sum);
-            sum
-        }
-        None => {
-            store.insert(key, Value::Int(by), None);
-            by
-        }
-    };
-    reply.integer(sum);
+fn getset(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    let key = &args[1];
+    read(ctx, key, reply);
+    ctx.keyspace.store(key).insert_bytes(key, &args[2], None);
     Ok(())
 }
 
-fn write_string(value: &Value, reply: &mut Reply<'_>) -> Outcome {
-    match value {
-        Value::Int(value) => reply.bulk_integer(*value),
-        Value::Bytes(bytes) => reply.bulk(&**bytes),
+pub(super) const GETEX: Spec = Spec {
+    name: "getex",
+    summary: "Reads a string and sets or clears its key's expiry.",
+    usage: "key [EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT unix-time-milliseconds | PERSIST]",
+    since: "6.2.0",
+    group: Group::String,
+    complexity: "O(1)",
+    arity: -2,
+    flags: &[Flag::Write, Flag::Fast],
+    keys: KeySpec::ONE,
+    subcommands: &[],
+    run: Run::Keyspace(getex),
+};
+
+fn getex(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    let key = &args[1];
+    let mut expiry = None;
+    let mut persist = false;
+    let mut rest = args.from(2);
+    while let Some(option) = rest.next() {
+        if is(option, "PERSIST") && expiry.is_none() {
+            persist = true;
+            continue;
+        }
+        let clock = Clock::of_option(option).ok_or(Mistake::SYNTAX)?;
+        if persist || expiry.is_some_and(|(old, _)| old != clock) {
+            return Err(Mistake::SYNTAX);
+        }
+        expiry = Some((clock, rest.next().ok_or(Mistake::SYNTAX)?));
+    }
+    let store = ctx.keyspace.store(key);
+    let Some(entry) = store.get(key, ctx.now_ms) else {
+        reply.null();
+        return Ok(());
+    };
+    // A wrong amount is only a mistake where there is a key.
+    let expires_ms = match expiry {
+        Some((clock, amount)) => Some(positive_expiry(GETEX.name, clock, amount, ctx.now_ms)?),
+        None => None,
+    };
+    write_string(&entry.value, reply);
+    if expires_ms.is_some_and(|expires_ms| expires_ms <= ctx.now_ms) {
+        store.remove(key, ctx.now_ms);
+    } else if expires_ms.is_some() || persist {
+        store.set_expiry(key, expires_ms, ctx.now_ms);
     }
     Ok(())
+}
+
+pub(super) const GETDEL: Spec = Spec {
+    name: "getdel",
+    summary: "Reads a string and removes its key.",
+    usage: "key",
+    since: "6.2.0",
+    group: Group::String,
+    complexity: "O(1)",
+    arity: 2,
+    flags: &[Flag::Write, Flag::Fast],
+    keys: KeySpec::ONE,
+    subcommands: &[],
+    run: Run::Keyspace(getdel),
+};
+
+fn getdel(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    let key = &args[1];
+    read(ctx, key, reply);
+    ctx.keyspace.store(key).remove(key, ctx.now_ms);
+    Ok(())
+}
+
+pub(super) const MGET: Spec = Spec {
+    name: "mget",
+    summary: "Reads the strings of several keys, null where there is none.",
+    usage: "key ...",
+    since: "1.0.0",
+    group: Group::String,
+    complexity: "O(N) in the number of keys",
+    arity: -2,
+    flags: &[Flag::ReadOnly, Flag::Fast],
+    keys: KeySpec::EVERY,
+    subcommands: &[],
+    run: Run::Keyspace(mget),
+};
+
+fn mget(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    reply.array(args.len() - 1);
+    for key in args.from(1) {
+        read(ctx, key, reply);
+    }
+    Ok(())
+}
+
+pub(super) const MSET: Spec = Spec {
+    name: "mset",
+    summary: "Sets several keys at once.",
+    usage: "(key value) ...",
+    since: "1.0.1",
+    group: Group::String,
+    complexity: "O(N) in the number of keys",
+    arity: -3,
+    flags: &[Flag::Write, Flag::DenyOom],
+    keys: KeySpec::PAIRS,
+    subcommands: &[],
+    run: Run::Keyspace(mset),
+};
+
+fn mset(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    if args.len().is_multiple_of(2) {
+        return Err(Mistake::arity(MSET.name));
+    }
+    set_pairs(ctx, args);
+    reply.ok();
+    Ok(())
+}
+
+pub(super) const MSETNX: Spec = Spec {
+    name: "msetnx",
+    summary: "Sets several keys at once, or none if any is there; answers whether it did.",
+    usage: "(key value) ...",
+    since: "1.0.1",
+    group: Group::String,
+    complexity: "O(N) in the number of keys",
+    arity: -3,
+    flags: &[Flag::Write, Flag::DenyOom],
+    keys: KeySpec::PAIRS,
+    subcommands: &[],
+    run: Run::Keyspace(msetnx),
+};
+
+fn msetnx(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    if args.len().is_multiple_of(2) {
+        return Err(Mistake::arity(MSETNX.name));
+    }
+    let now_ms = ctx.now_ms;
+    let all_absent = args.from(1).step_by(2).all(|key| ctx.keyspace.store(key).peek(key, now_ms).is_none());
+    if all_absent {
+        set_pairs(ctx, args);
+    }
+    reply.integer(i64::from(all_absent));
+    Ok(())
+}
+
+fn set_pairs(ctx: &mut Ctx<'_>, args: Args<'_>) {
+    let mut rest = args.from(1);
+    while let (Some(key), Some(value)) = (rest.next(), rest.next()) {
+        ctx.keyspace.store(key).insert_bytes(key, value, None);
+    }
+}
+
+pub(super) const APPEND: Spec = Spec {
+    name: "append",
+    summary: "Adds to the end of a string; answers its length then.",
+    usage: "key value",
+    since: "2.0.0",
+    group: Group::String,
+    complexity: "O(1) amortised",
+    arity: 3,
+    flags: &[Flag::Write, Flag::DenyOom, Flag::Fast],
+    keys: KeySpec::ONE,
+    subcommands: &[],
+    run: Run::Keyspace(append),
+};
+
+fn append(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    let (key, tail) = (&args[1], &args[2]);
+    let bulk_bytes = ctx.server.config.limits.bulk_bytes;
+    let store = ctx.keyspace.store(key);
+    let len = match store.value_mut(key, ctx.now_ms) {
+        Some(value) => {
+            let bytes = string_mut(value);
+            check_length(bytes.len() + tail.len(), bulk_bytes)?;
+            bytes.extend_from_slice(tail);
+            bytes.len()
+        }
+        None => {
+            store.insert_bytes(key, tail, None);
+            tail.len()
+        }
+    };
+    reply.count(len);
+    Ok(())
+}
+
+pub(super) const STRLEN: Spec = Spec {
+    name: "strlen",
+    summary: "The length of a string in bytes.",
+    usage: "key",
+    since: "2.2.0",
+    group: Group::String,
+    complexity: "O(1)",
+    arity: 2,
+    flags: &[Flag::ReadOnly, Flag::Fast],
+    keys: KeySpec::ONE,
+    subcommands: &[],
+    run: Run::Keyspace(strlen),
+};
+
+fn strlen(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    let key = &args[1];
+    let entry = ctx.keyspace.store(key).get(key, ctx.now_ms);
+    reply.count(entry.map_or(0, |entry| with_string(&entry.value, <[u8]>::len)));
+    Ok(())
+}
+
+pub(super) const GETRANGE: Spec = Spec {
+    name: "getrange",
+    summary: "Part of a string, both ends included; negative positions count from its end.",
+    usage: "key start end",
+    since: "2.4.0",
+    group: Group::String,
+    complexity: "O(N) in the length of the part",
+    arity: 4,
+    flags: &[Flag::ReadOnly],
+    keys: KeySpec::ONE,
+    subcommands: &[],
+    run: Run::Keyspace(getrange),
+};
+
+fn getrange(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    let key = &args[1];
+    let (start, end) = (integer(&args[2])?, integer(&args[3])?);
+    match ctx.keyspace.store(key).get(key, ctx.now_ms) {
+        Some(entry) => with_string(&entry.value, |bytes| reply.bulk(part(bytes, start, end))),
+        None => reply.bulk(b""),
+    }
+    Ok(())
+}
+
+/// The bytes from `start` to `end`, both included, clipped to what is there.
+fn part(bytes: &[u8], start: i64, end: i64) -> &[u8] {
+    // Two positions in front of the first byte clip to it, unless they are in the wrong order to begin with.
+    if start < 0 && end < 0 && start > end {
+        return &[];
+    }
+    let len = bytes.len() as i64;
+    let from_start = |position: i64| if position < 0 { (position + len).max(0) } else { position };
+    let (start, end) = (from_start(start), from_start(end).min(len - 1));
+    if start > end { &[] } else { &bytes[start as usize..=end as usize] }
+}
+
+pub(super) const SETRANGE: Spec = Spec {
+    name: "setrange",
+    summary: "Overwrites part of a string from a position on, filling a gap with zero bytes; answers its length then.",
+    usage: "key offset value",
+    since: "2.2.0",
+    group: Group::String,
+    complexity: "O(N) in the length of the value, and of the gap",
+    arity: 4,
+    flags: &[Flag::Write, Flag::DenyOom],
+    keys: KeySpec::ONE,
+    subcommands: &[],
+    run: Run::Keyspace(setrange),
+};
+
+fn setrange(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    let (key, patch) = (&args[1], &args[3]);
+    let offset = integer(&args[2])?;
+    let offset = usize::try_from(offset).map_err(|_| match offset {
+        ..0 => Mistake::new("ERR offset is out of range"),
+        _ => Mistake::STRING_TOO_LONG,
+    })?;
+    let bulk_bytes = ctx.server.config.limits.bulk_bytes;
+    let store = ctx.keyspace.store(key);
+    let len = match store.value_mut(key, ctx.now_ms) {
+        Some(value) if patch.is_empty() => with_string(value, <[u8]>::len),
+        None if patch.is_empty() => 0,
+        value => {
+            check_length(offset.saturating_add(patch.len()), bulk_bytes)?;
+            match value {
+                Some(value) => overwrite(string_mut(value), offset, patch),
+                None => {
+                    let mut bytes = Vec::new();
+                    overwrite(&mut bytes, offset, patch);
+                    store.insert_bytes(key, &bytes, None);
+                    bytes.len()
+                }
+            }
+        }
+    };
+    reply.count(len);
+    Ok(())
+}
+
+/// Writes `patch` over `bytes` from `offset` on; the length then.
+fn overwrite(bytes: &mut Vec<u8>, offset: usize, patch: &[u8]) -> usize {
+    let end = offset + patch.len();
+    if bytes.len() < end {
+        bytes.resize(end, 0);
+    }
+    bytes[offset..end].copy_from_slice(patch);
+    bytes.len()
+}
+
+/// Answers the string at `key`, null when there is none.
+fn read(ctx: &mut Ctx<'_>, key: &[u8], reply: &mut Reply<'_>) {
+    match ctx.keyspace.store(key).get(key, ctx.now_ms) {
+        Some(entry) => write_string(&entry.value, reply),
+        None => reply.null(),
+    }
+}
+
+fn write_string(value: &Value, reply: &mut Reply<'_>) {
+    with_string(value, |bytes| reply.bulk(bytes));
+}
+
+/// Lends the text of a string value, a counter's in decimal.
+fn with_string<T>(value: &Value, lend: impl FnOnce(&[u8]) -> T) -> T {
+    match value {
+        Value::Int(value) => lend(itoa::Buffer::new().format(*value).as_bytes()),
+        Value::Bytes(bytes) => lend(bytes),
+    }
+}
+
+/// The bytes of a string value, to be changed; a counter becomes its decimal text.
+fn string_mut(value: &mut Value) -> &mut Vec<u8> {
+    if let Value::Int(number) = value {
+        *value = Value::from(itoa::Buffer::new().format(*number).as_bytes());
+    }
+    match value {
+        Value::Bytes(bytes) => bytes.make_mut(),
+        Value::Int(_) => unreachable!("a counter was made text just above"),
+    }
+}
+
+fn check_length(len: usize, limit: usize) -> Result<(), Mistake> {
+    if len > limit { Err(Mistake::STRING_TOO_LONG) } else { Ok(()) }
 }

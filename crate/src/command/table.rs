@@ -3,18 +3,65 @@
 //! Owns the order of the table, the look-up and the checks every request passes before it runs.
 
 use super::spec::Spec;
-use super::{Mistake, connection, server, strings};
-use crate::resp::Args;
+use super::{Mistake, clients, connection, counters, expiry, info, introspection, keys, server, strings};
+use crate::resp::{Args, Reply};
 
 /// All commands, by family. A command's position is its number wherever one is recorded.
 pub static TABLE: &[Spec] = &[
     connection::PING,
     connection::ECHO,
+    connection::HELLO,
     connection::QUIT,
+    connection::RESET,
+    connection::SELECT,
+    clients::CLIENT,
+    introspection::COMMAND,
+    info::INFO,
+    server::CONFIG,
     server::DBSIZE,
+    server::FLUSHDB,
+    server::FLUSHALL,
+    server::TIME,
     strings::GET,
     strings::SET,
-    strings::INCR,
+    strings::SETNX,
+    strings::SETEX,
+    strings::PSETEX,
+    strings::GETSET,
+    strings::GETEX,
+    strings::GETDEL,
+    strings::MGET,
+    strings::MSET,
+    strings::MSETNX,
+    strings::APPEND,
+    strings::STRLEN,
+    strings::GETRANGE,
+    strings::SETRANGE,
+    counters::INCR,
+    counters::DECR,
+    counters::INCRBY,
+    counters::DECRBY,
+    counters::INCRBYFLOAT,
+    keys::DEL,
+    keys::UNLINK,
+    keys::EXISTS,
+    keys::TOUCH,
+    keys::TYPE,
+    keys::KEYS,
+    keys::SCAN,
+    keys::RANDOMKEY,
+    keys::RENAME,
+    keys::RENAMENX,
+    keys::COPY,
+    expiry::EXPIRE,
+    expiry::PEXPIRE,
+    expiry::EXPIREAT,
+    expiry::PEXPIREAT,
+    expiry::TTL,
+    expiry::PTTL,
+    expiry::EXPIRETIME,
+    expiry::PEXPIRETIME,
+    expiry::PERSIST,
 ];
 
 /// A command found: its position in [`TABLE`] and what describes it.
@@ -102,6 +149,18 @@ pub fn resolve(args: Args<'_>) -> Result<Found, Mistake> {
 pub(super) fn subcommand(container: &Spec, name: &[u8]) -> Option<&'static Spec> {
     let prefix = container.name.len() + 1;
     container.subcommands.iter().find(|sub| sub.name.as_bytes()[prefix..].eq_ignore_ascii_case(name))
+}
+
+/// Answers what the subcommands of `container` do, in the layout of Redis's own help.
+pub(super) fn write_help(container: &Spec, reply: &mut Reply<'_>) {
+    reply.array(1 + 2 * container.subcommands.len());
+    let name = container.name.to_uppercase();
+    reply.simple(&format!("{name} <subcommand> [<arg> [value] [opt] ...]. Subcommands are:"));
+    for sub in container.subcommands {
+        let word = sub.name[name.len() + 1..].to_uppercase();
+        reply.simple(format!("{word} {}", sub.usage).trim_end());
+        reply.simple(&format!("    {}", sub.summary));
+    }
 }
 
 /// How much of a wrong request its error reply quotes, in bytes: of the name, and of the arguments together.

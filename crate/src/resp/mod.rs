@@ -10,12 +10,16 @@ mod batch;
 mod limits;
 mod line;
 mod number;
+mod print;
 mod reply;
 mod request;
+mod value;
 
 pub use batch::{Args, ArgsIter, Batch};
 pub use limits::Limits;
 pub use line::{UnbalancedQuotes, split_line};
 pub use number::{parse_f64, parse_i64, write_f64};
+pub use print::{format_raw, format_value, prints_raw};
 pub use reply::{Protocol, Reply};
 pub use request::{Decoder, ProtocolError};
+pub use value::{ReplyDecoder, ReplyError, ReplyLimits, Value, encode_request};

@@ -178,6 +178,12 @@ impl<'a> Reply<'a> {
         }
     }
 
+    /// Appends what another `Reply` of the same protocol version wrote: the way to elements whose number is known only
+    /// once they are written.
+    pub fn append(&mut self, written: &[u8]) {
+        self.out.extend_from_slice(written);
+    }
+
     fn resp3_header(&mut self, marker: u8, len: usize) {
         match self.protocol {
             Protocol::Resp2 => self.header(b'*', len),

@@ -153,18 +153,17 @@ impl Decoder {
             match bytes.first() {
                 None => return Ok(false),
                 Some(b'*') => {
-                    let Some(count) = self.header(bytes, b'*', ProtocolError::TooBigMultibulkCount)? else {
+                    let Some(header) = self.header(bytes, b'*', ProtocolError::TooBigMultibulkCount)? else {
                         return Ok(false);
                     };
-                    match count.map(usize::try_from) {
-                        Some(Ok(missing)) if missing > self.limits.arguments => {
-                            return Err(ProtocolError::InvalidMultibulkLength);
-                        }
-                        Some(Ok(missing)) => self.expect = Expect::Length { missing },
-                        // A negative count is an empty request.
-                        Some(Err(_)) if count < Some(0) => self.expect = Expect::Length { missing: 0 },
-                        _ => return Err(ProtocolError::InvalidMultibulkLength),
+                    let count = header.number.ok_or(ProtocolError::InvalidMultibulkLength)?;
+                    // A negative count is an empty request.
+                    let missing = usize::try_from(count.max(0)).unwrap_or(usize::MAX);
+                    if missing > self.limits.arguments {
+                        return Err(ProtocolError::InvalidMultibulkLength);
                     }
+                    self.step(header.bytes);
+                    self.expect = Expect::Length { missing };
                 }
                 Some(_) => return self.inline(bytes),
             }
@@ -176,20 +175,22 @@ impl Decoder {
                     return Ok(true);
                 }
                 Expect::Length { missing } => {
-                    let from = self.at;
-                    let Some(length) = self.header(bytes, b'$', ProtocolError::TooBigBulkCount)? else {
+                    let Some(header) = self.header(bytes, b'$', ProtocolError::TooBigBulkCount)? else {
                         return Ok(false);
                     };
-                    if bytes[from] != b'$' {
-                        return Err(ProtocolError::ExpectedDollar(bytes[from]));
+                    if bytes[self.at] != b'$' {
+                        return Err(ProtocolError::ExpectedDollar(bytes[self.at]));
                     }
-                    let length = length
+                    let length = header
+                        .number
                         .and_then(|length| usize::try_from(length).ok())
                         .filter(|length| *length <= self.limits.bulk_bytes)
                         .ok_or(ProtocolError::InvalidBulkLength)?;
-                    if length + 2 > self.limits.request_bytes.saturating_sub(self.at) {
+                    let left = self.limits.request_bytes.saturating_sub(self.at + header.bytes);
+                    if length + 2 > left {
                         return Err(ProtocolError::RequestTooBig { limit: self.limits.request_bytes });
                     }
+                    self.step(header.bytes);
                     self.expect = Expect::Argument { missing, length };
                 }
                 Expect::Argument { missing, length } => {
@@ -205,19 +206,17 @@ impl Decoder {
         }
     }
 
-    /// Reads the line at `self.at`, `marker` and a number: `None` when the line has not fully arrived, `Some(None)`
-    /// when it is not that. Then it is not stepped over, so that asking again gives the same error.
+    /// Reads the line at `self.at`, `marker` and a number, without stepping over it: asking again after an error must
+    /// give the same one. `None` when the line has not fully arrived.
     fn header(
         &mut self,
         bytes: &[u8],
         marker: u8,
         too_long: ProtocolError,
-    ) -> Result<Option<Option<i64>>, ProtocolError> {
+    ) -> Result<Option<Header>, ProtocolError> {
         let line = &bytes[self.at..];
-        if let Some((number, used)) = short_header(line, marker) {
-            self.at += used;
-            self.searched = 0;
-            return Ok(Some(Some(number)));
+        if let Some(header) = short_header(line, marker) {
+            return Ok(Some(header));
         }
         let Some(end) = self.find(line, b'\r') else {
             return if line.len() > self.limits.line_bytes { Err(too_long) } else { Ok(None) };
@@ -229,11 +228,12 @@ impl Decoder {
             return Ok(None);
         }
         let number = line.get(1..end).filter(|_| line[0] == marker).and_then(parse_i64);
-        if number.is_some() {
-            self.at += end + 2;
-            self.searched = 0;
-        }
-        Ok(Some(number))
+        Ok(Some(Header { number, bytes: end + 2 }))
+    }
+
+    fn step(&mut self, bytes: usize) {
+        self.at += bytes;
+        self.searched = 0;
     }
 
     /// An inline command: a line of words. Quoted words are unescaped where they stand, which never makes them
@@ -255,8 +255,7 @@ impl Decoder {
             self.spans.push(Span::new(start, end));
             start = end;
         }
-        self.at = end + 1;
-        self.searched = 0;
+        self.step(end + 1);
         Ok(true)
     }
 
@@ -273,9 +272,17 @@ impl Decoder {
     }
 }
 
+/// A line that announces how many arguments or bytes come.
+struct Header {
+    /// `None` when the line is no such announcement.
+    number: Option<i64>,
+    /// The line's length, its end included.
+    bytes: usize,
+}
+
 /// The header of nearly every request: its marker and one to seven digits in canonical form. `None` leaves the line
 /// to the thorough way.
-fn short_header(line: &[u8], marker: u8) -> Option<(i64, usize)> {
+fn short_header(line: &[u8], marker: u8) -> Option<Header> {
     let (first, digits) = line.split_first()?;
     if *first != marker {
         return None;
@@ -286,10 +293,183 @@ fn short_header(line: &[u8], marker: u8) -> Option<(i64, usize)> {
             b'0'..=b'9' => value = value * 10 + i64::from(byte - b'0'),
             b'\r' => {
                 let canonical = index == 1 || (index > 1 && digits[0] != b'0');
-                return (canonical && digits.len() > index + 1).then_some((value, index + 3));
+                let arrived = digits.len() > index + 1;
+                return (canonical && arrived).then_some(Header { number: Some(value), bytes: index + 3 });
             }
             _ => return None,
         }
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::resp::encode_request;
+
+    const SMALL: Limits = Limits {
+        line_bytes: 32,
+        arguments: 8,
+        bulk_bytes: 100,
+        request_bytes: 150,
+        batch_requests: 1024,
+        batch_bytes: 1 << 20,
+    };
+
+    /// All requests in `bytes`, arriving in pieces of `piece` bytes, one a line; then the error, if any, or what is
+    /// left over.
+    fn decode(bytes: &[u8], piece: usize, limits: Limits) -> String {
+        let mut decoder = Decoder::new(limits);
+        let (mut buffer, mut batch) = (BytesMut::new(), Batch::default());
+        let mut shown = String::new();
+        for piece in bytes.chunks(piece) {
+            buffer.extend_from_slice(piece);
+            loop {
+                let result = decoder.decode(&mut buffer, &mut batch);
+                for request in batch.iter() {
+                    let words = request.iter().map(|argument| argument.escape_ascii().to_string());
+                    shown.push_str(&words.collect::<Vec<_>>().join(","));
+                    shown.push('\n');
+                }
+                if let Err(error) = result {
+                    assert_eq!(decoder.decode(&mut buffer, &mut batch), Err(error), "asking again");
+                    assert!(batch.is_empty());
+                    return shown + &error.to_string();
+                }
+                if batch.is_empty() {
+                    break;
+                }
+            }
+        }
+        if decoder.is_midway(&buffer) { shown + "..." } else { shown }
+    }
+
+    fn check(bytes: &str, expected: &str) {
+        for piece in [bytes.len().max(1), 1, 2, 3, 7] {
+            assert_eq!(decode(bytes.as_bytes(), piece, SMALL).trim_end(), expected, "{bytes:?} by {piece}");
+        }
+    }
+
+    #[test]
+    fn complete_requests() {
+        check("", "");
+        check("*1\r\n$4\r\nPING\r\n", "PING");
+        check("*2\r\n$3\r\nGET\r\n$1\r\nk\r\n*1\r\n$4\r\nPING\r\n", "GET,k\nPING");
+        check("*2\r\n$4\r\nECHO\r\n$0\r\n\r\n", "ECHO,");
+        check("*2\r\n$4\r\nECHO\r\n$4\r\n\r\n\r\n\r\n", "ECHO,\\r\\n\\r\\n");
+        check("PING\r\n", "PING");
+        check("PING\n", "PING");
+        check("  SET k \"a b\\x00\" 'c'\r\nGET k\r\n", "SET,k,a b\\x00,c\nGET,k");
+        check("PING\r\n*1\r\n$4\r\nPING\r\nPING\r\n", "PING\nPING\nPING");
+    }
+
+    #[test]
+    fn empty_requests_are_skipped() {
+        check("\r\n\n  \r\nPING\r\n", "PING");
+        check("*0\r\n*-1\r\n*-10\r\nPING\r\n", "PING");
+    }
+
+    #[test]
+    fn unfinished_requests_wait() {
+        check("*", "...");
+        check("*2\r", "...");
+        check("*2\r\n$3\r\nGET\r\n", "...");
+        check("*2\r\n$3\r\nGET\r\n$1\r\nk\r", "...");
+        check("PING", "...");
+        check("PING\r\nPI", "PING\n...");
+    }
+
+    #[test]
+    fn violations_come_after_the_requests_before_them() {
+        check("PING\r\n*x\r\n", "PING\nERR Protocol error: invalid multibulk length");
+    }
+
+    #[test]
+    fn violations() {
+        let length = "ERR Protocol error: invalid multibulk length";
+        check("*9\r\n", length);
+        check("*\r\n", length);
+        check("*03\r\n", length);
+        check("*+1\r\n", length);
+        check("*18446744073709551615\r\n", length);
+        check("*9223372036854775807\r\n", length);
+        check(&format!("*{}", "1".repeat(40)), "ERR Protocol error: too big mbulk count string");
+
+        check("*1\r\nfoo\r\n", "ERR Protocol error: expected '$', got 'f'");
+        check("*1\r\n*3\r\n", "ERR Protocol error: expected '$', got '*'");
+        check("*1\r\n\r\n", "ERR Protocol error: expected '$', got '\r'");
+
+        let bulk = "ERR Protocol error: invalid bulk length";
+        check("*1\r\n$-1\r\n", bulk);
+        check("*1\r\n$101\r\n", bulk);
+        check("*1\r\n$x\r\n", bulk);
+        check("*1\r\n$\r\n", bulk);
+        check("*1\r\n$18446744073709551615\r\n", bulk);
+        check(&format!("*1\r\n${}", "1".repeat(40)), "ERR Protocol error: too big bulk count string");
+
+        check(&"x".repeat(40), "ERR Protocol error: too big inline request");
+        check(&("x".repeat(40) + "\r\n"), "ERR Protocol error: too big inline request");
+        check("SET k \"a\r\n", "ERR Protocol error: unbalanced quotes in request");
+        check("SET k 'a'b\r\n", "ERR Protocol error: unbalanced quotes in request");
+
+        let two = format!("*2\r\n$90\r\n{}\r\n$90\r\n", "x".repeat(90));
+        check(&two, "ERR Protocol error: request longer than 150 bytes");
+    }
+
+    #[test]
+    fn a_batch_is_bounded_and_the_rest_stays() {
+        let limits = Limits { batch_requests: 3, ..SMALL };
+        let mut buffer = BytesMut::from("PING\r\n".repeat(7).as_str());
+        let (mut decoder, mut batch) = (Decoder::new(limits), Batch::default());
+        let mut lens = Vec::new();
+        for _ in 0..4 {
+            decoder.decode(&mut buffer, &mut batch).unwrap();
+            lens.push(batch.len());
+        }
+        assert_eq!(lens, [3, 3, 1, 0]);
+    }
+
+    #[test]
+    fn announced_sizes_take_no_memory() {
+        let mut decoder = Decoder::new(Limits::default());
+        let mut buffer = BytesMut::from("*1048576\r\n$536870912\r\nx");
+        decoder.decode(&mut buffer, &mut Batch::default()).unwrap();
+        assert!(decoder.spans.capacity() < 16 && buffer.capacity() < 1024);
+    }
+
+    fn requests() -> impl Strategy<Value = Vec<Vec<Vec<u8>>>> {
+        let argument = prop_oneof![proptest::collection::vec(any::<u8>(), 0..20), Just(b"\r\n*$".to_vec())];
+        proptest::collection::vec(proptest::collection::vec(argument, 1..5), 0..8)
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_encoded_decodes_however_it_is_cut(requests in requests(), piece in 1usize..40) {
+            let mut bytes = BytesMut::new();
+            for request in &requests {
+                encode_request(request, &mut bytes);
+            }
+            let whole = decode(&bytes, bytes.len().max(1), Limits::default());
+            prop_assert_eq!(whole.lines().count(), requests.len());
+            for (line, request) in whole.lines().zip(&requests) {
+                let words: Vec<_> = request.iter().map(|argument| argument.escape_ascii().to_string()).collect();
+                prop_assert_eq!(line, words.join(","));
+            }
+            prop_assert_eq!(decode(&bytes, piece, Limits::default()), whole);
+        }
+
+        #[test]
+        fn garbage_gives_the_same_however_it_is_cut(bytes in "[*$0-9a\"'\r\n\\\\ x-]{0,60}", piece in 1usize..9) {
+            let whole = decode(bytes.as_bytes(), bytes.len().max(1), SMALL);
+            prop_assert_eq!(decode(bytes.as_bytes(), piece, SMALL), whole);
+        }
+
+        #[test]
+        fn any_bytes_are_survived(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            decode(&bytes, 1, SMALL);
+            decode(&[b"*2\r\n".as_slice(), &bytes].concat(), 5, SMALL);
+        }
+    }
 }

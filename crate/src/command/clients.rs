@@ -1,0 +1,211 @@
+//! CLIENT: what clients tell about themselves and ask about each other.
+
+use super::client::Names;
+use super::mistake::Mistake;
+use super::parse::is;
+use super::spec::{Flag, Group, KeySpec, Outcome, Run, SessionCtx, Spec};
+use super::table::write_help;
+use crate::resp::{Args, Reply, parse_i64};
+
+pub(super) const CLIENT: Spec = Spec {
+    name: "client",
+    summary: "A container for commands about connections.",
+    usage: "",
+    since: "2.4.0",
+    group: Group::Connection,
+    complexity: "Depends on the subcommand",
+    arity: -2,
+    flags: &[],
+    keys: KeySpec::None,
+    subcommands: &[ID, INFO, LIST, GETNAME, SETNAME, SETINFO, HELP],
+    run: Run::Session(help),
+};
+
+const ID: Spec = Spec {
+    name: "client|id",
+    summary: "The number of this connection.",
+    usage: "",
+    since: "5.0.0",
+    group: Group::Connection,
+    complexity: "O(1)",
+    arity: 2,
+    flags: &[Flag::NoScript, Flag::Loading, Flag::Stale],
+    keys: KeySpec::None,
+    subcommands: &[],
+    run: Run::Session(id),
+};
+
+fn id(ctx: &mut SessionCtx<'_>, _: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    reply.integer(ctx.client.id() as i64);
+    Ok(())
+}
+
+const INFO: Spec = Spec {
+    name: "client|info",
+    summary: "This connection in one line.",
+    usage: "",
+    since: "6.2.0",
+    group: Group::Connection,
+    complexity: "O(1)",
+    arity: 2,
+    flags: &[Flag::NoScript, Flag::Loading, Flag::Stale],
+    keys: KeySpec::None,
+    subcommands: &[],
+    run: Run::Session(info),
+};
+
+fn info(ctx: &mut SessionCtx<'_>, _: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    reply.verbatim("txt", ctx.client.listed().line(ctx.now_ms) + "\n");
+    Ok(())
+}
+
+const LIST: Spec = Spec {
+    name: "client|list",
+    summary: "All connections, or some, a line each.",
+    usage: "[TYPE (NORMAL | MASTER | REPLICA | PUBSUB) | ID client-id ...]",
+    since: "2.4.0",
+    group: Group::Connection,
+    complexity: "O(N) in the number of connections",
+    arity: -2,
+    flags: &[Flag::Admin, Flag::NoScript, Flag::Loading, Flag::Stale, Flag::Dangerous],
+    keys: KeySpec::None,
+    subcommands: &[],
+    run: Run::Session(list),
+};
+
+fn list(ctx: &mut SessionCtx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    let mut text = String::new();
+    let mut add = |line: String| {
+        text.push_str(&line);
+        text.push('\n');
+    };
+    match args.get(2) {
+        None => ctx.server.clients().values().for_each(|client| add(client.line(ctx.now_ms))),
+        Some(option) if is(option, "TYPE") && args.len() == 4 => {
+            let name = &args[3];
+            if is(name, "NORMAL") {
+                ctx.server.clients().values().for_each(|client| add(client.line(ctx.now_ms)));
+            } else if !["MASTER", "REPLICA", "SLAVE", "PUBSUB"].iter().any(|other| is(name, other)) {
+                return Err(Mistake::from([b"ERR Unknown client type '", name, b"'"].concat()));
+            }
+        }
+        Some(option) if is(option, "ID") && args.len() > 3 => {
+            let ids: Option<Vec<i64>> = args.from(3).map(parse_i64).collect();
+            let ids = ids.ok_or(Mistake::new("ERR Invalid client ID"))?;
+            let clients = ctx.server.clients();
+            ids.iter()
+                .filter_map(|id| clients.get(&(*id as u64)))
+                .for_each(|client| add(client.line(ctx.now_ms)));
+        }
+        Some(_) => return Err(Mistake::SYNTAX),
+    }
+    reply.verbatim("txt", text);
+    Ok(())
+}
+
+const GETNAME: Spec = Spec {
+    name: "client|getname",
+    summary: "The name this connection was given.",
+    usage: "",
+    since: "2.6.9",
+    group: Group::Connection,
+    complexity: "O(1)",
+    arity: 2,
+    flags: &[Flag::NoScript, Flag::Loading, Flag::Stale],
+    keys: KeySpec::None,
+    subcommands: &[],
+    run: Run::Session(getname),
+};
+
+fn getname(ctx: &mut SessionCtx<'_>, _: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    let name = ctx.client.name();
+    if name.is_empty() {
+        reply.null();
+    } else {
+        reply.bulk(name);
+    }
+    Ok(())
+}
+
+const SETNAME: Spec = Spec {
+    name: "client|setname",
+    summary: "Gives this connection a name, which the timeline shows; an empty one takes it away.",
+    usage: "connection-name",
+    since: "2.6.9",
+    group: Group::Connection,
+    complexity: "O(1)",
+    arity: 3,
+    flags: &[Flag::NoScript, Flag::Loading, Flag::Stale],
+    keys: KeySpec::None,
+    subcommands: &[],
+    run: Run::Session(setname),
+};
+
+fn setname(ctx: &mut SessionCtx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    ctx.client.listed().names().name = check_name(&args[2])?;
+    reply.ok();
+    Ok(())
+}
+
+/// A name a client may have: printable and without spaces, so that CLIENT LIST stays readable by programs.
+pub(super) fn check_name(name: &[u8]) -> Result<String, Mistake> {
+    printable(name)
+        .ok_or(Mistake::new("ERR Client names cannot contain spaces, newlines or special characters."))
+}
+
+/// `text` if it is of visible ASCII characters only.
+fn printable(text: &[u8]) -> Option<String> {
+    text.iter().all(u8::is_ascii_graphic).then(|| String::from_utf8_lossy(text).into_owned())
+}
+
+/// Redis has it from 7.2 on, and today's client libraries send it unasked.
+const SETINFO: Spec = Spec {
+    name: "client|setinfo",
+    summary: "Tells which library the client uses.",
+    usage: "(LIB-NAME libname | LIB-VER libver)",
+    since: "7.2.0",
+    group: Group::Connection,
+    complexity: "O(1)",
+    arity: 4,
+    flags: &[Flag::NoScript, Flag::Loading, Flag::Stale],
+    keys: KeySpec::None,
+    subcommands: &[],
+    run: Run::Session(setinfo),
+};
+
+fn setinfo(ctx: &mut SessionCtx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    let attribute = &args[2];
+    let field: fn(&mut Names) -> &mut String = if is(attribute, "LIB-NAME") {
+        |names| &mut names.lib_name
+    } else if is(attribute, "LIB-VER") {
+        |names| &mut names.lib_version
+    } else {
+        return Err(Mistake::from([b"ERR Unrecognized option '", attribute, b"'"].concat()));
+    };
+    let value = printable(&args[3]).ok_or_else(|| {
+        let attribute = String::from_utf8_lossy(attribute).to_lowercase();
+        Mistake::from(format!("ERR {attribute} cannot contain spaces, newlines or special characters."))
+    })?;
+    *field(&mut ctx.client.listed().names()) = value;
+    reply.ok();
+    Ok(())
+}
+
+const HELP: Spec = Spec {
+    name: "client|help",
+    summary: "What CLIENT can do.",
+    usage: "",
+    since: "5.0.0",
+    group: Group::Connection,
+    complexity: "O(1)",
+    arity: 2,
+    flags: &[Flag::Loading, Flag::Stale],
+    keys: KeySpec::None,
+    subcommands: &[],
+    run: Run::Session(help),
+};
+
+fn help(_: &mut SessionCtx<'_>, _: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    write_help(&CLIENT, reply);
+    Ok(())
+}

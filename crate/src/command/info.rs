@@ -1,0 +1,164 @@
+//! INFO: what the server knows of itself, and no figure it does not know.
+
+use std::fmt::Write;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use super::context::REDIS_VERSION;
+use super::parse::is;
+use super::spec::{Ctx, Flag, Group, KeySpec, Keys, Outcome, Run, Spec};
+use crate::resp::{Args, Reply};
+use crate::store::Stats;
+
+pub(super) const INFO: Spec = Spec {
+    name: "info",
+    summary: "Reports on the server: all sections, or those named.",
+    usage: "[section ...]",
+    since: "1.0.0",
+    group: Group::Server,
+    complexity: "O(1)",
+    arity: -1,
+    flags: &[Flag::Loading, Flag::Stale, Flag::Dangerous],
+    keys: KeySpec::Computed(keys),
+    subcommands: &[],
+    run: Run::Keyspace(info),
+};
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Section {
+    Server,
+    Clients,
+    Memory,
+    Stats,
+    Keyspace,
+}
+
+impl Section {
+    const ALL: [Self; 5] = [Self::Server, Self::Clients, Self::Memory, Self::Stats, Self::Keyspace];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Server => "Server",
+            Self::Clients => "Clients",
+            Self::Memory => "Memory",
+            Self::Stats => "Stats",
+            Self::Keyspace => "Keyspace",
+        }
+    }
+
+    fn is_wanted(self, args: Args<'_>) -> bool {
+        let wants = |word: &[u8]| {
+            is(word, self.name()) || ["all", "default", "everything"].iter().any(|all| is(word, all))
+        };
+        args.len() == 1 || args.from(1).any(wants)
+    }
+
+    /// Whether it reports on keys, and so needs the stores.
+    fn needs_stores(self) -> bool {
+        matches!(self, Self::Stats | Self::Keyspace)
+    }
+}
+
+/// A report that leaves keys out waits for no store.
+fn keys(args: Args<'_>) -> Keys {
+    let needs_stores = |section: Section| section.needs_stores() && section.is_wanted(args);
+    if Section::ALL.into_iter().any(needs_stores) { Keys::All } else { Keys::None }
+}
+
+fn info(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    let mut text = String::new();
+    for section in Section::ALL.into_iter().filter(|section| section.is_wanted(args)) {
+        if !text.is_empty() {
+            text.push_str("\r\n");
+        }
+        let mut report = Report { text: &mut text };
+        report.line(format_args!("# {}", section.name()));
+        match section {
+            Section::Server => server(ctx, &mut report),
+            Section::Clients => clients(ctx, &mut report),
+            Section::Memory => memory(ctx, &mut report),
+            Section::Stats => stats(ctx, &mut report),
+            Section::Keyspace => keyspace(ctx, &mut report),
+        }
+    }
+    reply.verbatim("txt", text);
+    Ok(())
+}
+
+struct Report<'a> {
+    text: &'a mut String,
+}
+
+impl Report<'_> {
+    fn line(&mut self, line: std::fmt::Arguments<'_>) {
+        write!(self.text, "{line}\r\n").expect("writing to a string does not fail");
+    }
+
+    fn field(&mut self, name: &str, value: impl std::fmt::Display) {
+        self.line(format_args!("{name}:{value}"));
+    }
+}
+
+fn server(ctx: &Ctx<'_>, report: &mut Report<'_>) {
+    let server = ctx.server;
+    let uptime_seconds = ctx.now_ms.saturating_sub(server.started_ms()) / 1000;
+    report.field("redis_version", REDIS_VERSION);
+    report.field("redis_mode", "standalone");
+    report.field("interleave_version", env!("CARGO_PKG_VERSION"));
+    report.field("os", std::env::consts::OS);
+    report.field("arch_bits", usize::BITS);
+    report.field("run_id", server.run_id());
+    report.field("tcp_port", server.config.port);
+    report.field("server_time_usec", ctx.now_ms.saturating_mul(1000));
+    report.field("uptime_in_seconds", uptime_seconds);
+    report.field("uptime_in_days", uptime_seconds / 86_400);
+}
+
+fn clients(ctx: &Ctx<'_>, report: &mut Report<'_>) {
+    report.field("connected_clients", ctx.server.connected_clients());
+    report.field("maxclients", ctx.server.config.max_clients);
+}
+
+fn memory(ctx: &Ctx<'_>, report: &mut Report<'_>) {
+    let resident_bytes = load(&ctx.server.counters.resident_bytes);
+    if resident_bytes > 0 {
+        report.field("used_memory_rss", resident_bytes);
+    }
+    report.field("maxmemory", 0);
+    report.field("maxmemory_policy", "noeviction");
+}
+
+fn stats(ctx: &mut Ctx<'_>, report: &mut Report<'_>) {
+    let counters = &ctx.server.counters;
+    report.field("total_connections_received", load(&counters.connections));
+    report.field("total_commands_processed", load(&counters.commands));
+    report.field("total_net_input_bytes", load(&counters.bytes_in));
+    report.field("total_net_output_bytes", load(&counters.bytes_out));
+    report.field("rejected_connections", load(&counters.rejected));
+    let mut total = Stats::default();
+    for shard in 0..ctx.keyspace.count() {
+        let stats = ctx.keyspace.nth(shard).stats();
+        total.expired += stats.expired;
+        total.hits += stats.hits;
+        total.misses += stats.misses;
+    }
+    report.field("expired_keys", total.expired);
+    report.field("evicted_keys", 0);
+    report.field("keyspace_hits", total.hits);
+    report.field("keyspace_misses", total.misses);
+}
+
+fn keyspace(ctx: &mut Ctx<'_>, report: &mut Report<'_>) {
+    let (mut keys, mut expires) = (0, 0);
+    for shard in 0..ctx.keyspace.count() {
+        let store = ctx.keyspace.nth(shard);
+        keys += store.len();
+        expires += store.volatile();
+    }
+    if keys > 0 {
+        report.line(format_args!("db0:keys={keys},expires={expires}"));
+    }
+}
+
+fn load(counter: &AtomicU64) -> u64 {
+    counter.load(Relaxed)
+}

@@ -1,0 +1,273 @@
+//! COMMAND: the table, told to whoever asks.
+
+use super::spec::{Flag, Group, KeySpec, Outcome, Run, SessionCtx, Spec};
+use super::table::{TABLE, lookup, subcommand, write_help};
+use super::usage::{Argument, ArgumentKind};
+use crate::resp::{Args, Reply};
+
+pub(super) const COMMAND: Spec = Spec {
+    name: "command",
+    summary: "Describes all commands.",
+    usage: "",
+    since: "2.8.13",
+    group: Group::Server,
+    complexity: "O(N) in the number of commands",
+    arity: -1,
+    flags: &[Flag::Loading, Flag::Stale],
+    keys: KeySpec::None,
+    subcommands: &[COUNT, DOCS, INFO, HELP],
+    run: Run::Session(command),
+};
+
+fn command(_: &mut SessionCtx<'_>, _: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    reply.array(TABLE.len());
+    for spec in TABLE {
+        write_info(spec, reply);
+    }
+    Ok(())
+}
+
+const COUNT: Spec = Spec {
+    name: "command|count",
+    summary: "How many commands there are.",
+    usage: "",
+    since: "2.8.13",
+    group: Group::Server,
+    complexity: "O(1)",
+    arity: 2,
+    flags: &[Flag::Loading, Flag::Stale],
+    keys: KeySpec::None,
+    subcommands: &[],
+    run: Run::Session(count),
+};
+
+fn count(_: &mut SessionCtx<'_>, _: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    reply.count(TABLE.len());
+    Ok(())
+}
+
+const DOCS: Spec = Spec {
+    name: "command|docs",
+    summary: "What commands do and take: all of them, or those named.",
+    usage: "[command-name ...]",
+    since: "7.0.0",
+    group: Group::Server,
+    complexity: "O(N) in the number of commands",
+    arity: -2,
+    flags: &[Flag::Loading, Flag::Stale],
+    keys: KeySpec::None,
+    subcommands: &[],
+    run: Run::Session(docs),
+};
+
+fn docs(_: &mut SessionCtx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    let wanted: Vec<&Spec> = match args.len() {
+        2 => TABLE.iter().collect(),
+        _ => args.from(2).filter_map(find).collect(),
+    };
+    reply.map(wanted.len());
+    for spec in wanted {
+        reply.bulk(spec.name);
+        write_docs(spec, reply);
+    }
+    Ok(())
+}
+
+const INFO: Spec = Spec {
+    name: "command|info",
+    summary: "The arity, flags and key positions of commands: all of them, or those named.",
+    usage: "[command-name ...]",
+    since: "2.8.13",
+    group: Group::Server,
+    complexity: "O(N) in the number of commands",
+    arity: -2,
+    flags: &[Flag::Loading, Flag::Stale],
+    keys: KeySpec::None,
+    subcommands: &[],
+    run: Run::Session(info),
+};
+
+fn info(ctx: &mut SessionCtx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    if args.len() == 2 {
+        return command(ctx, args, reply);
+    }
+    reply.array(args.len() - 2);
+    for name in args.from(2) {
+        match find(name) {
+            Some(spec) => write_info(spec, reply),
+            None => reply.null_array(),
+        }
+    }
+    Ok(())
+}
+
+const HELP: Spec = Spec {
+    name: "command|help",
+    summary: "What COMMAND can do.",
+    usage: "",
+    since: "5.0.0",
+    group: Group::Server,
+    complexity: "O(1)",
+    arity: 2,
+    flags: &[Flag::Loading, Flag::Stale],
+    keys: KeySpec::None,
+    subcommands: &[],
+    run: Run::Session(help),
+};
+
+fn help(_: &mut SessionCtx<'_>, _: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    write_help(&COMMAND, reply);
+    Ok(())
+}
+
+/// The command called `name`, or the subcommand: `client|list`.
+fn find(name: &[u8]) -> Option<&'static Spec> {
+    match name.iter().position(|byte| *byte == b'|') {
+        None => lookup(name).map(|(_, spec)| spec),
+        Some(bar) => subcommand(lookup(&name[..bar])?.1, &name[bar + 1..]),
+    }
+}
+
+fn write_info(spec: &Spec, reply: &mut Reply<'_>) {
+    let (first, last, step) = match spec.keys {
+        KeySpec::Range { first, last, step } => (first, last, step),
+        KeySpec::None | KeySpec::All | KeySpec::Computed(_) => (0, 0, 0),
+    };
+    reply.array(10);
+    reply.bulk(spec.name);
+    reply.integer(i64::from(spec.arity));
+    let flags: Vec<&str> = spec.flags.iter().filter_map(|flag| flag.name()).collect();
+    write_set(&flags, reply);
+    reply.count(first);
+    reply.integer(i64::from(last));
+    reply.count(step);
+    write_set(&categories(spec), reply);
+    // Tips for cluster clients: there is no cluster.
+    reply.array(0);
+    write_key_specs(spec, reply);
+    reply.array(spec.subcommands.len());
+    for sub in spec.subcommands {
+        write_info(sub, reply);
+    }
+}
+
+/// The access-control categories, which all follow from flags and family.
+fn categories(spec: &Spec) -> Vec<&'static str> {
+    let mut categories = Vec::new();
+    let mut add = |condition, category| {
+        if condition {
+            categories.push(category);
+        }
+    };
+    add(spec.group == Group::Generic || matches!(spec.name, "dbsize" | "flushdb" | "flushall"), "@keyspace");
+    add(spec.has(Flag::ReadOnly), "@read");
+    add(spec.has(Flag::Write), "@write");
+    add(spec.group == Group::String, "@string");
+    add(spec.has(Flag::Admin), "@admin");
+    add(spec.has(Flag::Fast), "@fast");
+    add(!spec.has(Flag::Fast), "@slow");
+    add(spec.has(Flag::Dangerous), "@dangerous");
+    let is_about_connections = spec.group == Group::Connection && spec.name != "client";
+    add(is_about_connections || spec.name.starts_with("command"), "@connection");
+    categories
+}
+
+/// Where the keys are in the newer, longer form.
+fn write_key_specs(spec: &Spec, reply: &mut Reply<'_>) {
+    let KeySpec::Range { first, last, step } = spec.keys else {
+        reply.array(0);
+        return;
+    };
+    reply.array(1);
+    reply.map(3);
+    reply.bulk("flags");
+    write_set(&[if spec.has(Flag::ReadOnly) { "RO" } else { "RW" }], reply);
+    reply.bulk("begin_search");
+    reply.map(2);
+    reply.bulk("type");
+    reply.bulk("index");
+    reply.bulk("spec");
+    reply.map(1);
+    reply.bulk("index");
+    reply.count(first);
+    reply.bulk("find_keys");
+    reply.map(2);
+    reply.bulk("type");
+    reply.bulk("range");
+    reply.bulk("spec");
+    reply.map(3);
+    reply.bulk("lastkey");
+    // Counted from the first key here, unless from the end.
+    reply.integer(i64::from(if last < 0 { last } else { last - first as i32 }));
+    reply.bulk("keystep");
+    reply.count(step);
+    reply.bulk("limit");
+    reply.integer(0);
+}
+
+fn write_docs(spec: &Spec, reply: &mut Reply<'_>) {
+    let arguments = spec.arguments();
+    let fields = 4 + usize::from(!arguments.is_empty()) + usize::from(!spec.subcommands.is_empty());
+    reply.map(fields);
+    write_field("summary", spec.summary, reply);
+    write_field("since", spec.since, reply);
+    write_field("group", spec.group.name(), reply);
+    write_field("complexity", spec.complexity, reply);
+    if !arguments.is_empty() {
+        reply.bulk("arguments");
+        write_arguments(&arguments, reply);
+    }
+    if !spec.subcommands.is_empty() {
+        reply.bulk("subcommands");
+        reply.map(spec.subcommands.len());
+        for sub in spec.subcommands {
+            reply.bulk(sub.name);
+            write_docs(sub, reply);
+        }
+    }
+}
+
+fn write_arguments(arguments: &[Argument], reply: &mut Reply<'_>) {
+    reply.array(arguments.len());
+    for argument in arguments {
+        let inner = match &argument.kind {
+            ArgumentKind::OneOf(inner) | ArgumentKind::Block(inner) => Some(inner),
+            _ => None,
+        };
+        let is_key = argument.kind == ArgumentKind::Key;
+        let mut flags = Vec::new();
+        flags.extend(argument.optional.then_some("optional"));
+        flags.extend(argument.multiple.then_some("multiple"));
+        let optional_fields = [is_key, argument.token.is_some(), !flags.is_empty(), inner.is_some()];
+        reply.map(2 + optional_fields.into_iter().filter(|present| *present).count());
+        write_field("name", &argument.name, reply);
+        write_field("type", argument.kind.name(), reply);
+        if is_key {
+            reply.bulk("key_spec_index");
+            reply.integer(0);
+        }
+        if let Some(token) = &argument.token {
+            write_field("token", token, reply);
+        }
+        if !flags.is_empty() {
+            reply.bulk("flags");
+            write_set(&flags, reply);
+        }
+        if let Some(inner) = inner {
+            reply.bulk("arguments");
+            write_arguments(inner, reply);
+        }
+    }
+}
+
+fn write_field(name: &str, value: &str, reply: &mut Reply<'_>) {
+    reply.bulk(name);
+    reply.bulk(value);
+}
+
+fn write_set(words: &[&str], reply: &mut Reply<'_>) {
+    reply.set(words.len());
+    for word in words {
+        reply.simple(word);
+    }
+}

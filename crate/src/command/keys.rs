@@ -1,0 +1,335 @@
+//! Commands on keys whatever they hold.
+
+use bytes::BytesMut;
+
+use super::Mistake;
+use super::parse::{integer, is};
+use super::pattern::{Case, matches};
+use super::spec::{Ctx, Flag, Group, KeySpec, Outcome, Run, Spec};
+use crate::resp::{Args, Reply};
+use crate::store::{self, Entry};
+
+pub(super) const DEL: Spec = Spec {
+    name: "del",
+    summary: "Removes keys; answers how many were there.",
+    usage: "key ...",
+    since: "1.0.0",
+    group: Group::Generic,
+    complexity: "O(N) in the number of keys",
+    arity: -2,
+    flags: &[Flag::Write],
+    keys: KeySpec::EVERY,
+    subcommands: &[],
+    run: Run::Keyspace(del),
+};
+
+fn del(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    let now_ms = ctx.now_ms;
+    let removed = args.from(1).filter(|key| ctx.keyspace.store(key).remove(key, now_ms).is_some());
+    reply.count(removed.count());
+    Ok(())
+}
+
+/// Strings are freed in no time, so it is DEL by another name.
+pub(super) const UNLINK: Spec = Spec {
+    name: "unlink",
+    summary: "Removes keys as DEL does; answers how many were there.",
+    usage: "key ...",
+    since: "4.0.0",
+    group: Group::Generic,
+    complexity: "O(N) in the number of keys",
+    arity: -2,
+    flags: &[Flag::Write, Flag::Fast],
+    keys: KeySpec::EVERY,
+    subcommands: &[],
+    run: Run::Keyspace(del),
+};
+
+pub(super) const EXISTS: Spec = Spec {
+    name: "exists",
+    summary: "How many of the keys are there; one named twice counts twice.",
+    usage: "key ...",
+    since: "1.0.0",
+    group: Group::Generic,
+    complexity: "O(N) in the number of keys",
+    arity: -2,
+    flags: &[Flag::ReadOnly, Flag::Fast],
+    keys: KeySpec::EVERY,
+    subcommands: &[],
+    run: Run::Keyspace(exists),
+};
+
+fn exists(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    let now_ms = ctx.now_ms;
+    let found = args.from(1).filter(|key| ctx.keyspace.store(key).get(key, now_ms).is_some());
+    reply.count(found.count());
+    Ok(())
+}
+
+/// No key is chosen for removal by when it was last used, so there is nothing to touch yet but the count.
+pub(super) const TOUCH: Spec = Spec {
+    name: "touch",
+    summary: "Counts as a use of the keys; answers how many are there.",
+    usage: "key ...",
+    since: "3.2.1",
+    group: Group::Generic,
+    complexity: "O(N) in the number of keys",
+    arity: -2,
+    flags: &[Flag::ReadOnly, Flag::Fast],
+    keys: KeySpec::EVERY,
+    subcommands: &[],
+    run: Run::Keyspace(exists),
+};
+
+pub(super) const TYPE: Spec = Spec {
+    name: "type",
+    summary: "The type of a key's value, or none.",
+    usage: "key",
+    since: "1.0.0",
+    group: Group::Generic,
+    complexity: "O(1)",
+    arity: 2,
+    flags: &[Flag::ReadOnly, Flag::Fast],
+    keys: KeySpec::ONE,
+    subcommands: &[],
+    run: Run::Keyspace(type_of),
+};
+
+fn type_of(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    let key = &args[1];
+    let entry = ctx.keyspace.store(key).get(key, ctx.now_ms);
+    reply.simple(entry.map_or("none", |entry| entry.value.value_type().name()));
+    Ok(())
+}
+
+pub(super) const KEYS: Spec = Spec {
+    name: "keys",
+    summary: "All keys that match a pattern. Looks at every key: prefer SCAN.",
+    usage: "pattern",
+    since: "1.0.0",
+    group: Group::Generic,
+    complexity: "O(N) in the number of all keys",
+    arity: 2,
+    flags: &[Flag::ReadOnly, Flag::Dangerous],
+    keys: KeySpec::All,
+    subcommands: &[],
+    run: Run::Keyspace(keys),
+};
+
+fn keys(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    let mut found = KeyList::new(reply);
+    store::scan(ctx.keyspace, 0, usize::MAX, ctx.now_ms, |key, _| {
+        if matches(&args[1], key, Case::Sensitive) {
+            found.add(key);
+        }
+    });
+    found.finish(reply);
+    Ok(())
+}
+
+pub(super) const SCAN: Spec = Spec {
+    name: "scan",
+    summary: "Walks all keys step by step: start at cursor 0, go on with the answered one until it is 0 again.",
+    usage: "cursor [MATCH pattern] [COUNT count] [TYPE type]",
+    since: "2.8.0",
+    group: Group::Generic,
+    complexity: "O(1) a step, O(N) a whole walk",
+    arity: -2,
+    flags: &[Flag::ReadOnly],
+    keys: KeySpec::All,
+    subcommands: &[],
+    run: Run::Keyspace(scan),
+};
+
+fn scan(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    let cursor = std::str::from_utf8(&args[1]).ok().and_then(|text| text.parse::<u64>().ok());
+    let cursor = cursor.ok_or(Mistake::new("ERR invalid cursor"))?;
+    let (mut count, mut pattern, mut type_name) = (10, None, None);
+    let mut rest = args.from(2);
+    while let Some(option) = rest.next() {
+        let value = rest.next().ok_or(Mistake::SYNTAX)?;
+        if is(option, "COUNT") {
+            count = integer(value)?;
+            if count < 1 {
+                return Err(Mistake::SYNTAX);
+            }
+        } else if is(option, "MATCH") {
+            pattern = Some(value);
+        } else if is(option, "TYPE") {
+            type_name = Some(value);
+        } else {
+            return Err(Mistake::SYNTAX);
+        }
+    }
+    let wanted = |key: &[u8], entry: &Entry| {
+        pattern.is_none_or(|pattern| matches(pattern, key, Case::Sensitive))
+            && type_name.is_none_or(|name| is(name, entry.value.value_type().name()))
+    };
+    let count = usize::try_from(count).unwrap_or(usize::MAX);
+    let mut found = KeyList::new(reply);
+    let next = store::scan(ctx.keyspace, cursor, count, ctx.now_ms, |key, entry| {
+        if wanted(key, entry) {
+            found.add(key);
+        }
+    });
+    reply.array(2);
+    reply.bulk(next.to_string());
+    found.finish(reply);
+    Ok(())
+}
+
+/// An array of keys whose number is known only at the end.
+struct KeyList {
+    len: usize,
+    written: BytesMut,
+    protocol: crate::resp::Protocol,
+}
+
+impl KeyList {
+    fn new(reply: &Reply<'_>) -> Self {
+        Self { len: 0, written: BytesMut::new(), protocol: reply.protocol() }
+    }
+
+    fn add(&mut self, key: &[u8]) {
+        self.len += 1;
+        Reply::new(&mut self.written, self.protocol).bulk(key);
+    }
+
+    fn finish(self, reply: &mut Reply<'_>) {
+        reply.array(self.len);
+        reply.append(&self.written);
+    }
+}
+
+pub(super) const RANDOMKEY: Spec = Spec {
+    name: "randomkey",
+    summary: "Any key.",
+    usage: "",
+    since: "1.0.0",
+    group: Group::Generic,
+    complexity: "O(1)",
+    arity: 1,
+    flags: &[Flag::ReadOnly],
+    keys: KeySpec::All,
+    subcommands: &[],
+    run: Run::Keyspace(randomkey),
+};
+
+fn randomkey(ctx: &mut Ctx<'_>, _: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    let shards = ctx.keyspace.count();
+    loop {
+        let total: usize = (0..shards).map(|shard| ctx.keyspace.nth(shard).len()).sum();
+        if total == 0 {
+            reply.null();
+            return Ok(());
+        }
+        // A shard is as likely as it has keys, so that every key is as likely as the other.
+        let mut position = ctx.random.usize(..total);
+        let mut shard = 0;
+        while position >= ctx.keyspace.nth(shard).len() {
+            position -= ctx.keyspace.nth(shard).len();
+            shard += 1;
+        }
+        // A shard in which every key has expired is empty now, and the next round cannot choose it.
+        if let Some(key) = ctx.keyspace.nth(shard).random_key(ctx.random, ctx.now_ms) {
+            reply.bulk(key);
+            return Ok(());
+        }
+    }
+}
+
+pub(super) const RENAME: Spec = Spec {
+    name: "rename",
+    summary: "Gives a key another name, replacing the key that has it.",
+    usage: "key newkey",
+    since: "1.0.0",
+    group: Group::Generic,
+    complexity: "O(1)",
+    arity: 3,
+    flags: &[Flag::Write],
+    keys: KeySpec::TWO,
+    subcommands: &[],
+    run: Run::Keyspace(rename),
+};
+
+fn rename(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    let (from, to) = (&args[1], &args[2]);
+    if from == to {
+        ctx.keyspace.store(from).peek(from, ctx.now_ms).ok_or(Mistake::NO_SUCH_KEY)?;
+    } else {
+        let entry = ctx.keyspace.store(from).remove(from, ctx.now_ms).ok_or(Mistake::NO_SUCH_KEY)?;
+        put(ctx, to, entry);
+    }
+    reply.ok();
+    Ok(())
+}
+
+pub(super) const RENAMENX: Spec = Spec {
+    name: "renamenx",
+    summary: "Gives a key another name unless there is a key of that name; answers whether it did.",
+    usage: "key newkey",
+    since: "1.0.0",
+    group: Group::Generic,
+    complexity: "O(1)",
+    arity: 3,
+    flags: &[Flag::Write, Flag::Fast],
+    keys: KeySpec::TWO,
+    subcommands: &[],
+    run: Run::Keyspace(renamenx),
+};
+
+fn renamenx(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    let (from, to) = (&args[1], &args[2]);
+    ctx.keyspace.store(from).peek(from, ctx.now_ms).ok_or(Mistake::NO_SUCH_KEY)?;
+    let free = ctx.keyspace.store(to).peek(to, ctx.now_ms).is_none();
+    if free && let Some(entry) = ctx.keyspace.store(from).remove(from, ctx.now_ms) {
+        put(ctx, to, entry);
+    }
+    reply.integer(i64::from(free));
+    Ok(())
+}
+
+pub(super) const COPY: Spec = Spec {
+    name: "copy",
+    summary: "Copies a value and its expiry to another key; answers whether it did.",
+    usage: "source destination [DB destination-db] [REPLACE]",
+    since: "6.2.0",
+    group: Group::Generic,
+    complexity: "O(N) in the size of the value",
+    arity: -3,
+    flags: &[Flag::Write, Flag::DenyOom],
+    keys: KeySpec::TWO,
+    subcommands: &[],
+    run: Run::Keyspace(copy),
+};
+
+fn copy(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    let (from, to) = (&args[1], &args[2]);
+    let mut replace = false;
+    let mut rest = args.from(3);
+    while let Some(option) = rest.next() {
+        if is(option, "REPLACE") {
+            replace = true;
+        } else if is(option, "DB") {
+            super::connection::check_database(rest.next().ok_or(Mistake::SYNTAX)?)?;
+        } else {
+            return Err(Mistake::SYNTAX);
+        }
+    }
+    if from == to {
+        return Err(Mistake::new("ERR source and destination objects are the same"));
+    }
+    let source = ctx.keyspace.store(from).get(from, ctx.now_ms).cloned();
+    let free = replace || ctx.keyspace.store(to).peek(to, ctx.now_ms).is_none();
+    let source = source.filter(|_| free);
+    reply.integer(i64::from(source.is_some()));
+    if let Some(entry) = source {
+        put(ctx, to, entry);
+    }
+    Ok(())
+}
+
+fn put(ctx: &mut Ctx<'_>, key: &[u8], entry: Entry) {
+    let expires_ms = entry.expires_ms();
+    ctx.keyspace.store(key).insert(key, entry.value, expires_ms);
+}
