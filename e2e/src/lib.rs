@@ -7,6 +7,7 @@
 pub mod browser;
 pub mod host;
 pub mod pixels;
+pub mod playground;
 pub mod process;
 pub mod server;
 
