@@ -97,7 +97,10 @@ fn unit() -> Result<()> {
 }
 
 fn doc() -> Result<()> {
-    run(cargo().args(["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings"))
+    // The documentation is for who works on this; a module's story leads into its private parts.
+    run(cargo()
+        .args(["doc", "--workspace", "--no-deps", "--document-private-items"])
+        .env("RUSTDOCFLAGS", "-D warnings"))
 }
 
 fn build_page() -> Result<()> {
