@@ -28,12 +28,13 @@ pub fn prints_raw(arguments: &[impl AsRef<[u8]>]) -> bool {
     is(0, "info") || (is(0, "client") && (is(1, "list") || is(1, "info")))
 }
 
-/// Prints a reply as plain text: strings without quotes, without a line break at the end.
+/// Prints a reply as plain text: strings without quotes, errors without a mark, no line break at the end.
 pub fn format_raw(value: &Value) -> String {
     match value {
         Value::Bulk(text) | Value::Verbatim { text, .. } => {
             String::from_utf8_lossy(text).trim_end().to_owned()
         }
+        Value::Error(text) => text.clone(),
         other => format_value(other),
     }
 }
