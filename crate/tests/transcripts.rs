@@ -2,29 +2,14 @@
 
 #[path = "support/local.rs"]
 mod local;
+#[path = "support/shards.rs"]
+mod shards;
 #[path = "support/transcript.rs"]
 mod transcript;
 
-use interleave::store::{Keyspace, Store, shard_of};
+use interleave::store::{Keyspace, Store};
 use local::Local;
-
-/// Several stores in one place, as the sharded sharing has them behind locks.
-struct Shards(Vec<Store>);
-
-impl Keyspace for Shards {
-    fn store(&mut self, key: &[u8]) -> &mut Store {
-        let shard = shard_of(key, self.0.len());
-        &mut self.0[shard]
-    }
-
-    fn count(&self) -> usize {
-        self.0.len()
-    }
-
-    fn nth(&mut self, index: usize) -> &mut Store {
-        &mut self.0[index]
-    }
-}
+use shards::Shards;
 
 fn check<K: Keyspace>(keyspace: impl Fn() -> K) {
     let mut wrong = String::new();
@@ -48,5 +33,5 @@ fn one_store_answers_as_the_transcripts_say() {
 
 #[test]
 fn several_stores_answer_the_same() {
-    check(|| Shards((0..7).map(|_| Store::default()).collect()));
+    check(|| Shards::new(7));
 }
