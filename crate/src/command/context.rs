@@ -130,3 +130,47 @@ impl Server {
         &self.run_id
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn server(max_clients: usize) -> Arc<Server> {
+        Arc::new(Server::new(Config { max_clients, ..Config::default() }, 1_000, 7))
+    }
+
+    #[test]
+    fn clients_come_and_go() {
+        let server = server(2);
+        let peer = Peer { address: "pipe:1".to_owned(), local_address: "tab".to_owned() };
+        let first = server.connect(peer, 1_000).unwrap();
+        let second = server.connect(Peer::default(), 1_000).unwrap();
+        assert_eq!((first.id(), second.id(), server.connected_clients()), (1, 2, 2));
+        let refused = server.connect(Peer::default(), 1_000).map(|client| client.id());
+        assert_eq!(refused, Err(Mistake::new("ERR max number of clients reached")));
+        drop(first);
+        assert_eq!(server.connect(Peer::default(), 1_000).unwrap().id(), 3, "no number is given twice");
+        assert_eq!(server.connected_clients(), 1);
+        drop(second);
+        assert_eq!(server.connected_clients(), 0);
+    }
+
+    #[test]
+    fn a_client_in_one_line() {
+        let server = server(1);
+        let peer = Peer { address: "pipe:1".to_owned(), local_address: "tab".to_owned() };
+        let client = server.connect(peer, 1_000).unwrap();
+        client.listed().names().name = "alice".to_owned();
+        let mut batch = crate::resp::Batch::default();
+        batch.push(&["client", "list"]);
+        client.note_command(crate::command::resolve(batch.request(0)).unwrap(), 3_500);
+        insta::assert_snapshot!(client.listed().line(5_000), @"id=1 addr=pipe:1 laddr=tab name=alice age=4 idle=1 flags=N db=0 sub=0 psub=0 ssub=0 multi=-1 cmd=client|list user=default redir=-1 resp=2 lib-name= lib-ver=");
+    }
+
+    #[test]
+    fn runs_have_names_of_forty_hexadecimal_digits() {
+        let name = server(1).run_id().to_owned();
+        assert_eq!(name.len(), 40);
+        assert!(name.bytes().all(|byte| byte.is_ascii_hexdigit()));
+    }
+}

@@ -53,6 +53,7 @@ mod introspection;
 mod keys;
 mod server;
 mod strings;
+mod substrings;
 
 pub use client::{Client, Peer};
 pub use context::{Config, Counters, Server};

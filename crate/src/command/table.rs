@@ -3,7 +3,9 @@
 //! Owns the order of the table, the look-up and the checks every request passes before it runs.
 
 use super::spec::Spec;
-use super::{Mistake, clients, connection, counters, expiry, info, introspection, keys, server, strings};
+use super::{
+    Mistake, clients, connection, counters, expiry, info, introspection, keys, server, strings, substrings,
+};
 use crate::resp::{Args, Reply};
 
 /// All commands, by family. A command's position is its number wherever one is recorded.
@@ -33,10 +35,10 @@ pub static TABLE: &[Spec] = &[
     strings::MGET,
     strings::MSET,
     strings::MSETNX,
-    strings::APPEND,
-    strings::STRLEN,
-    strings::GETRANGE,
-    strings::SETRANGE,
+    substrings::APPEND,
+    substrings::STRLEN,
+    substrings::GETRANGE,
+    substrings::SETRANGE,
     counters::INCR,
     counters::DECR,
     counters::INCRBY,
