@@ -7,6 +7,7 @@ mod shards;
 #[path = "support/transcript.rs"]
 mod transcript;
 
+use interleave::resp::{format_raw, format_value, prints_raw, split_line};
 use interleave::store::{Keyspace, Store};
 use local::Local;
 use shards::Shards;
@@ -16,7 +17,9 @@ fn check<K: Keyspace>(keyspace: impl Fn() -> K) {
     for (name, steps) in transcript::all() {
         let mut local = Local::new(keyspace());
         for step in steps {
-            let printed = local.type_line(&step.request);
+            let arguments = split_line(&step.request).expect("balanced quotes");
+            let reply = local.request(&arguments);
+            let printed = if prints_raw(&arguments) { format_raw(&reply) } else { format_value(&reply) };
             if !step.accepts(&printed) {
                 let (line, request, reply) = (step.line, step.request, step.reply);
                 wrong += &format!("{name}:{line}\n> {request}\nexpected:\n{reply}\nfound:\n{printed}\n\n");

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bytes::BytesMut;
 use interleave::command::{self, Client, Config, Ctx, Peer, Run, Server, SessionCtx};
-use interleave::resp::{Batch, Reply, ReplyDecoder, Value, format_raw, format_value, prints_raw, split_line};
+use interleave::resp::{Batch, Reply, ReplyDecoder, Value};
 use interleave::store::Keyspace;
 
 /// One client and the keyspace it alone uses.
@@ -60,12 +60,5 @@ impl<K: Keyspace> Local<K> {
         let value = ReplyDecoder::default().decode(&mut out).expect("a good reply").expect("a whole reply");
         assert!(out.is_empty(), "more than one reply: {args:?}");
         value
-    }
-
-    /// The reply to a line as `redis-cli` prints it.
-    pub(crate) fn type_line(&mut self, line: &str) -> String {
-        let arguments = split_line(line).expect("balanced quotes");
-        let value = self.request(&arguments);
-        if prints_raw(&arguments) { format_raw(&value) } else { format_value(&value) }
     }
 }
