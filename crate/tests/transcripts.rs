@@ -7,6 +7,7 @@ mod shards;
 #[path = "support/transcript.rs"]
 mod transcript;
 
+use interleave::command::TABLE;
 use interleave::resp::{format_raw, format_value, prints_raw, split_line};
 use interleave::store::{Keyspace, Store};
 use local::Local;
@@ -37,4 +38,17 @@ fn one_store_answers_as_the_transcripts_say() {
 #[test]
 fn several_stores_answer_the_same() {
     check(|| Shards::new(7));
+}
+
+#[test]
+fn every_command_is_in_a_transcript() {
+    let steps: Vec<_> = transcript::all().into_iter().flat_map(|(_, steps)| steps).collect();
+    let is_typed = |name: &str| {
+        let first_word = |request: &str| request.split(' ').next().unwrap_or_default().to_lowercase();
+        steps.iter().any(|step| first_word(&step.request) == name)
+    };
+    // QUIT ends the connection a transcript is typed on; it stands among the wire cases.
+    let missing: Vec<_> =
+        TABLE.iter().map(|spec| spec.name).filter(|name| *name != "quit" && !is_typed(name)).collect();
+    assert!(missing.is_empty(), "{missing:?}");
 }
