@@ -137,7 +137,10 @@ impl Decoder {
                 }
             }
         }
-        batch.set_bytes(buffer.split_to(start).freeze());
+        // Even an empty part would share the buffer, and a shared buffer is copied whole each time it grows.
+        if start > 0 {
+            batch.set_bytes(buffer.split_to(start).freeze());
+        }
         result
     }
 
@@ -429,6 +432,23 @@ mod tests {
             lens.push(batch.len());
         }
         assert_eq!(lens, [3, 3, 1, 0]);
+    }
+
+    #[test]
+    fn a_large_request_in_small_pieces_is_not_copied_for_each() {
+        let mut bytes = BytesMut::new();
+        encode_request(&[vec![b'x'; 4 << 20]], &mut bytes);
+        let (mut decoder, mut batch) = (Decoder::new(Limits::default()), Batch::default());
+        let mut buffer = BytesMut::new();
+        let mut moves = 0;
+        for piece in bytes.chunks(1 << 10) {
+            let before = buffer.as_ptr();
+            buffer.extend_from_slice(piece);
+            moves += usize::from(before != buffer.as_ptr());
+            decoder.decode(&mut buffer, &mut batch).unwrap();
+        }
+        assert_eq!(batch.len(), 1);
+        assert!(moves < 40, "the buffer moved {moves} times; doubling, it moves a dozen times");
     }
 
     #[test]
