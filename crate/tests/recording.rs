@@ -70,7 +70,7 @@ fn polls_are_whole_and_times_never_go_back() {
             match stamped.event {
                 Event::PollStart { task, .. } => assert_eq!(polled.replace(task), None, "polls nested"),
                 Event::PollEnd { .. } => {
-                    *polls.entry(polled.take().expect("an end without a start")).or_default() += 1
+                    *polls.entry(polled.take().expect("an end without a start")).or_default() += 1;
                 }
                 _ => {}
             }
@@ -192,7 +192,9 @@ fn a_watcher_who_comes_later_is_told_who_is_alive() {
     let _alone = alone();
     let runtime = runtime(1);
     let rt = Rt::native();
-    let task = runtime.block_on(async { rt.spawn("early", 7, std::future::pending::<()>()) });
+    let inside = runtime.enter();
+    let task = rt.spawn("early", 7, std::future::pending::<()>());
+    drop(inside);
     let _watch = hub::watch();
     let [_, alive] = hub::snapshot();
     let Frame::Alive(tasks) = alive else { panic!("the second frame of a snapshot is the tasks: {alive:?}") };

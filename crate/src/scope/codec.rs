@@ -93,6 +93,27 @@ pub fn decode(message: &[u8]) -> Result<Vec<Frame>, DecodeError> {
     Ok(frames)
 }
 
+/// How many events a message holds, without reading them: what a reader loses who leaves it out. 0 if damaged.
+#[must_use]
+pub fn events_in(message: &[u8]) -> u64 {
+    fn count(message: &[u8]) -> Result<u64, DecodeError> {
+        let mut rest = Reader { bytes: message };
+        rest.byte("an empty message")?;
+        let mut events = 0;
+        while !rest.bytes.is_empty() {
+            let tag = rest.byte("a frame without a tag")?;
+            let length = rest.number("a frame without a length")?;
+            let mut body = Reader { bytes: rest.take(length, "a frame that ends early")? };
+            if tag == EVENTS {
+                body.number("a thread")?;
+                events += body.number("an event count")?;
+            }
+        }
+        Ok(events)
+    }
+    count(message).unwrap_or(0)
+}
+
 fn serialized<T: Serialize>(value: &T) -> Vec<u8> {
     postcard::to_allocvec(value).expect("plain data into a growing buffer always serializes")
 }
@@ -372,12 +393,16 @@ mod tests {
     proptest! {
         #[test]
         fn events_come_back(thread: u16, steps in prop::collection::vec((0u64..5_000_000_000, any_event()), 0..200)) {
-            let mut at_ns = 0;
+            let (mut at_ns, steps_len) = (0, steps.len());
             let events = steps.into_iter().map(|(step, event)| {
                 at_ns += step;
                 Stamped { at_ns, event }
             }).collect();
-            round_trip(&[Frame::Events(Chunk { thread, events })]);
+            let frames = [Frame::Events(Chunk { thread, events }), Frame::Lost { events: 1 }];
+            round_trip(&frames);
+            let mut bytes = Vec::new();
+            encode(&frames, &mut bytes);
+            assert_eq!(events_in(&bytes), steps_len as u64);
         }
 
         #[test]

@@ -12,4 +12,5 @@ pub mod frame;
 pub mod hub;
 pub(crate) mod record;
 mod registry;
+pub mod trace;
 pub(crate) mod traced;

@@ -57,7 +57,7 @@ enum Sink {
     None,
     #[cfg(feature = "native")]
     Ring(super::hub::Ring),
-    Engine(EngineSink),
+    Engine(Box<EngineSink>),
 }
 
 /// An engine's buffer, its clock and its own names. Unbounded in itself: the engine hands it out after every turn.
@@ -210,6 +210,7 @@ pub(super) fn woken(task: TaskId, deferred: bool) {
     }
 }
 
+#[cfg(feature = "native")]
 /// This thread's worker goes to sleep: nothing that completed before explains a wake from here on.
 pub(super) fn parking() {
     THREAD.with(|thread| thread.finished.set(None));
@@ -247,7 +248,11 @@ impl EngineRecording {
         THREAD.with(|thread| {
             let mut sink = thread.sink.borrow_mut();
             assert!(!matches!(*sink, Sink::Engine(_)), "one engine a thread: drop the other first");
-            *sink = Sink::Engine(EngineSink { events: Vec::new(), clock_ns, registry: Registry::default() });
+            *sink = Sink::Engine(Box::new(EngineSink {
+                events: Vec::new(),
+                clock_ns,
+                registry: Registry::default(),
+            }));
         });
         ON.store(true, Ordering::Relaxed);
         Self { _not_send: std::marker::PhantomData }
