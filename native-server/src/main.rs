@@ -1,2 +1,96 @@
-//! Under construction.
-fn main() {}
+//! The program: flags in, two addresses out, a signal ends it. What it starts is the library's matter.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::Parser;
+use interleave_server::{Flags, Server};
+use tracing::{error, warn};
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
+
+fn main() -> ExitCode {
+    let flags = Flags::parse();
+    // The log goes to stderr; stdout is for the addresses alone, so that a script can read them.
+    let filter = EnvFilter::builder().with_default_directive(LevelFilter::INFO.into()).from_env_lossy();
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
+    match run(&flags) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            error!("{why}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(flags: &Flags) -> Result<(), Box<dyn std::error::Error>> {
+    // Waits for signals before there is anything to stop: none is missed.
+    let signals = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
+    let mut signal = {
+        let _registers_here = signals.enter();
+        Signal::new()?
+    };
+    let server = Server::start(flags)?;
+    // Whoever read the addresses may have closed the pipe: no reason to stop.
+    let _ = print_addresses(&server);
+
+    signals.block_on(signal.recv());
+    // A second signal does not wait for anybody.
+    std::thread::spawn(move || {
+        signals.block_on(signal.recv());
+        std::process::exit(1);
+    });
+    let cut_off = server.shutdown();
+    if cut_off > 0 {
+        let patience = flags.shutdown_timeout_s;
+        warn!("{cut_off} clients had not taken their replies after {patience:?} and were cut off");
+    }
+    Ok(())
+}
+
+fn print_addresses(server: &Server) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    let resp = server.resp();
+    writeln!(out, "Redis clients: {resp}  (redis-cli -p {})", resp.port())?;
+    writeln!(out, "Ctrl-C stops the server.")?;
+    out.flush()
+}
+
+/// What asks a program to end: Ctrl-C, and on Unix a service manager's SIGTERM.
+#[cfg(unix)]
+struct Signal {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl Signal {
+    fn new() -> io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+    }
+
+    async fn recv(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}
+
+#[cfg(not(unix))]
+struct Signal;
+
+#[cfg(not(unix))]
+impl Signal {
+    fn new() -> io::Result<Self> {
+        Ok(Self)
+    }
+
+    async fn recv(&mut self) {
+        // Without Ctrl-C the program runs on until it is killed.
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending().await
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! The command line: every flag, its default, and what is wrong with a value. Knows nothing of what a flag sets off.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use clap::{Parser, ValueEnum};
+use interleave::command::Config;
+use interleave::resp::Limits;
+use interleave::sharing::{Kind, Options};
+
+/// A Redis-like server whose Tokio tasks can be watched in a browser.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "interleave-server", version)]
+pub struct Flags {
+    /// Where Redis clients connect. Port 0: any that is free.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:6379", value_parser = address)]
+    pub resp: SocketAddr,
+
+    /// Where browsers connect. Port 0: any that is free.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080", value_parser = address)]
+    pub http: SocketAddr,
+
+    /// How connections share the store: isolated, mutex, async-mutex, sharded or actor.
+    #[arg(long, value_name = "WAY", default_value_t)]
+    pub sharing: Kind,
+
+    /// The kind of Tokio runtime that serves commands.
+    #[arg(long, value_enum, default_value_t)]
+    pub flavor: Flavor,
+
+    /// Workers of a multi-thread runtime [default: one a processor].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub worker_threads: Option<u16>,
+
+    /// Most clients at a time, by TCP and by WebSocket; the next is told and closed.
+    #[arg(long, value_name = "N", default_value_t = 10_000)]
+    pub max_clients: usize,
+
+    /// Parts of the keyspace, each with a lock of its own, under `--sharing sharded`.
+    #[arg(long, value_name = "N", default_value_t = 64, value_parser = between(1, 65_536))]
+    pub shards: usize,
+
+    /// Messages that may wait for the store's owner under `--sharing actor`.
+    #[arg(long, value_name = "N", default_value_t = 1024, value_parser = between(1, 1 << 20))]
+    pub actor_queue: usize,
+
+    /// How long `--sharing async-mutex` keeps its lock across an `.await` after each batch, as a lesson.
+    #[arg(long, value_name = "MS", default_value_t = 0)]
+    pub hold_ms: u64,
+
+    /// How long a request may stay half-arrived before its connection is closed, in seconds.
+    #[arg(long, value_name = "S", default_value = "30", value_parser = seconds)]
+    pub unfinished_timeout_s: Duration,
+
+    /// How long a client may be silent before its connection is closed, in seconds; 0: for ever.
+    #[arg(long, value_name = "S", default_value = "0", value_parser = seconds)]
+    pub idle_timeout_s: Duration,
+
+    /// Longest argument, and with it the longest value.
+    #[arg(long, value_name = "BYTES", default_value_t = Limits::default().bulk_bytes,
+          value_parser = between(1, Limits::REQUEST_BYTES_CEILING))]
+    pub max_bulk_bytes: usize,
+
+    /// Longest request.
+    #[arg(long, value_name = "BYTES", default_value_t = Limits::default().request_bytes,
+          value_parser = between(1, Limits::REQUEST_BYTES_CEILING))]
+    pub max_request_bytes: usize,
+
+    /// How long clients have to take their last replies when the server stops, in seconds.
+    #[arg(long, value_name = "S", default_value = "10", value_parser = seconds)]
+    pub shutdown_timeout_s: Duration,
+}
+
+/// Which of Tokio's runtimes serves commands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Flavor {
+    /// All tasks take turns on one thread.
+    CurrentThread,
+    /// Several workers, which steal tasks from each other.
+    #[default]
+    MultiThread,
+}
+
+impl Flavor {
+    /// Its name in the flag, in the page and in the trace.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::CurrentThread => "current-thread",
+            Self::MultiThread => "multi-thread",
+        }
+    }
+}
+
+impl Flags {
+    /// What the server's commands know of its setup. `resp` is the address that was bound.
+    pub(crate) fn config(&self, resp: SocketAddr) -> Config {
+        Config {
+            limits: Limits {
+                bulk_bytes: self.max_bulk_bytes,
+                request_bytes: self.max_request_bytes,
+                ..Limits::default()
+            },
+            max_clients: self.max_clients,
+            port: resp.port(),
+            settings: vec![
+                ("bind".to_owned(), resp.ip().to_string()),
+                ("timeout".to_owned(), self.idle_timeout_s.as_secs().to_string()),
+            ],
+        }
+    }
+
+    /// What can be chosen about the sharing.
+    pub(crate) fn options(&self, seed: u64) -> Options {
+        Options {
+            shards: self.shards,
+            actor_queue: self.actor_queue,
+            hold: Duration::from_millis(self.hold_ms),
+            seed,
+        }
+    }
+
+    /// How long a client may be silent.
+    pub(crate) fn idle_timeout(&self) -> Option<Duration> {
+        Some(self.idle_timeout_s).filter(|timeout| !timeout.is_zero())
+    }
+}
+
+fn address(text: &str) -> Result<SocketAddr, String> {
+    text.parse()
+        .map_err(|_| "expected an IP address and a port, as in 127.0.0.1:6379 or [::1]:6379".to_owned())
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let expected = "expected a number of seconds, as in 30 or 0.5";
+    let seconds: f64 = text.parse().map_err(|_| expected.to_owned())?;
+    Duration::try_from_secs_f64(seconds).map_err(|_| expected.to_owned())
+}
+
+fn between(least: usize, most: usize) -> impl Fn(&str) -> Result<usize, String> + Clone + Send + Sync {
+    move |text| {
+        let number = text.parse().ok().filter(|number| (least..=most).contains(number));
+        number.ok_or_else(|| format!("expected a number from {least} to {most}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn parse(flags: &[&str]) -> Result<Flags, String> {
+        let name = ["interleave-server"];
+        Flags::try_parse_from(name.iter().chain(flags)).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn the_flags_are_consistent() {
+        Flags::command().debug_assert();
+    }
+
+    #[test]
+    fn defaults_are_the_librarys() {
+        let flags = parse(&[]).unwrap();
+        assert_eq!(flags.options(0), Options::default());
+        assert_eq!(flags.config(flags.resp).limits, Limits::default());
+        assert_eq!(flags.config(flags.resp).max_clients, Config::default().max_clients);
+        assert_eq!(
+            (flags.sharing, flags.flavor, flags.idle_timeout()),
+            (Kind::Sharded, Flavor::MultiThread, None)
+        );
+    }
+
+    #[test]
+    fn a_wrong_value_says_what_was_expected() {
+        for (flag, expected) in [
+            ("--resp=6379", "expected an IP address and a port"),
+            ("--sharing=shared", "expected isolated, mutex, async-mutex, sharded, actor, found 'shared'"),
+            ("--flavor=threads", "current-thread, multi-thread"),
+            ("--shards=0", "expected a number from 1 to 65536"),
+            ("--idle-timeout-s=-1", "expected a number of seconds"),
+            ("--idle-timeout-s=soon", "expected a number of seconds"),
+            ("--worker-threads=0", "1..=1024"),
+        ] {
+            let error = parse(&[flag]).unwrap_err();
+            assert!(error.contains(expected), "{flag}: {error}");
+        }
+    }
+
+    #[test]
+    fn parts_of_a_second_count() {
+        let flags = parse(&["--unfinished-timeout-s=0.25", "--idle-timeout-s", "2"]).unwrap();
+        assert_eq!(flags.unfinished_timeout_s, Duration::from_millis(250));
+        assert_eq!(flags.idle_timeout(), Some(Duration::from_secs(2)));
+    }
+}

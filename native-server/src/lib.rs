@@ -1,0 +1,107 @@
+//! The native server: one process with two runtimes, started and stopped as a whole.
+//!
+//! [`observed`] serves commands and is what the page shows. Everything else runs beside it, so that the observer neither
+//! shows up in the picture nor starves when the server is busy. Knows the threads and in which order they end; what
+//! each of them does is its own file's matter.
+
+mod flags;
+mod linger;
+mod observed;
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::thread::JoinHandle;
+
+use tokio::sync::watch;
+use tracing::warn;
+
+pub use self::flags::{Flags, Flavor};
+use self::observed::Observed;
+
+/// A running server. Dropping it stops it without waiting; [`shutdown`](Server::shutdown) lets clients finish.
+#[derive(Debug)]
+pub struct Server {
+    resp: SocketAddr,
+    stop: watch::Sender<bool>,
+    observed: JoinHandle<usize>,
+}
+
+impl Server {
+    /// Listens on the addresses that `flags` name and serves them on threads of its own.
+    ///
+    /// # Errors
+    /// When an address cannot be had, or the system refuses a thread.
+    pub fn start(flags: &Flags) -> Result<Self, StartError> {
+        let (stop, stopped) = watch::channel(false);
+        let observed = Observed::bind(flags)?;
+        let resp = observed.address();
+        warn_if_open(resp, "--resp");
+        let observed = thread("observed", move || observed.run(stopped))?;
+        Ok(Self { resp, stop, observed })
+    }
+
+    /// Where Redis clients connect: the port that was given, if the flag left it open.
+    #[must_use]
+    pub fn resp(&self) -> SocketAddr {
+        self.resp
+    }
+
+    /// Stops accepting, lets every client take the replies to what it has sent, and waits for that, at most as long as
+    /// the flag says. Returns how many clients were cut off then.
+    pub fn shutdown(self) -> usize {
+        self.stop.send_replace(true);
+        // A thread that panicked has said so, and has no clients left.
+        self.observed.join().unwrap_or(0)
+    }
+}
+
+fn thread<T: Send + 'static>(
+    name: &str,
+    run: impl FnOnce() -> T + Send + 'static,
+) -> Result<JoinHandle<T>, StartError> {
+    std::thread::Builder::new().name(name.to_owned()).spawn(run).map_err(StartError::System)
+}
+
+/// Says so when an address can be reached from other machines: there is no password.
+fn warn_if_open(address: SocketAddr, flag: &str) {
+    if !address.ip().is_loopback() {
+        warn!("{address} can be reached from other machines, and there is no password; see {flag}");
+    }
+}
+
+/// Why the server did not start.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum StartError {
+    /// An address cannot be listened on.
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// The flag that chooses it.
+        flag: &'static str,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// The system refused a thread or what a runtime needs.
+    System(io::Error),
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Listen { address, flag, error } => {
+                let why = match error.kind() {
+                    io::ErrorKind::AddrInUse => "another program listens there".to_owned(),
+                    io::ErrorKind::AddrNotAvailable => "this machine has no such address".to_owned(),
+                    io::ErrorKind::PermissionDenied => "the system does not permit it".to_owned(),
+                    _ => error.to_string(),
+                };
+                write!(f, "cannot listen on {address}: {why}; choose another address with {flag}")
+            }
+            Self::System(error) => write!(f, "the system refused a thread or a runtime's needs: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for StartError {}

@@ -1,0 +1,164 @@
+//! The runtime that serves commands, and the task on it that lets clients in.
+//!
+//! Owns what is observed: every task here is spawned through `rt`. Knows sockets, and nothing of HTTP.
+
+use std::hash::{BuildHasher, RandomState};
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use interleave::command::{self, Peer};
+use interleave::rt::Rt;
+use interleave::scope::hub;
+use interleave::session::Service;
+use interleave::sharing::Sharing;
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::watch;
+use tracing::{debug, error, info};
+
+use crate::StartError;
+use crate::flags::{Flags, Flavor};
+use crate::linger::Lingering;
+
+/// Connections the system keeps for a listener that is busy. Redis's `tcp-backlog` is 511; past it a client waits a
+/// second until it tries again.
+pub(crate) const BACKLOG: u32 = 1024;
+
+/// Pause after an error that is the server's own, such as no file descriptors left: trying again at once would keep a
+/// worker busy with nothing.
+pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// How long tasks that do not end may hold up the process at the very end.
+const RUNTIME_END: Duration = Duration::from_secs(1);
+
+/// The runtime with its listener, ready to run.
+pub(crate) struct Observed {
+    runtime: Runtime,
+    listener: TcpListener,
+    address: SocketAddr,
+    server: Arc<command::Server>,
+    flags: Flags,
+    seed: u64,
+}
+
+impl Observed {
+    /// Builds the runtime and takes the address.
+    pub(crate) fn bind(flags: &Flags) -> Result<Self, StartError> {
+        let runtime = runtime(flags).map_err(StartError::System)?;
+        let refused = |error| StartError::Listen { address: flags.resp, flag: "--resp", error };
+        let listener = {
+            let _registers_here = runtime.enter();
+            listen_on(flags.resp).map_err(refused)?
+        };
+        let address = listener.local_addr().map_err(refused)?;
+        // Any number that differs from run to run.
+        let seed = RandomState::new().hash_one(address);
+        let server = Arc::new(command::Server::new(flags.config(address), Rt::native().unix_ms(), seed));
+        Ok(Self { runtime, listener, address, server, flags: flags.clone(), seed })
+    }
+
+    /// The address that Redis clients connect to.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Serves until `stop` turns true, then until all clients have left or the flag's time is over. Returns how many
+    /// had not.
+    pub(crate) fn run(self, mut stop: watch::Receiver<bool>) -> usize {
+        let Self { runtime, listener, server, flags, seed, .. } = self;
+        let (stop_sessions, stopped) = watch::channel(false);
+        runtime.block_on(async {
+            let rt = Rt::native();
+            let (clients, server) = (Arc::clone(&server), Arc::clone(&server));
+            let patience = flags.shutdown_timeout_s;
+            let door = rt.clone();
+            rt.spawn("listener", 0, async move {
+                let service = Service {
+                    sharing: Sharing::new(flags.sharing, flags.options(seed), &door, &server),
+                    server,
+                    rt: door,
+                    unfinished_timeout: flags.unfinished_timeout_s,
+                    idle_timeout: flags.idle_timeout(),
+                    stop: stopped,
+                };
+                service.spawn_expiry();
+                listen(listener, &service).await;
+            });
+            // The sender gone means that nobody can ask for the rest of this either.
+            let _ = stop.wait_for(|stop| *stop).await;
+            info!("stopping; {} clients are connected", clients.connected_clients());
+            stop_sessions.send_replace(true);
+            // Every session, the listener and active expiry hold a receiver: all are gone when they have ended.
+            let _ = tokio::time::timeout(patience, stop_sessions.closed()).await;
+        });
+        runtime.shutdown_timeout(RUNTIME_END);
+        server.connected_clients()
+    }
+}
+
+fn runtime(flags: &Flags) -> io::Result<Runtime> {
+    let mut builder = match flags.flavor {
+        Flavor::CurrentThread => Builder::new_current_thread(),
+        Flavor::MultiThread => Builder::new_multi_thread(),
+    };
+    if let Some(workers) = flags.worker_threads {
+        builder.worker_threads(usize::from(workers));
+    }
+    hub::watch_workers(&mut builder).thread_name("worker").enable_io().enable_time().build()
+}
+
+/// A listener at `address`, which stays free for the next start of the server.
+pub(crate) fn listen_on(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // Connections of the last run that linger in the system do not block the address. Elsewhere the same option would let
+    // two servers share it.
+    #[cfg(unix)]
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
+/// Lets clients in until the server stops.
+async fn listen(listener: TcpListener, service: &Service) {
+    let mut stop = service.stop.clone();
+    let mut failing = false;
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            _ = stop.wait_for(|stop| *stop) => return,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((stream, address)) => {
+                failing = false;
+                if let Err(error) = serve(stream, address, service) {
+                    debug!("{address} was gone before it was served: {error}");
+                }
+            }
+            Err(error) if is_about_one_connection(&error) => debug!("a connection broke early: {error}"),
+            Err(error) => {
+                // Told once for each time it begins, not ten times a second.
+                if !std::mem::replace(&mut failing, true) {
+                    error!("cannot let clients in: {error}; trying on every {ACCEPT_PAUSE:?}");
+                }
+                service.rt.sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+fn serve(stream: TcpStream, address: SocketAddr, service: &Service) -> io::Result<()> {
+    // A reply is written whole; waiting for more to send with it would only delay it.
+    stream.set_nodelay(true)?;
+    let peer = Peer { address: address.to_string(), local_address: stream.local_addr()?.to_string() };
+    service.spawn(Lingering::new(stream, service.rt.clone()), peer);
+    Ok(())
+}
+
+/// Whether accepting failed because of the one that connected, so that the next may be accepted at once.
+pub(crate) fn is_about_one_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
+}
