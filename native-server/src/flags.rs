@@ -20,6 +20,10 @@ pub struct Flags {
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080", value_parser = address)]
     pub http: SocketAddr,
 
+    /// A name that browsers may call this server by, besides localhost and its addresses; may be given several times.
+    #[arg(long, value_name = "NAME", value_parser = host_name)]
+    pub allow_host: Vec<String>,
+
     /// How connections share the store: isolated, mutex, async-mutex, sharded or actor.
     #[arg(long, value_name = "WAY", default_value_t)]
     pub sharing: Kind,
@@ -131,6 +135,13 @@ fn address(text: &str) -> Result<SocketAddr, String> {
         .map_err(|_| "expected an IP address and a port, as in 127.0.0.1:6379 or [::1]:6379".to_owned())
 }
 
+fn host_name(text: &str) -> Result<String, String> {
+    if text.is_empty() || text.contains([':', '/', '@', ' ']) {
+        return Err("expected a host's name alone, as in play.example".to_owned());
+    }
+    Ok(text.to_owned())
+}
+
 fn seconds(text: &str) -> Result<Duration, String> {
     let expected = "expected a number of seconds, as in 30 or 0.5";
     let seconds: f64 = text.parse().map_err(|_| expected.to_owned())?;
@@ -176,6 +187,7 @@ mod tests {
     fn a_wrong_value_says_what_was_expected() {
         for (flag, expected) in [
             ("--resp=6379", "expected an IP address and a port"),
+            ("--allow-host=http://a", "expected a host's name alone"),
             ("--sharing=shared", "expected isolated, mutex, async-mutex, sharded, actor, found 'shared'"),
             ("--flavor=threads", "current-thread, multi-thread"),
             ("--shards=0", "expected a number from 1 to 65536"),

@@ -1,30 +1,38 @@
 //! The native server: one process with two runtimes, started and stopped as a whole.
 //!
-//! [`observed`] serves commands and is what the page shows. Everything else runs beside it, so that the observer neither
-//! shows up in the picture nor starves when the server is busy. Knows the threads and in which order they end; what
+//! [`observed`] serves commands and is what the page shows. [`http`] runs beside it, so that the observer neither shows
+//! up in the picture nor starves when the server is busy. Knows the threads and in which order they end; what
 //! each of them does is its own file's matter.
 
 mod flags;
+mod guard;
+mod http;
 mod linger;
 mod observed;
+mod page;
+mod websocket;
 
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::thread::JoinHandle;
 
+use serde_json::json;
 use tokio::sync::watch;
 use tracing::warn;
 
 pub use self::flags::{Flags, Flavor};
+use self::http::Http;
 use self::observed::Observed;
 
 /// A running server. Dropping it stops it without waiting; [`shutdown`](Server::shutdown) lets clients finish.
 #[derive(Debug)]
 pub struct Server {
     resp: SocketAddr,
+    http: SocketAddr,
     stop: watch::Sender<bool>,
     observed: JoinHandle<usize>,
+    browsers: JoinHandle<()>,
 }
 
 impl Server {
@@ -36,9 +44,22 @@ impl Server {
         let (stop, stopped) = watch::channel(false);
         let observed = Observed::bind(flags)?;
         let resp = observed.address();
+        let info = json!({
+            "resp": resp,
+            "flavor": flags.flavor.name(),
+            "sharing": flags.sharing.name(),
+            "workers": observed.workers(),
+            "version": env!("CARGO_PKG_VERSION"),
+            "trace": cfg!(feature = "scope"),
+        });
+        let browsers = Http::bind(flags, &info, observed.arrivals())?;
+        let http = browsers.address();
         warn_if_open(resp, "--resp");
+        warn_if_open(http, "--http");
+        let stop_http = stopped.clone();
         let observed = thread("observed", move || observed.run(stopped))?;
-        Ok(Self { resp, stop, observed })
+        let browsers = thread("http", move || browsers.run(stop_http))?;
+        Ok(Self { resp, http, stop, observed, browsers })
     }
 
     /// Where Redis clients connect: the port that was given, if the flag left it open.
@@ -47,12 +68,20 @@ impl Server {
         self.resp
     }
 
+    /// Where browsers connect.
+    #[must_use]
+    pub fn http(&self) -> SocketAddr {
+        self.http
+    }
+
     /// Stops accepting, lets every client take the replies to what it has sent, and waits for that, at most as long as
     /// the flag says. Returns how many clients were cut off then.
     pub fn shutdown(self) -> usize {
         self.stop.send_replace(true);
         // A thread that panicked has said so, and has no clients left.
-        self.observed.join().unwrap_or(0)
+        let cut_off = self.observed.join().unwrap_or(0);
+        let _ = self.browsers.join();
+        cut_off
     }
 }
 

@@ -51,6 +51,7 @@ fn run(flags: &Flags) -> Result<(), Box<dyn std::error::Error>> {
 fn print_addresses(server: &Server) -> io::Result<()> {
     let mut out = io::stdout().lock();
     let resp = server.resp();
+    writeln!(out, "Page: http://{}/", server.http())?;
     writeln!(out, "Redis clients: {resp}  (redis-cli -p {})", resp.port())?;
     writeln!(out, "Ctrl-C stops the server.")?;
     out.flush()

@@ -1,6 +1,7 @@
 //! The runtime that serves commands, and the task on it that lets clients in.
 //!
-//! Owns what is observed: every task here is spawned through `rt`. Knows sockets, and nothing of HTTP.
+//! Owns what is observed: every task here is spawned through `rt`. Knows sockets, and nothing of HTTP: a console's
+//! WebSocket arrives here when it is one.
 
 use std::hash::{BuildHasher, RandomState};
 use std::io;
@@ -8,6 +9,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use interleave::command::{self, Peer};
 use interleave::rt::Rt;
 use interleave::scope::hub;
@@ -15,12 +17,13 @@ use interleave::session::Service;
 use interleave::sharing::Sharing;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::runtime::{Builder, Runtime};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tracing::{debug, error, info};
 
 use crate::StartError;
 use crate::flags::{Flags, Flavor};
 use crate::linger::Lingering;
+use crate::websocket::{ByteStream, Raw, WebSocket};
 
 /// Connections the system keeps for a listener that is busy. Redis's `tcp-backlog` is 511; past it a client waits a
 /// second until it tries again.
@@ -33,11 +36,33 @@ pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// How long tasks that do not end may hold up the process at the very end.
 const RUNTIME_END: Duration = Duration::from_secs(1);
 
+/// Longest message on a console's WebSocket. Only the bytes count, not how they are cut: a longer request comes in several.
+const MESSAGE_BYTES_MAX: usize = 1 << 20;
+
+/// Consoles that may wait for the listener.
+const ARRIVALS_MAX: usize = 64;
+
+/// A console's socket on its way from the runtime that answered its request.
+pub(crate) struct Arrival {
+    stream: std::net::TcpStream,
+    read: Bytes,
+    peer: Peer,
+}
+
+impl Arrival {
+    /// Takes the socket from the runtime it is registered with.
+    pub(crate) fn new(Raw { stream, read }: Raw) -> io::Result<Self> {
+        let peer = peer(&stream)?;
+        Ok(Self { stream: stream.into_std()?, read, peer })
+    }
+}
+
 /// The runtime with its listener, ready to run.
 pub(crate) struct Observed {
     runtime: Runtime,
     listener: TcpListener,
     address: SocketAddr,
+    arrivals: (mpsc::Sender<Arrival>, mpsc::Receiver<Arrival>),
     server: Arc<command::Server>,
     flags: Flags,
     seed: u64,
@@ -56,7 +81,8 @@ impl Observed {
         // Any number that differs from run to run.
         let seed = RandomState::new().hash_one(address);
         let server = Arc::new(command::Server::new(flags.config(address), Rt::native().unix_ms(), seed));
-        Ok(Self { runtime, listener, address, server, flags: flags.clone(), seed })
+        let arrivals = mpsc::channel(ARRIVALS_MAX);
+        Ok(Self { runtime, listener, address, arrivals, server, flags: flags.clone(), seed })
     }
 
     /// The address that Redis clients connect to.
@@ -64,10 +90,20 @@ impl Observed {
         self.address
     }
 
+    /// Where consoles go.
+    pub(crate) fn arrivals(&self) -> mpsc::Sender<Arrival> {
+        self.arrivals.0.clone()
+    }
+
+    /// How many workers the runtime has.
+    pub(crate) fn workers(&self) -> usize {
+        self.runtime.metrics().num_workers()
+    }
+
     /// Serves until `stop` turns true, then until all clients have left or the flag's time is over. Returns how many
     /// had not.
     pub(crate) fn run(self, mut stop: watch::Receiver<bool>) -> usize {
-        let Self { runtime, listener, server, flags, seed, .. } = self;
+        let Self { runtime, listener, arrivals: (_, arrivals), server, flags, seed, .. } = self;
         let (stop_sessions, stopped) = watch::channel(false);
         runtime.block_on(async {
             let rt = Rt::native();
@@ -84,7 +120,7 @@ impl Observed {
                     stop: stopped,
                 };
                 service.spawn_expiry();
-                listen(listener, &service).await;
+                listen(listener, arrivals, &service).await;
             });
             // The sender gone means that nobody can ask for the rest of this either.
             let _ = stop.wait_for(|stop| *stop).await;
@@ -121,7 +157,7 @@ pub(crate) fn listen_on(address: SocketAddr) -> io::Result<TcpListener> {
 }
 
 /// Lets clients in until the server stops.
-async fn listen(listener: TcpListener, service: &Service) {
+async fn listen(listener: TcpListener, mut arrivals: mpsc::Receiver<Arrival>, service: &Service) {
     let mut stop = service.stop.clone();
     let mut failing = false;
     loop {
@@ -129,11 +165,17 @@ async fn listen(listener: TcpListener, service: &Service) {
             biased;
             _ = stop.wait_for(|stop| *stop) => return,
             accepted = listener.accept() => accepted,
+            Some(arrival) = arrivals.recv() => {
+                if let Err(error) = serve_console(arrival, service) {
+                    debug!("a console was gone before it was served: {error}");
+                }
+                continue;
+            }
         };
         match accepted {
             Ok((stream, address)) => {
                 failing = false;
-                if let Err(error) = serve(stream, address, service) {
+                if let Err(error) = serve(stream, service) {
                     debug!("{address} was gone before it was served: {error}");
                 }
             }
@@ -149,12 +191,23 @@ async fn listen(listener: TcpListener, service: &Service) {
     }
 }
 
-fn serve(stream: TcpStream, address: SocketAddr, service: &Service) -> io::Result<()> {
+fn serve(stream: TcpStream, service: &Service) -> io::Result<()> {
     // A reply is written whole; waiting for more to send with it would only delay it.
     stream.set_nodelay(true)?;
-    let peer = Peer { address: address.to_string(), local_address: stream.local_addr()?.to_string() };
+    let peer = peer(&stream)?;
     service.spawn(Lingering::new(stream, service.rt.clone()), peer);
     Ok(())
+}
+
+/// Registers the socket here, so that it is this runtime's own driver that wakes the console's task.
+fn serve_console(Arrival { stream, read, peer }: Arrival, service: &Service) -> io::Result<()> {
+    let socket = WebSocket::new(TcpStream::from_std(stream)?, &read, MESSAGE_BYTES_MAX);
+    service.spawn(Lingering::new(ByteStream::new(socket), service.rt.clone()), peer);
+    Ok(())
+}
+
+fn peer(stream: &TcpStream) -> io::Result<Peer> {
+    Ok(Peer { address: stream.peer_addr()?.to_string(), local_address: stream.local_addr()?.to_string() })
 }
 
 /// Whether accepting failed because of the one that connected, so that the next may be accepted at once.

@@ -1,0 +1,237 @@
+//! The other runtime: the page, what it asks about the server, and the way in for WebSockets.
+//!
+//! One thread, apart from the runtime that is observed. It serves files and hands a console's socket over; it runs no
+//! command. Owns the paths and the headers of every answer. Who may ask is [`guard`](crate::guard)'s to say.
+
+use std::io;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::{HeaderValue, Response, StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::routing::get;
+use axum::{Extension, Router};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::Runtime;
+use tokio::sync::{Semaphore, mpsc, watch};
+use tracing::{debug, error};
+
+use crate::StartError;
+use crate::flags::Flags;
+use crate::guard::Guard;
+use crate::observed::{ACCEPT_PAUSE, Arrival, is_about_one_connection, listen_on};
+use crate::page;
+use crate::websocket;
+
+/// HTTP connections at a time; more wait until one ends. A WebSocket no longer counts.
+const CONNECTIONS_MAX: usize = 256;
+
+/// How long a client may take to send a request's headers, or to think of the next request.
+const HEADERS_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// How long a connection lives, whatever it does. A browser opens another.
+const CONNECTION_LIFE: Duration = Duration::from_secs(120);
+
+/// How long answers on their way may take when the server stops.
+const END: Duration = Duration::from_secs(1);
+
+/// What the page may load, and from where: from here alone, and no script but the page's own.
+const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; \
+    connect-src 'self'; worker-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
+    object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// The runtime with its listener, ready to run.
+pub(crate) struct Http {
+    runtime: Runtime,
+    listener: TcpListener,
+    address: SocketAddr,
+    site: Arc<Site>,
+}
+
+/// What all requests have in common.
+struct Site {
+    guard: Guard,
+    /// What `/api/info` answers.
+    info: String,
+    arrivals: mpsc::Sender<Arrival>,
+}
+
+/// The address that a connection reached.
+#[derive(Clone, Copy)]
+struct Local(SocketAddr);
+
+impl Http {
+    /// Builds the runtime and takes the address. `info` is what `/api/info` answers; consoles go to `arrivals`.
+    pub(crate) fn bind(
+        flags: &Flags,
+        info: &serde_json::Value,
+        arrivals: mpsc::Sender<Arrival>,
+    ) -> Result<Self, StartError> {
+        let mut builder = tokio::runtime::Builder::new_current_thread();
+        let runtime = builder.enable_io().enable_time().build().map_err(StartError::System)?;
+        let refused = |error| StartError::Listen { address: flags.http, flag: "--http", error };
+        let listener = {
+            let _registers_here = runtime.enter();
+            listen_on(flags.http).map_err(refused)?
+        };
+        let address = listener.local_addr().map_err(refused)?;
+        let site = Arc::new(Site { guard: Guard::new(&flags.allow_host), info: info.to_string(), arrivals });
+        Ok(Self { runtime, listener, address, site })
+    }
+
+    /// The address that browsers connect to.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Serves until `stop` turns true.
+    pub(crate) fn run(self, mut stop: watch::Receiver<bool>) {
+        let Self { runtime, listener, site, .. } = self;
+        let (stop_connections, stopped) = watch::channel(false);
+        runtime.block_on(async {
+            tokio::select! {
+                _ = stop.wait_for(|stop| *stop) => {}
+                () = listen(listener, router(site), stopped) => {}
+            }
+            stop_connections.send_replace(true);
+            // Every connection holds a receiver.
+            let _ = tokio::time::timeout(END, stop_connections.closed()).await;
+        });
+    }
+}
+
+async fn listen(listener: TcpListener, router: Router, stop: watch::Receiver<bool>) {
+    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let mut failing = false;
+    loop {
+        let place = Arc::clone(&places).acquire_owned().await.expect("nobody closes the semaphore");
+        let (stream, local) = match accept(&listener).await {
+            Ok(connection) => connection,
+            Err(error) if is_about_one_connection(&error) => {
+                debug!("a connection broke early: {error}");
+                continue;
+            }
+            Err(error) => {
+                if !std::mem::replace(&mut failing, true) {
+                    error!("cannot let browsers in: {error}; trying on every {ACCEPT_PAUSE:?}");
+                }
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+                continue;
+            }
+        };
+        failing = false;
+        let (router, stop) = (router.clone(), stop.clone());
+        #[expect(clippy::disallowed_methods, reason = "this runtime is not the observed one")]
+        tokio::spawn(async move {
+            let _place = place;
+            serve(stream, local, router, stop).await;
+        });
+    }
+}
+
+async fn accept(listener: &TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
+    let (stream, _) = listener.accept().await?;
+    stream.set_nodelay(true)?;
+    let local = stream.local_addr()?;
+    Ok((stream, local))
+}
+
+/// Serves one connection until it ends or becomes a WebSocket.
+async fn serve(stream: TcpStream, local: SocketAddr, router: Router, mut stop: watch::Receiver<bool>) {
+    let service = TowerToHyperService::new(router.layer(Extension(Local(local))));
+    let connection = hyper::server::conn::http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADERS_TIMEOUT)
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades();
+    let mut connection = pin!(connection);
+    let ended = tokio::time::timeout(CONNECTION_LIFE, async {
+        tokio::select! {
+            ended = connection.as_mut() => return ended,
+            _ = stop.wait_for(|stop| *stop) => connection.as_mut().graceful_shutdown(),
+        }
+        connection.await
+    });
+    match ended.await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => debug!("an HTTP connection ended: {error}"),
+        Err(_) => debug!("an HTTP connection was ended after {CONNECTION_LIFE:?}"),
+    }
+}
+
+fn router(site: Arc<Site>) -> Router {
+    Router::new()
+        .route("/api/info", get(info))
+        .route("/redis", get(redis))
+        .fallback_service(get(file))
+        .layer(middleware::from_fn_with_state(Arc::clone(&site), guarded))
+        .with_state(site)
+}
+
+/// Checks the host, and says on every answer what a browser may do with it.
+async fn guarded(
+    State(site): State<Arc<Site>>,
+    Extension(Local(local)): Extension<Local>,
+    request: Request,
+    next: Next,
+) -> Response<Body> {
+    let mut response = match site.guard.check_host(request.headers(), local.ip()) {
+        Ok(()) => next.run(request).await,
+        Err(why) => text(StatusCode::FORBIDDEN, why),
+    };
+    let headers = response.headers_mut();
+    for (name, value) in [
+        (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "no-referrer"),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    response
+}
+
+async fn file(request: Request) -> Response<Body> {
+    page::file(request.uri().path(), request.headers())
+}
+
+async fn info(State(site): State<Arc<Site>>) -> Response<Body> {
+    let response = Response::builder()
+        .header(header::CONTENT_TYPE, "application/json")
+        .header(header::CACHE_CONTROL, "no-store");
+    response.body(site.info.clone().into()).expect("header values are literals")
+}
+
+/// Turns the connection into a console's: a stream of RESP, served where all others are.
+async fn redis(State(site): State<Arc<Site>>, mut request: Request) -> Response<Body> {
+    if let Err(why) = site.guard.check_origin(request.headers()) {
+        return text(StatusCode::FORBIDDEN, why);
+    }
+    let (answer, upgrade) = websocket::upgrade(&mut request);
+    let Some(upgrade) = upgrade else { return answer };
+    #[expect(clippy::disallowed_methods, reason = "this runtime is not the observed one")]
+    tokio::spawn(async move {
+        let moved = async {
+            let raw = websocket::unwrap(upgrade.await.map_err(io::Error::other)?);
+            let arrival = Arrival::new(raw)?;
+            // The server stops: so does the console.
+            let _ = site.arrivals.send(arrival).await;
+            io::Result::Ok(())
+        };
+        if let Err(error) = moved.await {
+            debug!("a console was gone before it was served: {error}");
+        }
+    });
+    answer
+}
+
+fn text(status: StatusCode, text: String) -> Response<Body> {
+    let response =
+        Response::builder().status(status).header(header::CONTENT_TYPE, "text/plain; charset=utf-8");
+    response.body((text + "\n").into()).expect("header values are literals")
+}
