@@ -100,7 +100,7 @@ fn doc() -> Result<()> {
     // The documentation is for who works on this; a module's story leads into its private parts.
     run(cargo()
         .args(["doc", "--workspace", "--no-deps", "--document-private-items"])
-        .env("RUSTDOCFLAGS", "-D warnings"))
+        .env("RUSTDOCFLAGS", "-D warnings -A rustdoc::private-intra-doc-links"))
 }
 
 fn build_page() -> Result<()> {

@@ -4,6 +4,7 @@
 //! oldest goes first and is counted. It believes nothing: a recording with holes, or a nonsensical one, gives an
 //! incomplete index, never a panic. Knows no colours and no clock but the recording's.
 
+mod busy;
 mod command;
 mod merge;
 mod path;
@@ -23,6 +24,7 @@ pub use self::path::{Evidence, Path, Segment, Stage};
 pub use self::poll::{Message, Poll, PollId, Wake};
 pub use self::task::{Task, TaskState, Wait};
 
+use self::busy::Busy;
 use self::command::Commands;
 use self::merge::Merge;
 use self::poll::{Messages, Polls};
@@ -90,6 +92,7 @@ pub struct Trace {
     polls: Polls,
     messages: Messages,
     commands: Commands,
+    busy: Busy,
     gaps: VecDeque<Gap>,
     dropped: u64,
     now_ns: u64,
@@ -290,6 +293,13 @@ impl Trace {
         self.polls.details(id)
     }
 
+    /// Stretches of time in which any task was scheduled or polled, in order; quiet of less than a tenth of a millisecond
+    /// does not part them.
+    #[must_use]
+    pub fn busy_periods(&self) -> &VecDeque<Range<u64>> {
+        self.busy.periods()
+    }
+
     /// Messages sent in `range`, in the order of sending.
     pub fn messages_in(&self, range: Range<u64>) -> impl Iterator<Item = &Message> {
         self.messages.sent_in(range)
@@ -428,6 +438,8 @@ impl Trace {
         let Some(poll) = self.polls.get_mut(id) else { return };
         (poll.end_ns, poll.outcome, poll.wait_after) = (Some(at_ns), outcome, wait);
         let (task, start_ns) = (poll.task, poll.start_ns);
+        let woken_ns = poll.wake.map_or(start_ns, |wake| wake.at_ns.min(start_ns));
+        self.busy.add(woken_ns, at_ns);
         let polled_ns = at_ns.saturating_sub(start_ns);
         self.tasks.end_poll(task, at_ns, polled_ns, wait);
         self.bucket(at_ns).polled_ns += polled_ns;
@@ -435,6 +447,7 @@ impl Trace {
         let oldest_ns = self.polls.first().map_or(0, |poll| poll.start_ns);
         self.messages.forget_before(oldest_ns);
         self.commands.forget_before(oldest_ns);
+        self.busy.forget_before(oldest_ns);
     }
 
     /// The recording of a thread breaks off: what it was in the middle of ends without an outcome.

@@ -1,0 +1,142 @@
+//! A console's connection as a Redis client: requests out, replies in, each reply to the request it answers, and each
+//! request to the command the trace saw. Knows no socket and no page.
+
+use std::collections::VecDeque;
+
+use bytes::BytesMut;
+use interleave::resp::{ReplyDecoder, ReplyLimits, Value, encode_request};
+use interleave::scope::trace::{CommandId, Trace};
+
+use super::{Entry, OnReply};
+
+/// A request whose reply is to come.
+pub(crate) struct Pending {
+    pub(crate) entry: Option<Entry>,
+    /// Whether the reply is shown as plain text.
+    pub(crate) raw: bool,
+    pub(crate) done: Option<OnReply>,
+}
+
+/// A request that the trace has not shown yet.
+struct Unseen {
+    entry: Option<Entry>,
+    name: &'static str,
+}
+
+/// One connection, from its opening to its close.
+pub(crate) struct Connection {
+    open: bool,
+    decoder: ReplyDecoder,
+    arrived: BytesMut,
+    // Typed before the connection stood.
+    outbox: BytesMut,
+    // The first reply is to the greeting, if one was sent and not answered yet.
+    greeting: bool,
+    pending: VecDeque<Pending>,
+    pub(crate) client: Option<u32>,
+    unseen: VecDeque<Unseen>,
+    seen: Option<CommandId>,
+}
+
+impl Default for Connection {
+    fn default() -> Self {
+        Self {
+            open: false,
+            decoder: ReplyDecoder::new(ReplyLimits::default()),
+            arrived: BytesMut::new(),
+            outbox: BytesMut::new(),
+            greeting: false,
+            pending: VecDeque::new(),
+            client: None,
+            unseen: VecDeque::new(),
+            seen: None,
+        }
+    }
+}
+
+impl Connection {
+    /// Notes a request; returns its bytes, or keeps them until the connection stands.
+    pub(crate) fn ask(
+        &mut self,
+        pending: Pending,
+        name: Option<&'static str>,
+        arguments: &[Vec<u8>],
+    ) -> Option<BytesMut> {
+        // A command the server does not know never starts, so it never shows in a trace.
+        if let Some(name) = name {
+            self.unseen.push_back(Unseen { entry: pending.entry, name });
+        }
+        self.pending.push_back(pending);
+        if self.open {
+            let mut bytes = BytesMut::new();
+            encode_request(arguments, &mut bytes);
+            Some(bytes)
+        } else {
+            encode_request(arguments, &mut self.outbox);
+            None
+        }
+    }
+
+    /// The connection stands: what to send first. A greeting names the console, so that the timeline can, and tells the
+    /// server's number for it.
+    pub(crate) fn opened(&mut self, number: u32) -> BytesMut {
+        let waiting = std::mem::take(&mut self.outbox);
+        let (pending, mut unseen) = (std::mem::take(&mut self.pending), std::mem::take(&mut self.unseen));
+        unseen.push_front(Unseen { entry: None, name: "hello" });
+        *self = Self { open: true, greeting: true, pending, unseen, ..Self::default() };
+        let mut bytes = BytesMut::new();
+        let name = format!("console-{number}");
+        encode_request(&["HELLO", "2", "SETNAME", &name], &mut bytes);
+        bytes.extend_from_slice(&waiting);
+        bytes
+    }
+
+    /// Takes in bytes; gives every whole reply with its request, or why nothing more can be understood.
+    pub(crate) fn received(&mut self, bytes: &[u8]) -> Result<Vec<(Option<Pending>, Value)>, String> {
+        self.arrived.extend_from_slice(bytes);
+        let mut replies = Vec::new();
+        while let Some(value) = self.decoder.decode(&mut self.arrived).map_err(|error| error.to_string())? {
+            if matches!(value, Value::Push(_)) {
+                replies.push((None, value));
+            } else if std::mem::take(&mut self.greeting) {
+                self.client = client_of(&value);
+            } else {
+                replies.push((self.pending.pop_front(), value));
+            }
+        }
+        Ok(replies)
+    }
+
+    /// The connection is over: the requests that will get no reply.
+    pub(crate) fn closed(&mut self) -> Vec<Pending> {
+        let lost = self.pending.drain(..).collect();
+        *self = Self::default();
+        lost
+    }
+
+    /// Finds requests among the commands of the trace. Both are in order; what is missing there is passed over.
+    pub(crate) fn find_in(&mut self, trace: &Trace) {
+        let Some(client) = self.client else { return };
+        for id in trace.commands_of(client, self.seen) {
+            self.seen = Some(id);
+            let name = trace.command(id).map_or("", |command| trace.label(command.name));
+            if let Some(place) = self.unseen.iter().position(|unseen| unseen.name == name) {
+                let found = self.unseen.drain(..=place).next_back();
+                if let Some(entry) = found.and_then(|unseen| unseen.entry) {
+                    use leptos::prelude::Set;
+                    entry.command.set(Some(id));
+                }
+            }
+        }
+    }
+}
+
+/// The client's number in the reply to HELLO: RESP2 has a flat list of names and values.
+fn client_of(greeting: &Value) -> Option<u32> {
+    let Value::Array(fields) = greeting else { return None };
+    let mut pairs = fields.chunks_exact(2);
+    pairs.find_map(|pair| match pair {
+        [Value::Bulk(name), Value::Integer(id)] if name == b"id" => u32::try_from(*id).ok(),
+        _ => None,
+    })
+}

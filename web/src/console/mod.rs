@@ -1,0 +1,341 @@
+//! Consoles: each a connection of its own, hence a task of its own on the server. Owns the tabs and what was typed in them;
+//! knows replies, not how they travel, and finds its commands in the trace without knowing how that is drawn.
+
+mod complete;
+mod connection;
+mod history;
+mod view;
+
+use interleave::command::lookup;
+use interleave::resp::{Value, format_raw, format_value, prints_raw, split_line};
+use interleave::scope::trace::{CommandId, Trace};
+use leptos::prelude::*;
+
+use self::connection::Connection;
+pub(crate) use self::view::Dock;
+use crate::page::Page;
+use crate::saved::{LINES_MAX, SavedConsole, SavedLine};
+use crate::source::News;
+
+/// Entries a console keeps on screen; older ones are scrolled out for good.
+const ENTRIES_MAX: usize = 500;
+
+/// Consoles at a time: each is a connection, and a tab that must be reachable.
+pub(crate) const CONSOLES_MAX: usize = 12;
+
+/// What came of a command.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Outcome {
+    pub(crate) text: String,
+    pub(crate) failed: bool,
+}
+
+/// A command that was typed, or a line the page itself has to say.
+#[derive(Clone, Copy)]
+pub(crate) struct Entry {
+    pub(crate) id: u64,
+    pub(crate) line: StoredValue<String>,
+    /// The page's own words, not a command.
+    pub(crate) is_note: bool,
+    /// None until the reply is there.
+    pub(crate) outcome: RwSignal<Option<Outcome>>,
+    /// The command in the trace, once it is seen there.
+    pub(crate) command: RwSignal<Option<CommandId>>,
+}
+
+/// How a console stands with the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Standing {
+    Connecting,
+    /// The server's number for it.
+    Connected(Option<u32>),
+    Closed,
+}
+
+/// One console. A handle: copies are the same console.
+#[derive(Clone, Copy)]
+pub(crate) struct Console {
+    pub(crate) number: u32,
+    pub(crate) entries: RwSignal<Vec<Entry>>,
+    pub(crate) standing: RwSignal<Standing>,
+    pub(crate) history: StoredValue<history::History>,
+    connection: StoredValue<Connection, LocalStorage>,
+}
+
+/// All consoles.
+#[derive(Clone, Copy)]
+pub(crate) struct Consoles {
+    pub(crate) list: RwSignal<Vec<Console>>,
+    pub(crate) active: RwSignal<u32>,
+    next_entry: StoredValue<u64>,
+}
+
+/// Told of a reply, for whoever asked by script.
+pub(crate) type OnReply = Box<dyn FnOnce(Result<Value, String>)>;
+
+impl Consoles {
+    /// The consoles of the last visit, or a first one.
+    pub(crate) fn new(saved: &[SavedConsole], active: usize) -> Self {
+        let consoles = Self {
+            list: RwSignal::new(Vec::new()),
+            active: RwSignal::new(1),
+            next_entry: StoredValue::new(0),
+        };
+        let first = [SavedConsole { number: 1, ..SavedConsole::default() }];
+        let saved = if saved.is_empty() { &first } else { saved };
+        for saved in saved.iter().take(CONSOLES_MAX) {
+            consoles.list.update(|list| list.push(consoles.restore(saved)));
+        }
+        let list = consoles.list.get_untracked();
+        consoles.active.set(list.get(active).or(list.first()).map_or(1, |console| console.number));
+        consoles
+    }
+
+    fn restore(&self, saved: &SavedConsole) -> Console {
+        let entries = saved.lines.iter().map(|line| {
+            let text = line.reply.clone().unwrap_or_default();
+            self.entry(&line.command, false, Some(Outcome { text, failed: line.failed }))
+        });
+        Console {
+            number: saved.number,
+            entries: RwSignal::new(entries.collect()),
+            standing: RwSignal::new(Standing::Connecting),
+            history: StoredValue::new(history::History::new(saved.history.clone())),
+            connection: StoredValue::new_local(Connection::default()),
+        }
+    }
+
+    fn entry(&self, line: &str, is_note: bool, outcome: Option<Outcome>) -> Entry {
+        let id = self.next_entry.get_value();
+        self.next_entry.set_value(id + 1);
+        Entry {
+            id,
+            line: StoredValue::new(line.to_owned()),
+            is_note,
+            outcome: RwSignal::new(outcome),
+            command: RwSignal::new(None),
+        }
+    }
+
+    /// Opens a console more, in front; none past [`CONSOLES_MAX`].
+    pub(crate) fn add(&self, page: Page) {
+        let numbers: Vec<u32> = self.list.with_untracked(|list| list.iter().map(|c| c.number).collect());
+        if numbers.len() >= CONSOLES_MAX {
+            return;
+        }
+        let number = (1..).find(|number| !numbers.contains(number)).unwrap_or(1);
+        let console = self.restore(&SavedConsole { number, ..SavedConsole::default() });
+        self.list.update(|list| list.push(console));
+        self.active.set(number);
+        page.open(number);
+    }
+
+    /// Closes a console and its connection; the last one stays.
+    pub(crate) fn remove(&self, page: Page, number: u32) {
+        if self.list.with_untracked(Vec::len) < 2 {
+            return;
+        }
+        page.close(number);
+        let place =
+            self.list.with_untracked(|list| list.iter().position(|c| c.number == number)).unwrap_or(0);
+        self.list.update(|list| list.retain(|console| console.number != number));
+        if self.active.get_untracked() == number {
+            let next = self.list.with_untracked(|list| list[place.min(list.len() - 1)].number);
+            self.active.set(next);
+        }
+    }
+
+    /// The console called `number`.
+    pub(crate) fn get(&self, number: u32) -> Option<Console> {
+        self.list.with_untracked(|list| list.iter().find(|console| console.number == number).copied())
+    }
+
+    /// The console in front.
+    pub(crate) fn front(&self) -> Option<Console> {
+        self.get(self.active.get_untracked())
+    }
+
+    /// What a source says about a console.
+    pub(crate) fn hear(&self, page: Page, news: News) {
+        match news {
+            News::Opened(number) => drop(self.get(number).map(|console| console.opened(page))),
+            News::Bytes(number, bytes) => {
+                drop(self.get(number).map(|console| console.received(page, self, &bytes)));
+            }
+            News::Closed(number) => drop(self.get(number).map(|console| console.closed(self))),
+            News::Up(_) | News::Down { .. } | News::Trace(_) => {}
+        }
+    }
+
+    /// Finds the typed commands among those of the trace.
+    pub(crate) fn find_in(&self, trace: &Trace) {
+        for console in self.list.get_untracked() {
+            console.connection.update_value(|connection| connection.find_in(trace));
+        }
+    }
+
+    /// Forgets what was found in a trace that is gone.
+    pub(crate) fn forget_trace(&self) {
+        for console in self.list.get_untracked() {
+            console.connection.update_value(|connection| *connection = Connection::default());
+            console.standing.set(Standing::Connecting);
+            for entry in console.entries.get_untracked() {
+                entry.command.set(None);
+            }
+        }
+    }
+
+    /// What is kept until the next visit.
+    pub(crate) fn saved(&self) -> Vec<SavedConsole> {
+        self.list.with(|list| list.iter().map(Console::saved).collect())
+    }
+}
+
+impl Console {
+    /// Sends a line to the server, connecting first if need be. `done` is told the reply, if a script wants it.
+    pub(crate) fn run(&self, page: Page, line: &str, done: Option<OnReply>) {
+        let consoles = page.consoles;
+        self.history.update_value(|history| history.add(line));
+        let arguments = match split_line(line) {
+            Ok(arguments) if arguments.is_empty() => {
+                if let Some(done) = done {
+                    done(Err("expected a command, found an empty line".to_owned()));
+                }
+                return;
+            }
+            Ok(arguments) => arguments,
+            Err(unbalanced) => {
+                // What redis-cli says, which does not send such a line either.
+                let text =
+                    "Invalid argument(s): a quote is not closed, or text follows a closing quote".to_owned();
+                let _ = unbalanced;
+                self.push(consoles.entry(line, false, Some(Outcome { text: text.clone(), failed: true })));
+                if let Some(done) = done {
+                    done(Err(text));
+                }
+                return;
+            }
+        };
+        let entry = consoles.entry(line, false, None);
+        self.push(entry);
+        let name = lookup(&arguments[0]).map(|(_, spec)| spec.name);
+        let raw = prints_raw(&arguments);
+        let bytes = self.connection.try_update_value(|connection| {
+            connection.ask(connection::Pending { entry: Some(entry), raw, done }, name, &arguments)
+        });
+        match self.standing.get_untracked() {
+            Standing::Connected(_) => {
+                if let Some(bytes) = bytes.flatten() {
+                    page.send(self.number, &bytes);
+                }
+            }
+            Standing::Connecting => {}
+            // As redis-cli does: the next command connects again.
+            Standing::Closed => page.open(self.number),
+        }
+    }
+
+    fn push(&self, entry: Entry) {
+        self.entries.update(|entries| {
+            entries.push(entry);
+            if entries.len() > ENTRIES_MAX {
+                entries.remove(0);
+            }
+        });
+    }
+
+    /// Empties the console's screen.
+    pub(crate) fn clear(&self) {
+        self.entries.set(Vec::new());
+    }
+
+    fn opened(&self, page: Page) {
+        let bytes = self.connection.try_update_value(|connection| connection.opened(self.number));
+        self.standing.set(Standing::Connected(None));
+        if let Some(bytes) = bytes {
+            page.send(self.number, &bytes);
+        }
+    }
+
+    fn received(&self, page: Page, consoles: &Consoles, bytes: &[u8]) {
+        let Some(replies) = self.connection.try_update_value(|connection| connection.received(bytes)) else {
+            return;
+        };
+        match replies {
+            Ok(replies) => {
+                replies.into_iter().for_each(|(pending, value)| self.answer(consoles, pending, value))
+            }
+            Err(why) => {
+                self.push(consoles.entry(&why, true, None));
+                page.close(self.number);
+                self.closed(consoles);
+            }
+        }
+        let client = self.connection.with_value(|connection| connection.client);
+        if self.standing.get_untracked() != Standing::Connected(client) {
+            self.standing.set(Standing::Connected(client));
+        }
+    }
+
+    fn answer(&self, consoles: &Consoles, pending: Option<connection::Pending>, value: Value) {
+        let Some(pending) = pending else {
+            // Nobody asked: RESP3's out-of-band data, shown where it arrives.
+            self.push(consoles.entry(&format_value(&value), true, None));
+            return;
+        };
+        if let Some(entry) = pending.entry {
+            let text = if pending.raw { format_raw(&value) } else { format_value(&value) };
+            entry.outcome.set(Some(Outcome { text, failed: matches!(value, Value::Error(_)) }));
+        }
+        if let Some(done) = pending.done {
+            done(Ok(value));
+        }
+    }
+
+    fn closed(&self, consoles: &Consoles) {
+        if self.standing.get_untracked() == Standing::Closed {
+            return;
+        }
+        let was_open = matches!(self.standing.get_untracked(), Standing::Connected(_));
+        self.standing.set(Standing::Closed);
+        let lost = self.connection.try_update_value(Connection::closed).unwrap_or_default();
+        for pending in lost {
+            let text =
+                "the connection was lost before the reply came; the command may have run or not".to_owned();
+            if let Some(entry) = pending.entry {
+                entry.outcome.set(Some(Outcome { text: text.clone(), failed: true }));
+            }
+            if let Some(done) = pending.done {
+                done(Err(text));
+            }
+        }
+        if was_open {
+            self.push(consoles.entry("Connection closed. The next command connects again.", true, None));
+        }
+    }
+
+    fn saved(&self) -> SavedConsole {
+        let lines = self.entries.with(|entries| {
+            let commands = entries.iter().filter(|entry| !entry.is_note);
+            let mut lines: Vec<SavedLine> = commands
+                .rev()
+                .take(LINES_MAX)
+                .map(|entry| {
+                    let outcome = entry.outcome.get();
+                    SavedLine {
+                        command: entry.line.get_value(),
+                        failed: outcome.as_ref().is_some_and(|outcome| outcome.failed),
+                        reply: outcome.map(|outcome| outcome.text),
+                    }
+                })
+                .collect();
+            lines.reverse();
+            lines
+        });
+        SavedConsole {
+            number: self.number,
+            lines,
+            history: self.history.with_value(|history| history.lines().to_vec()),
+        }
+    }
+}

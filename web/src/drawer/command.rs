@@ -1,0 +1,54 @@
+//! The way of a command, from the wake to the written reply. Knows no page.
+
+use interleave::scope::trace::{CommandId, Trace};
+
+use super::{Fact, Link, Sheet, Stretch};
+use crate::page::Selected;
+use crate::{format, names};
+
+pub(super) fn sheet(trace: &Trace, id: CommandId) -> Option<Sheet> {
+    let command = trace.command(id)?;
+    let path = trace.path(id)?;
+    let mut facts = Vec::new();
+    if let Some((first, last)) = path.segments.first().zip(path.segments.last()) {
+        let took_ns = last.to_ns.saturating_sub(first.from_ns);
+        facts.push(Fact::new("in all", format::duration(took_ns as f64)));
+    }
+    if let Some(by) = path.woken_by {
+        facts.push(Fact::new("woken by", names::woken_by(trace, by)));
+    }
+    if let Some(task) = command.task {
+        facts.push(Fact::new("served by", trace.task_name(task)));
+    }
+    if command.failed {
+        facts.push(Fact::new("reply", "an error"));
+    }
+    facts.push(Fact::new("at", format::moment(command.start_ns as f64, 1_000.0)));
+    let mut notes = Vec::new();
+    if path.behind > 0 {
+        notes.push(format!("{} commands of the same read came before it.", path.behind));
+    }
+    if !path.missing.is_empty() {
+        notes.push(format!("Not recorded: {}.", path.missing.join(", ")));
+    }
+    let stretches = path.segments.iter().map(|segment| Stretch {
+        label: names::stage(trace, segment.stage),
+        colour: names::stage_colour(segment.stage),
+        from_ns: segment.from_ns,
+        to_ns: segment.to_ns,
+        evidence: names::evidence(segment.evidence),
+    });
+    let stretches = stretches.collect();
+    let mut links = Vec::new();
+    if let Some(task) = command.task {
+        links.push(Link { label: trace.task_name(task), to: Selected::Task(task) });
+    }
+    if let Some(poll) = command.start_poll {
+        links.push(Link { label: "the poll it started in".to_owned(), to: Selected::Poll(poll) });
+    }
+    if let Some(poll) = command.end_poll.filter(|poll| Some(*poll) != command.start_poll) {
+        links.push(Link { label: "the poll that had its reply".to_owned(), to: Selected::Poll(poll) });
+    }
+    let title = trace.label(command.name).to_uppercase();
+    Some(Sheet { kind: "command", title, facts, stretches, notes, links, ..Sheet::default() })
+}

@@ -1,0 +1,203 @@
+//! The line at the top: which server, how its connections share the store, the two numbers, the theme. Knows no task.
+
+use interleave::sharing;
+use leptos::prelude::*;
+
+use crate::format;
+use crate::page::{Link, Page};
+use crate::source::Kind;
+use crate::terms::explain;
+use crate::tip::Term;
+
+/// The header.
+#[component]
+pub(crate) fn Header(page: Page) -> impl IntoView {
+    let about = move || match page.link.get() {
+        Link::Up(about) => Some(about),
+        _ => None,
+    };
+    view! {
+        <header>
+            <h1>"Interleave"</h1>
+            <div class="segmented" role="group" aria-label="Where the server runs">
+                <SourceButton page=page kind=Kind::Native id="source-native" label="native server"/>
+                <SourceButton page=page kind=Kind::Tab id="source-tab" label="in this tab"/>
+            </div>
+            <Status page=page/>
+            <Show when=move || page.kind.get() == Kind::Tab>
+                <TabControls page=page/>
+            </Show>
+            <span class="setup">
+                <Show when=move || about().is_some()>
+                    <span class="fact" id="flavor">
+                        <Word of=move || about().map(|about| about.flavor).unwrap_or_default()/>
+                        {move || about().map(|about| match about.workers {
+                            1 => ", 1 worker".to_owned(),
+                            workers => format!(", {workers} workers"),
+                        })}
+                    </span>
+                    <Show when=move || page.kind.get() == Kind::Native>
+                        <span class="fact">
+                            <Term term="sharing"/> ": "
+                            <b id="native-sharing"><Word of=move || about().map(|about| about.sharing).unwrap_or_default()/></b>
+                        </span>
+                        <span class="fact resp">"redis-cli: " <code>{move || about().map(|about| about.resp)}</code></span>
+                    </Show>
+                </Show>
+            </span>
+            <NumbersView page=page/>
+            <button
+                class="plain"
+                id="theme"
+                aria-label="Change between light and dark"
+                data-tip="Change between light and dark."
+                on:click=move |_| page.theme.set(Some(other_theme(page)))
+            >
+                "◐"
+            </button>
+            <button
+                class="plain"
+                id="help"
+                aria-label="Help: keys and terms"
+                data-tip="Keys and terms ( ? )"
+                on:click=move |_| page.help.set(true)
+            >
+                "?"
+            </button>
+        </header>
+    }
+}
+
+/// A term whose text is known only later.
+#[component]
+fn Word(of: impl Fn() -> String + Copy + Send + Sync + 'static) -> impl IntoView {
+    view! {
+        <span class="term" tabindex="0" data-tip=move || explain(&of()).unwrap_or_default()>{of}</span>
+    }
+}
+
+#[component]
+fn SourceButton(page: Page, kind: Kind, id: &'static str, label: &'static str) -> impl IntoView {
+    view! {
+        <button
+            id=id
+            aria-pressed=move || (page.kind.get() == kind).to_string()
+            data-tip=explain(label)
+            on:click=move |_| {
+                if page.kind.get_untracked() != kind || !matches!(page.link.get_untracked(), Link::Up(_)) {
+                    page.choose(kind);
+                }
+            }
+        >
+            {label}
+        </button>
+    }
+}
+
+/// Whether the server can be reached, in words and as a dot.
+#[component]
+fn Status(page: Page) -> impl IntoView {
+    let text = move || match page.link.get() {
+        Link::Starting => "connecting…".to_owned(),
+        Link::Up(_) if !page.running.get() => "paused".to_owned(),
+        Link::Up(_) if page.kind.get() == Kind::Tab => "running".to_owned(),
+        Link::Up(_) => "connected".to_owned(),
+        Link::Down { why, retry_ms: Some(retry_ms) } => {
+            format!("{why}; trying again in {}", format::duration(f64::from(retry_ms) * 1e6))
+        }
+        Link::Down { why, retry_ms: None } => why,
+    };
+    let class = move || match page.link.get() {
+        Link::Starting => "starting",
+        Link::Up(_) if !page.running.get() => "paused",
+        Link::Up(_) => "up",
+        Link::Down { .. } => "down",
+    };
+    view! {
+        <span id="status" role="status" class=class>{text}</span>
+    }
+}
+
+#[component]
+fn TabControls(page: Page) -> impl IntoView {
+    let options = sharing::Kind::ALL.map(|kind| {
+        view! {
+            <option value=kind.name() selected=move || page.sharing.get() == kind>{kind.name()}</option>
+        }
+    });
+    view! {
+        <button
+            id="pause"
+            class="plain"
+            aria-pressed=move || (!page.running.get()).to_string()
+            data-tip="Let the tab's server stand still, its clock too, or run on."
+            on:click=move |_| page.set_running(!page.running.get_untracked())
+        >
+            {move || if page.running.get() { "❚❚ pause" } else { "▶ resume" }}
+        </button>
+        <button
+            id="scene"
+            class="plain"
+            data-tip="Start a new server and play the scene: three clients, one counter."
+            on:click=move |_| page.start(Kind::Tab, true)
+        >
+            "⟲ replay"
+        </button>
+        <label class="fact">
+            <Term term="sharing"/> " "
+            <select
+                id="sharing"
+                aria-label="How connections share the store; changing it starts a new server"
+                on:change=move |event| {
+                    if let Ok(kind) = event_target_value(&event).parse() {
+                        page.sharing.set(kind);
+                        page.start(Kind::Tab, true);
+                    }
+                }
+            >
+                {options}
+            </select>
+        </label>
+    }
+}
+
+/// Concurrency and parallelism, and what is missing from the picture.
+#[component]
+fn NumbersView(page: Page) -> impl IntoView {
+    let alive = move || page.numbers.get().concurrency.alive;
+    let at_most = move || page.numbers.get().parallelism.max;
+    let average = move || format!("{:.2}", page.numbers.get().parallelism.average);
+    let missing = move || {
+        let numbers = page.numbers.get();
+        (numbers.dropped > 0).then(|| format::count(numbers.dropped))
+    };
+    view! {
+        <span class="numbers">
+            <span class="number" id="concurrency">
+                <b>{alive}</b> " " <Term term="concurrency"/>
+            </span>
+            <span class="number" id="parallelism">
+                <b>{at_most}</b> <small>" of " {move || page.numbers.get().workers}</small> " "
+                <Term term="parallelism"/>
+                <small class="average" data-tip="Tasks being polled, on average over the last second." tabindex="0">
+                    " ⌀ " {average}
+                </small>
+            </span>
+            <span class="number missing" id="dropped" class:none=move || missing().is_none()>
+                <b>{move || missing().unwrap_or_else(|| "0".to_owned())}</b> " " <Term term="dropped"/>
+            </span>
+        </span>
+    }
+}
+
+fn other_theme(page: Page) -> String {
+    let dark = match page.theme.get_untracked() {
+        Some(theme) => theme == "dark",
+        None => window()
+            .match_media("(prefers-color-scheme: dark)")
+            .ok()
+            .flatten()
+            .is_some_and(|query| query.matches()),
+    };
+    if dark { "light".to_owned() } else { "dark".to_owned() }
+}

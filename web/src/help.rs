@@ -1,0 +1,58 @@
+//! The help that `?` opens: keys and terms. Owns its words, knows nothing of the rest of the page.
+
+use leptos::prelude::*;
+
+use crate::page::Page;
+use crate::terms::TERMS;
+
+const KEYS: &[(&str, &str)] = &[
+    ("wheel, + −", "zoom"),
+    ("drag, ← →, Shift + wheel", "move in time"),
+    ("↑ ↓", "move between lanes"),
+    ("F", "follow what happens now"),
+    ("L", "lanes by task or by worker"),
+    ("[ ]", "the poll before or after, of the same task"),
+    ("W", "the poll that woke the selected one"),
+    ("Home, End", "the beginning, the end"),
+    ("/", "search a task by name"),
+    ("C", "to the console"),
+    ("Tab, ↑ ↓", "in a console: complete, history"),
+    ("Esc", "close what is open"),
+];
+
+/// The dialog.
+#[component]
+pub(crate) fn Help(page: Page) -> impl IntoView {
+    let close = NodeRef::<leptos::html::Button>::new();
+    Effect::new(move |_| {
+        if let Some(close) = close.get() {
+            let _ = close.focus();
+        }
+    });
+    view! {
+        <Show when=move || page.help.get()>
+            <div class="veil" on:click=move |_| page.help.set(false)>
+                <section
+                    id="help-dialog"
+                    role="dialog"
+                    aria-modal="true"
+                    aria-label="Keys and terms"
+                    on:click=|event| event.stop_propagation()
+                >
+                    <button class="plain close" node_ref=close aria-label="Close" on:click=move |_| page.help.set(false)>"✕"</button>
+                    <h2>"Keys"</h2>
+                    <p>"On the timeline, once it has the focus (click it, or reach it with Tab):"</p>
+                    <dl class="keys">
+                        {KEYS.iter().map(|(key, does)| view! { <dt><kbd>{*key}</kbd></dt><dd>{*does}</dd> }).collect_view()}
+                    </dl>
+                    <h2>"Terms"</h2>
+                    <dl class="terms">
+                        {TERMS.iter().map(|(term, sentence)| view! { <dt>{*term}</dt><dd>{*sentence}</dd> }).collect_view()}
+                    </dl>
+                    <h2>"From the browser's developer console"</h2>
+                    <p><code>"await interleave.run(\"INCR hits\")"</code> " answers the reply; " <code>"interleave.help()"</code> " lists what else there is."</p>
+                </section>
+            </div>
+        </Show>
+    }
+}

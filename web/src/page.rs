@@ -1,0 +1,314 @@
+//! What all parts of the page share: the source, the trace it brings, the consoles, what is selected. Owns the ways
+//! these change together; draws nothing.
+
+use std::collections::VecDeque;
+use std::rc::Rc;
+
+use interleave::scope::codec;
+use interleave::scope::event::{Event, TaskId};
+use interleave::scope::frame::{Chunk, Frame};
+use interleave::scope::trace::{CommandId, Concurrency, Parallelism, PollId, Trace};
+use interleave::sharing;
+use leptos::prelude::*;
+
+use crate::console::Consoles;
+use crate::saved::{self, Saved};
+use crate::source::{About, Kind, News, Source, TabOptions};
+use crate::timeline::Timeline;
+
+/// Bytes of trace that may wait to be read. A server sends about 4 bytes an event; what comes while the page is hidden or
+/// too slow is read only for what must be known, and its events are counted as dropped.
+const INBOX_BYTES_MAX: usize = 4 << 20;
+
+/// Milliseconds of a frame that reading the trace may take.
+const READ_MS_MAX: f64 = 5.0;
+
+/// What is selected, and shown in the drawer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Selected {
+    Task(TaskId),
+    Poll(PollId),
+    /// The wake that led to this poll.
+    Wake(PollId),
+    Command(CommandId),
+}
+
+/// How the page stands with its source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Link {
+    Starting,
+    Up(About),
+    Down { why: String, retry_ms: Option<i32> },
+}
+
+/// The numbers above the timeline.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Numbers {
+    pub(crate) concurrency: Concurrency,
+    pub(crate) parallelism: Parallelism,
+    pub(crate) workers: u16,
+    pub(crate) dropped: u64,
+    pub(crate) evicted: u64,
+    pub(crate) events: u64,
+}
+
+/// Time over which parallelism is counted: as long as a glance.
+const GLANCE_NS: u64 = 1_000_000_000;
+
+/// The page. A handle: copies are the same page.
+#[derive(Clone, Copy)]
+pub(crate) struct Page {
+    pub(crate) trace: StoredValue<Trace, LocalStorage>,
+    inbox: StoredValue<Inbox, LocalStorage>,
+    source: StoredValue<Option<Source>, LocalStorage>,
+    pub(crate) kind: RwSignal<Kind>,
+    pub(crate) chosen: RwSignal<Option<Kind>>,
+    pub(crate) link: RwSignal<Link>,
+    /// Whether the tab's server runs.
+    pub(crate) running: RwSignal<bool>,
+    /// How connections share the store in the tab.
+    pub(crate) sharing: RwSignal<sharing::Kind>,
+    pub(crate) theme: RwSignal<Option<String>>,
+    pub(crate) numbers: RwSignal<Numbers>,
+    /// Told some times a second that the trace has gone on.
+    pub(crate) changed: Trigger,
+    pub(crate) selected: RwSignal<Option<Selected>>,
+    pub(crate) dock_px: RwSignal<Option<f64>>,
+    pub(crate) help: RwSignal<bool>,
+    pub(crate) consoles: Consoles,
+    pub(crate) timeline: Timeline,
+}
+
+impl Page {
+    /// A page as it was left at the last visit, without a source yet.
+    pub(crate) fn new(saved: &Saved) -> Self {
+        let chosen = saved.source.as_deref().and_then(Kind::from_name);
+        let sharing = saved.sharing.as_deref().and_then(|name| name.parse().ok()).unwrap_or_default();
+        Self {
+            trace: StoredValue::new_local(Trace::new()),
+            inbox: StoredValue::new_local(Inbox::default()),
+            source: StoredValue::new_local(None),
+            kind: RwSignal::new(chosen.unwrap_or(Kind::Native)),
+            chosen: RwSignal::new(chosen),
+            link: RwSignal::new(Link::Starting),
+            running: RwSignal::new(true),
+            sharing: RwSignal::new(sharing),
+            theme: RwSignal::new(saved.theme.clone()),
+            numbers: RwSignal::new(Numbers::default()),
+            changed: Trigger::new(),
+            selected: RwSignal::new(None),
+            dock_px: RwSignal::new(saved.dock_px),
+            help: RwSignal::new(false),
+            consoles: Consoles::new(&saved.consoles, saved.active),
+            timeline: Timeline::new(saved),
+        }
+    }
+
+    /// Leaves the source there is and starts one of `kind`; with `scene`, the tab's opening scene plays.
+    pub(crate) fn start(self, kind: Kind, scene: bool) {
+        // Gone before the next one speaks.
+        self.source.set_value(None);
+        self.inbox.set_value(Inbox::default());
+        self.trace.set_value(Trace::new());
+        self.selected.set(None);
+        self.consoles.forget_trace();
+        self.timeline.forget_trace();
+        self.kind.set(kind);
+        self.link.set(Link::Starting);
+        self.running.set(true);
+        let listener = Rc::new(move |news| self.hear(news));
+        let source = match kind {
+            Kind::Native => Source::native(listener),
+            Kind::Tab => Source::tab(TabOptions { sharing: self.sharing.get_untracked(), scene }, listener),
+        };
+        self.source.set_value(Some(source));
+    }
+
+    /// A person chose this source.
+    pub(crate) fn choose(self, kind: Kind) {
+        self.chosen.set(Some(kind));
+        self.start(kind, kind == Kind::Tab);
+    }
+
+    /// Lets the tab's server run, or stand still.
+    pub(crate) fn set_running(self, running: bool) {
+        self.running.set(running);
+        self.with_source(|source| source.set_running(running));
+    }
+
+    pub(crate) fn open(self, console: u32) {
+        if let Some(console) = self.consoles.get(console) {
+            console.standing.set(crate::console::Standing::Connecting);
+        }
+        // Without a server the connection is opened when there is one.
+        if matches!(self.link.get_untracked(), Link::Up(_)) {
+            self.with_source(|source| source.open(console));
+        }
+    }
+
+    pub(crate) fn close(self, console: u32) {
+        self.with_source(|source| source.close(console));
+    }
+
+    pub(crate) fn send(self, console: u32, bytes: &[u8]) {
+        self.with_source(|source| source.send(console, bytes));
+    }
+
+    fn with_source(self, f: impl FnOnce(&Source)) {
+        self.source.with_value(|source| source.as_ref().map(f));
+    }
+
+    fn hear(self, news: News) {
+        match news {
+            News::Trace(message) => self.inbox.update_value(|inbox| inbox.push(message)),
+            News::Up(about) => {
+                self.link.set(Link::Up(about));
+                for console in self.consoles.list.get_untracked() {
+                    self.open(console.number);
+                }
+            }
+            News::Down { why, retry_ms } => {
+                self.link.set(Link::Down { why, retry_ms });
+                for console in self.consoles.list.get_untracked() {
+                    self.consoles.hear(self, News::Closed(console.number));
+                }
+            }
+            news => self.consoles.hear(self, news),
+        }
+    }
+
+    /// Takes in the trace that has arrived, for a few milliseconds; returns whether there was any.
+    pub(crate) fn read_trace(self, now_ms: impl Fn() -> f64) -> bool {
+        let began_ms = now_ms();
+        let mut any = false;
+        while now_ms() - began_ms < READ_MS_MAX {
+            let Some((message, skipped)) = self.inbox.try_update_value(Inbox::pop).flatten() else { break };
+            any = true;
+            // A message that cannot be read is a fault of ours or of a proxy; the picture goes on without it.
+            let Ok(frames) = codec::decode(&message) else {
+                self.trace
+                    .update_value(|trace| trace.apply(&Frame::Lost { events: codec::events_in(&message) }));
+                continue;
+            };
+            self.trace.update_value(|trace| {
+                for frame in &frames {
+                    match frame {
+                        Frame::Events(chunk) if skipped => skip(trace, chunk),
+                        frame => trace.apply(frame),
+                    }
+                }
+            });
+        }
+        any
+    }
+
+    /// Brings the numbers and whoever watches the trace up to date. Meant for some times a second.
+    pub(crate) fn refresh(self) {
+        self.trace.with_value(|trace| {
+            let now_ns = trace.now_ns();
+            let counts = trace.counts();
+            let numbers = Numbers {
+                concurrency: trace.concurrency(),
+                parallelism: trace.parallelism_over(now_ns.saturating_sub(GLANCE_NS)..now_ns),
+                workers: trace.workers(),
+                dropped: counts.dropped,
+                evicted: counts.evicted,
+                events: counts.events_held,
+            };
+            if self.numbers.get_untracked() != numbers {
+                self.numbers.set(numbers);
+            }
+            self.consoles.find_in(trace);
+        });
+        self.changed.notify();
+    }
+
+    /// Selects something and shows it on the timeline if it lies elsewhere.
+    pub(crate) fn select(self, selected: Option<Selected>) {
+        self.selected.set(selected);
+        if let Some(selected) = selected {
+            self.timeline.show(self, selected);
+        }
+    }
+
+    /// Keeps what is to survive a reload, now and whenever it changes.
+    pub(crate) fn keep_saved(self) {
+        Effect::new(move |_| {
+            let active = self.consoles.active.get();
+            saved::store(&Saved {
+                source: self.chosen.get().map(|kind| kind.name().to_owned()),
+                sharing: Some(self.sharing.get().name().to_owned()),
+                theme: self.theme.get(),
+                lanes: Some(self.timeline.lanes.get().name().to_owned()),
+                idle_in_full: !self.timeline.folds.get(),
+                ns_per_px: Some(self.timeline.scale.get()),
+                dock_px: self.dock_px.get(),
+                consoles: self.consoles.saved(),
+                active: self
+                    .consoles
+                    .list
+                    .with(|list| list.iter().position(|console| console.number == active))
+                    .unwrap_or(0),
+            });
+        });
+    }
+}
+
+/// Takes from events that are too many to draw what later ones build upon: which tasks there are. The rest is counted.
+fn skip(trace: &mut Trace, chunk: &Chunk) {
+    let matters = |event: &Event| matches!(event, Event::Spawn { .. } | Event::End { .. });
+    let events: Vec<_> = chunk.events.iter().filter(|stamped| matters(&stamped.event)).copied().collect();
+    let lost = (chunk.events.len() - events.len()) as u64;
+    trace.apply(&Frame::Events(Chunk { thread: chunk.thread, events }));
+    trace.apply(&Frame::Lost { events: lost });
+}
+
+/// Messages of the trace that have arrived and are not read yet.
+#[derive(Debug, Default)]
+struct Inbox {
+    messages: VecDeque<Vec<u8>>,
+    bytes: usize,
+}
+
+impl Inbox {
+    fn push(&mut self, message: Vec<u8>) {
+        self.bytes += message.len();
+        self.messages.push_back(message);
+    }
+
+    /// The oldest message, and whether so much waits behind it that its events must be passed over.
+    fn pop(&mut self) -> Option<(Vec<u8>, bool)> {
+        let behind = self.bytes > INBOX_BYTES_MAX;
+        let message = self.messages.pop_front()?;
+        self.bytes -= message.len();
+        Some((message, behind))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use interleave::scope::event::{LabelId, Stamped};
+
+    use super::*;
+
+    #[test]
+    fn an_inbox_that_is_too_full_passes_over_its_oldest() {
+        let mut inbox = Inbox::default();
+        inbox.push(vec![0; INBOX_BYTES_MAX]);
+        inbox.push(vec![1; 1]);
+        assert!(inbox.pop().is_some_and(|(message, skipped)| message[0] == 0 && skipped));
+        assert!(inbox.pop().is_some_and(|(message, skipped)| message[0] == 1 && !skipped));
+        assert!(inbox.pop().is_none());
+    }
+
+    #[test]
+    fn events_passed_over_are_counted_and_tasks_stay_known() {
+        let mut trace = Trace::new();
+        let spawn = Event::Spawn { task: TaskId(1), label: LabelId(0), number: 7 };
+        let start = Event::PollStart { task: TaskId(1), worker: interleave::scope::event::WorkerId(0) };
+        let events = [spawn, start].map(|event| Stamped { at_ns: 5, event }).to_vec();
+        skip(&mut trace, &Chunk { thread: 0, events });
+        trace.apply(&Frame::Drained { at_ns: 10 });
+        assert_eq!((trace.counts().dropped, trace.concurrency().alive), (1, 1));
+    }
+}

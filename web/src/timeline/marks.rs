@@ -1,0 +1,432 @@
+//! What stands on the bars: names, times, wakes, messages, what is missing, what is selected. Drawn only as far as there is
+//! room to see it; knows no pixels of the bars.
+
+use interleave::scope::event::{TaskId, WakeBy};
+use interleave::scope::trace::{Poll, PollId};
+use web_sys::CanvasRenderingContext2d as Context;
+
+use super::colours::{Colours, css};
+use super::lanes::{Lanes, Whose};
+use super::{RULER_PX, Scene};
+use crate::page::Selected;
+use crate::{format, names};
+
+/// Polls in the picture up to which every wake and message is drawn; past it only those of the selection.
+const ARROWS_MAX: usize = 400;
+
+/// Pixels between two marks of the ruler, at least.
+const TICK_PX: f64 = 120.0;
+
+/// Draws everything. `density` is device pixels a CSS pixel.
+pub(super) fn draw(context: &Context, density: f64, colours: &Colours, scene: &Scene<'_>) {
+    context.save();
+    let _ = context.scale(density, density);
+    let painter = Painter { context, colours, scene };
+    painter.context.set_text_baseline("middle");
+    painter.clip(scene.place.gutter, 0.0);
+    painter.ruler();
+    painter.clip(scene.place.gutter, RULER_PX);
+    painter.gaps();
+    painter.selection();
+    painter.bars();
+    painter.now();
+    context.restore();
+    context.save();
+    let _ = context.scale(density, density);
+    painter.context.set_text_baseline("middle");
+    painter.names();
+    context.restore();
+}
+
+struct Painter<'a> {
+    context: &'a Context,
+    colours: &'a Colours,
+    scene: &'a Scene<'a>,
+}
+
+impl Painter<'_> {
+    /// Lets nothing be drawn left of or above this from now on.
+    fn clip(&self, left: f64, top: f64) {
+        self.context.begin_path();
+        self.context.rect(left, top, self.scene.place.width - left, self.scene.place.height - top);
+        self.context.clip();
+    }
+
+    fn font(&self, px: u32, bold: bool) {
+        let weight = if bold { "600 " } else { "" };
+        self.context.set_font(&format!("{weight}{px}px {}", self.colours.font));
+    }
+
+    fn x(&self, at_ns: u64) -> f64 {
+        self.scene.place.gutter + self.scene.axis.x(at_ns as f64)
+    }
+
+    fn line(&self, from: (f64, f64), to: (f64, f64)) {
+        self.context.begin_path();
+        self.context.move_to(from.0, from.1);
+        self.context.line_to(to.0, to.1);
+        self.context.stroke();
+    }
+
+    fn text(&self, text: &str, x: f64, y: f64) {
+        let _ = self.context.fill_text(text, x, y);
+    }
+
+    fn width_of(&self, text: &str) -> f64 {
+        self.context.measure_text(text).map_or(0.0, |metrics| metrics.width())
+    }
+
+    /// The times above, and strips where time is folded.
+    fn ruler(&self) {
+        let place = self.scene.place;
+        self.font(11, false);
+        self.context.set_line_width(1.0);
+        let step_ns = nice(self.scene.scale * TICK_PX);
+        let mut free_from = place.gutter;
+        for piece in self.scene.axis.pieces() {
+            let (from, to) = (place.gutter + piece.from_px, place.gutter + piece.to_px);
+            if to < place.gutter || from > place.width {
+                continue;
+            }
+            if piece.folded {
+                self.fold(from, to, piece.to_ns - piece.from_ns);
+                free_from = to;
+                continue;
+            }
+            // The first label of a stretch stands at its beginning, however short it is.
+            let first_ns = piece.from_ns.max(self.scene.axis.at_ns(0.0)).max(0.0);
+            let mut at_ns = (first_ns / step_ns).ceil() * step_ns;
+            let last_ns = piece.to_ns.min(self.scene.axis.at_ns(place.width - place.gutter));
+            while at_ns <= last_ns {
+                let x = (place.gutter + self.scene.axis.x(at_ns)).round() + 0.5;
+                self.context.set_stroke_style_str(&self.colours.line);
+                self.line((x, RULER_PX - 6.0), (x, place.height));
+                let label = format::moment(at_ns, step_ns);
+                if x >= free_from {
+                    self.context.set_fill_style_str(&self.colours.muted);
+                    self.text(&label, x + 4.0, RULER_PX / 2.0);
+                    free_from = x + 4.0 + self.width_of(&label) + 12.0;
+                }
+                at_ns += step_ns;
+            }
+        }
+    }
+
+    fn fold(&self, from: f64, to: f64, length_ns: f64) {
+        let place = self.scene.place;
+        self.context.set_fill_style_str(&self.colours.line);
+        self.context.set_global_alpha(0.45);
+        self.context.fill_rect(from, RULER_PX, to - from, place.height - RULER_PX);
+        self.context.set_global_alpha(1.0);
+        self.font(10, false);
+        self.context.set_fill_style_str(&self.colours.muted);
+        self.context.set_text_align("center");
+        self.text(&short(length_ns), (from + to) / 2.0, RULER_PX / 2.0);
+        self.context.set_text_align("left");
+        self.font(11, false);
+    }
+
+    /// Where events are missing.
+    fn gaps(&self) {
+        let place = self.scene.place;
+        self.context.set_stroke_style_str(&self.colours.missing);
+        self.context.set_fill_style_str(&self.colours.missing);
+        self.font(10, false);
+        let mut free_from = 0.0;
+        for gap in self.scene.trace.gaps() {
+            let x = self.x(gap.at_ns);
+            if x < place.gutter || x > place.width {
+                continue;
+            }
+            let mut y = RULER_PX;
+            while y < place.height {
+                self.line((x - 3.0, y + 6.0), (x + 3.0, y));
+                y += 6.0;
+            }
+            if x > free_from {
+                let label = format!("{} dropped", format::count(gap.lost));
+                self.text(&label, x + 6.0, place.height - 8.0);
+                free_from = x + 6.0 + self.width_of(&label);
+            }
+        }
+    }
+
+    /// The stretch that a selected command took, with its stages along the bottom of its task's lane.
+    fn selection(&self) {
+        let Some(Selected::Command(id)) = self.scene.selected else { return };
+        let place = self.scene.place;
+        let Some(path) = self.scene.trace.path(id) else { return };
+        let Some((first, last)) = path.segments.first().zip(path.segments.last()) else { return };
+        let (from, to) = (self.x(first.from_ns), self.x(last.to_ns));
+        self.context.set_fill_style_str(&self.colours.accent);
+        self.context.set_global_alpha(0.12);
+        self.context.fill_rect(from, RULER_PX, (to - from).max(1.0), place.height - RULER_PX);
+        self.context.set_global_alpha(1.0);
+        self.context.set_stroke_style_str(&self.colours.accent);
+        for x in [from, to] {
+            self.line((x, RULER_PX), (x, place.height));
+        }
+    }
+
+    /// Labels on bars that have room, wakes, messages, the selected poll.
+    fn bars(&self) {
+        let all = self.scene.polls <= ARROWS_MAX;
+        for (index, &whose) in self.scene.shown.iter().enumerate() {
+            let top = self.scene.place.top(index);
+            if top + self.scene.place.lane < RULER_PX || top > self.scene.place.height {
+                continue;
+            }
+            for (id, poll) in self.visible(whose) {
+                let chosen = matches!(self.scene.selected, Some(Selected::Poll(selected) | Selected::Wake(selected)) if selected == id);
+                if all || chosen {
+                    self.wake(poll, index, chosen);
+                }
+                if all {
+                    self.label(poll, top);
+                }
+                if chosen {
+                    self.outline(poll, top);
+                }
+            }
+        }
+        if all {
+            self.messages();
+        }
+    }
+
+    /// The polls of a lane that are in the picture: none if they are too many to be told apart.
+    fn visible(&self, whose: Whose) -> impl Iterator<Item = (PollId, &Poll)> {
+        let trace = self.scene.trace;
+        let lane = whose.polls(trace);
+        let time_px = self.scene.place.width - self.scene.place.gutter;
+        let first = trace.first_ending_after(lane, self.scene.axis.at_ns(0.0).max(0.0) as u64);
+        let to_ns = self.scene.axis.at_ns(time_px).max(0.0) as u64;
+        // With many polls in the picture, only the one that is selected matters: it is looked at directly.
+        let selected = match self.scene.selected {
+            Some(Selected::Poll(id) | Selected::Wake(id)) => Some(id),
+            _ => None,
+        };
+        let many = self.scene.polls > ARROWS_MAX;
+        let alone = selected.filter(|id| many && lane.binary_search(id).is_ok());
+        let rest = if many { lane.range(lane.len()..) } else { lane.range(first..) };
+        let each = alone.into_iter().chain(rest.copied());
+        each.filter_map(|id| Some((id, trace.poll(id)?))).take_while(move |(_, poll)| poll.start_ns <= to_ns)
+    }
+
+    fn ends(&self, poll: &Poll) -> (f64, f64) {
+        (self.x(poll.start_ns), self.x(poll.end_or(self.scene.trace.now_ns())))
+    }
+
+    fn label(&self, poll: &Poll, top: f64) {
+        let (start, end) = self.ends(poll);
+        let start = start.max(self.scene.place.gutter);
+        let room = end - start - 8.0;
+        if room < 30.0 {
+            return;
+        }
+        self.font(11, false);
+        let took =
+            format::duration(poll.end_or(self.scene.trace.now_ns()).saturating_sub(poll.start_ns) as f64);
+        let name = match self.scene.lanes {
+            Lanes::Workers => self.scene.trace.task_name(poll.task),
+            Lanes::Tasks => names::worker(poll.worker),
+        };
+        let middle = top + self.scene.place.lane / 2.0;
+        self.context.set_fill_style_str(&self.colours.on_running);
+        let both = format!("{name} · {took}");
+        if self.width_of(&both) <= room {
+            self.text(&both, start + 4.0, middle);
+        } else if self.width_of(&name) <= room {
+            self.text(&name, start + 4.0, middle);
+        }
+    }
+
+    fn outline(&self, poll: &Poll, top: f64) {
+        let (start, end) = self.ends(poll);
+        let height = self.scene.place.lane - 3.0;
+        self.context.set_stroke_style_str(&self.colours.accent);
+        self.context.set_line_width(2.0);
+        self.context.stroke_rect(start - 2.0, top + 1.0, (end - start).max(1.0) + 4.0, height);
+        self.context.set_line_width(1.0);
+    }
+
+    /// The wake that led to a poll: from whoever woke, if they are in the picture, to the beginning of the poll.
+    fn wake(&self, poll: &Poll, index: usize, chosen: bool) {
+        let Some(wake) = poll.wake else { return };
+        let place = self.scene.place;
+        let by_task = match wake.by {
+            WakeBy::Task(task) | WakeBy::Finished(task) if task != poll.task => {
+                self.lane_of(task, wake.at_ns)
+            }
+            _ => None,
+        };
+        let middle = |index: usize| place.top(index) + place.lane / 2.0;
+        let (woken, start) = (self.x(wake.at_ns), self.x(poll.start_ns));
+        self.context.set_stroke_style_str(if chosen { &self.colours.accent } else { &self.colours.wake });
+        self.context.set_fill_style_str(if chosen { &self.colours.accent } else { &self.colours.wake });
+        self.context.set_line_width(if chosen { 2.0 } else { 1.0 });
+        // In a worker's lane nothing shows the time between, so the arrow goes on to the poll.
+        let end = match self.scene.lanes {
+            Lanes::Tasks => (woken, middle(index)),
+            Lanes::Workers => (start, middle(index)),
+        };
+        match by_task {
+            Some(from) if from != index => {
+                let down = index > from;
+                let edge = if down { end.1 - place.lane * 0.36 } else { end.1 + place.lane * 0.36 };
+                self.line((woken, middle(from)), (end.0, edge));
+                self.arrow_head((end.0, edge), (woken, middle(from)));
+            }
+            Some(_) => {}
+            // The driver and the outside have no lane: a small mark above.
+            None if wake.by == WakeBy::Task(poll.task) => {}
+            None => {
+                let tip = end.1 - place.lane * 0.36;
+                self.context.begin_path();
+                self.context.move_to(end.0, tip);
+                self.context.line_to(end.0 - 3.0, tip - 5.0);
+                self.context.line_to(end.0 + 3.0, tip - 5.0);
+                self.context.close_path();
+                self.context.fill();
+            }
+        }
+        self.context.set_line_width(1.0);
+    }
+
+    fn arrow_head(&self, tip: (f64, f64), from: (f64, f64)) {
+        let angle = (tip.1 - from.1).atan2(tip.0 - from.0);
+        self.context.begin_path();
+        self.context.move_to(tip.0, tip.1);
+        for side in [-0.45, 0.45] {
+            self.context.line_to(tip.0 - 6.0 * (angle + side).cos(), tip.1 - 6.0 * (angle + side).sin());
+        }
+        self.context.close_path();
+        self.context.fill();
+    }
+
+    /// The lane in which a task was at a moment.
+    fn lane_of(&self, task: TaskId, at_ns: u64) -> Option<usize> {
+        let wanted = match self.scene.lanes {
+            Lanes::Tasks => Whose::Task(task),
+            Lanes::Workers => {
+                let lane = self.scene.trace.polls_of_task(task);
+                let place = self.scene.trace.first_ending_after(lane, at_ns);
+                // A joiner is woken just after the last poll of the task it waited for.
+                let poll = lane.get(place).or(lane.back()).and_then(|&id| self.scene.trace.poll(id))?;
+                Whose::Worker(poll.worker)
+            }
+        };
+        self.scene.shown.iter().position(|whose| *whose == wanted)
+    }
+
+    /// Messages from the poll that sent to the poll that received.
+    fn messages(&self) {
+        let place = self.scene.place;
+        let axis = self.scene.axis;
+        let range = axis.at_ns(0.0).max(0.0) as u64..axis.at_ns(place.width - place.gutter).max(0.0) as u64;
+        let dashes = js_sys::Array::of2(&3.into(), &3.into());
+        let _ = self.context.set_line_dash(&dashes);
+        self.context.set_stroke_style_str(&css(self.colours.message));
+        self.context.set_fill_style_str(&css(self.colours.message));
+        for message in self.scene.trace.messages_in(range).take(ARROWS_MAX) {
+            let Some((received_ns, Some(received_in))) = message.received else { continue };
+            let lane = |poll: Option<PollId>| {
+                let poll = self.scene.trace.poll(poll?)?;
+                self.lane_of(poll.task, poll.start_ns)
+            };
+            let (Some(from), Some(to)) = (lane(message.sent_in), lane(Some(received_in))) else { continue };
+            if from == to {
+                continue;
+            }
+            let middle = |index: usize| place.top(index) + place.lane / 2.0;
+            let ends = ((self.x(message.sent_ns), middle(from)), (self.x(received_ns), middle(to)));
+            self.line(ends.0, ends.1);
+            self.arrow_head(ends.1, ends.0);
+        }
+        let _ = self.context.set_line_dash(&js_sys::Array::new());
+    }
+
+    fn now(&self) {
+        let x = self.x(self.scene.trace.now_ns());
+        if x <= self.scene.place.width {
+            self.context.set_stroke_style_str(&self.colours.accent);
+            self.line((x, RULER_PX), (x, self.scene.place.height));
+        }
+    }
+
+    /// The lanes' names, on the left.
+    fn names(&self) {
+        let place = self.scene.place;
+        self.context.begin_path();
+        self.context.rect(0.0, RULER_PX, place.gutter - 6.0, place.height - RULER_PX);
+        self.context.clip();
+        let chosen = match self.scene.selected {
+            Some(Selected::Task(task)) => Some(task),
+            Some(Selected::Poll(poll) | Selected::Wake(poll)) => {
+                self.scene.trace.poll(poll).map(|poll| poll.task)
+            }
+            Some(Selected::Command(command)) => {
+                self.scene.trace.command(command).and_then(|command| command.task)
+            }
+            None => None,
+        };
+        for (index, &whose) in self.scene.shown.iter().enumerate() {
+            let top = place.top(index);
+            if top + place.lane < RULER_PX || top > place.height {
+                continue;
+            }
+            let is_chosen = chosen.is_some_and(|task| whose == Whose::Task(task));
+            let ended = match whose {
+                Whose::Task(task) => self.scene.trace.task(task).is_some_and(|task| task.ended.is_some()),
+                Whose::Worker(_) => false,
+            };
+            self.font(12, is_chosen);
+            self.context.set_fill_style_str(if ended { &self.colours.muted } else { &self.colours.text });
+            self.text(&whose.name(self.scene.trace), 10.0, top + place.lane / 2.0);
+        }
+    }
+}
+
+/// The least of 1, 2 and 5 times a power of ten that is not below `least`.
+fn nice(least: f64) -> f64 {
+    let power = 10f64.powf(least.max(1.0).log10().floor());
+    [1.0, 2.0, 5.0, 10.0]
+        .map(|factor| factor * power)
+        .into_iter()
+        .find(|step| *step >= least)
+        .unwrap_or(10.0 * power)
+}
+
+/// A length of time for a narrow place: `1.2 s`, `340 ms`.
+fn short(ns: f64) -> String {
+    match ns {
+        ns if ns >= 99.5e9 => format!("{:.0} min", ns / 60e9),
+        ns if ns >= 9.95e9 => format!("{:.0} s", ns / 1e9),
+        ns if ns >= 0.9995e9 => format!("{:.1} s", ns / 1e9),
+        ns if ns >= 0.9995e6 => format!("{:.0} ms", ns / 1e6),
+        ns => format!("{:.0} µs", ns / 1e3),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn marks_stand_at_round_times() {
+        for (least, expected) in
+            [(0.5, 1.0), (1.0, 1.0), (1.1, 2.0), (48_000.0, 50_000.0), (60_000.0, 100_000.0)]
+        {
+            assert_eq!(nice(least), expected);
+        }
+    }
+
+    #[test]
+    fn folded_time_has_a_short_label() {
+        for (ns, expected) in
+            [(150e3, "150 µs"), (340.2e6, "340 ms"), (1.234e9, "1.2 s"), (42.4e9, "42 s"), (120e9, "2 min")]
+        {
+            assert_eq!(short(ns), expected);
+        }
+    }
+}

@@ -1,0 +1,475 @@
+//! The timeline: what tasks did, as a picture one can move in. Owns which stretch of time and which lanes are seen, and
+//! when the picture is drawn anew; knows no server and no console.
+
+mod axis;
+mod bars;
+mod colours;
+mod hit;
+mod lanes;
+mod marks;
+mod view;
+
+use interleave::scope::event::TaskId;
+use interleave::scope::trace::{PollId, Trace};
+use leptos::prelude::*;
+use wasm_bindgen::{Clamped, JsCast};
+use web_sys::{CanvasRenderingContext2d, HtmlCanvasElement, ImageData};
+
+use self::axis::{Axis, Layout};
+use self::bars::{Column, Rows};
+use self::colours::Colours;
+use self::hit::Hit;
+pub(crate) use self::lanes::Lanes;
+use self::lanes::Whose;
+pub(crate) use self::view::TimelineView;
+use crate::page::{Page, Selected};
+use crate::saved::Saved;
+
+/// Height of the ruler above the lanes, in CSS pixels.
+const RULER_PX: f64 = 24.0;
+
+/// Room right of now while following, in CSS pixels.
+const AHEAD_PX: f64 = 16.0;
+
+/// Nanoseconds a pixel at first: a command's way is some tens of microseconds long.
+const SCALE_FIRST: f64 = 400.0;
+
+/// Nanoseconds a pixel, at the closest and from the furthest: ten a nanosecond, and a day on a screen.
+const SCALES: std::ops::RangeInclusive<f64> = 0.1..=6e10;
+
+/// Device pixels a CSS pixel at most: sharper costs time and shows no more.
+const DENSITY_MAX: f64 = 2.0;
+
+/// The timeline. A handle: copies are the same timeline.
+#[derive(Clone, Copy)]
+pub(crate) struct Timeline {
+    pub(crate) lanes: RwSignal<Lanes>,
+    /// Whether quiet time is folded.
+    pub(crate) folds: RwSignal<bool>,
+    /// Whether the picture goes along with what happens now.
+    pub(crate) following: RwSignal<bool>,
+    /// Nanoseconds a CSS pixel.
+    pub(crate) scale: RwSignal<f64>,
+    pub(crate) hovered: RwSignal<Option<(Hit, f64, f64)>>,
+    inner: StoredValue<Inner, LocalStorage>,
+}
+
+struct Inner {
+    canvas: Option<Canvas>,
+    colours: Option<Colours>,
+    axis: Axis,
+    /// This moment stands at this pixel, unless the picture follows.
+    anchor: (f64, f64),
+    /// How far the lanes are scrolled, in CSS pixels.
+    scroll_px: f64,
+    /// From top to bottom, as last drawn.
+    shown: Vec<Whose>,
+    /// Polls in the picture, as last drawn.
+    polls: usize,
+    dirty: bool,
+    pixels: Vec<u8>,
+    columns: Vec<Column>,
+    rows: Rows,
+}
+
+/// Where is drawn.
+struct Canvas {
+    element: HtmlCanvasElement,
+    context: CanvasRenderingContext2d,
+    /// In CSS pixels.
+    width: f64,
+    height: f64,
+    density: f64,
+}
+
+/// Where lanes and their names stand, in CSS pixels.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place {
+    /// Width of the names; time begins here.
+    pub(crate) gutter: f64,
+    pub(crate) width: f64,
+    pub(crate) height: f64,
+    pub(crate) lane: f64,
+    pub(crate) scroll: f64,
+}
+
+impl Place {
+    /// The upper edge of a lane.
+    pub(crate) fn top(&self, index: usize) -> f64 {
+        RULER_PX + index as f64 * self.lane - self.scroll
+    }
+
+    /// The lane at a height.
+    pub(crate) fn index(&self, y: f64) -> Option<usize> {
+        let index = (y - RULER_PX + self.scroll) / self.lane;
+        (y >= RULER_PX && index >= 0.0).then_some(index as usize)
+    }
+}
+
+/// What a picture is of, for those who draw on it or ask what is where.
+pub(crate) struct Scene<'a> {
+    pub(crate) trace: &'a Trace,
+    pub(crate) axis: &'a Axis,
+    pub(crate) shown: &'a [Whose],
+    pub(crate) place: Place,
+    pub(crate) lanes: Lanes,
+    pub(crate) scale: f64,
+    pub(crate) selected: Option<Selected>,
+    pub(crate) polls: usize,
+}
+
+impl Timeline {
+    /// A timeline as it was left.
+    pub(crate) fn new(saved: &Saved) -> Self {
+        let lanes = match saved.lanes.as_deref() {
+            Some("workers") => Lanes::Workers,
+            _ => Lanes::Tasks,
+        };
+        let scale = saved.ns_per_px.filter(|scale| SCALES.contains(scale)).unwrap_or(SCALE_FIRST);
+        Self {
+            lanes: RwSignal::new(lanes),
+            folds: RwSignal::new(!saved.idle_in_full),
+            following: RwSignal::new(true),
+            scale: RwSignal::new(scale),
+            hovered: RwSignal::new(None),
+            inner: StoredValue::new_local(Inner {
+                canvas: None,
+                colours: None,
+                axis: Axis::default(),
+                anchor: (0.0, 0.0),
+                scroll_px: 0.0,
+                shown: Vec::new(),
+                polls: 0,
+                dirty: true,
+                pixels: Vec::new(),
+                columns: Vec::new(),
+                rows: Rows::default(),
+            }),
+        }
+    }
+
+    /// Begins anew with another trace.
+    pub(crate) fn forget_trace(self) {
+        self.following.set(true);
+        self.hovered.set(None);
+        self.change(|inner| inner.scroll_px = 0.0);
+    }
+
+    /// The theme or the system's colours are others now.
+    pub(crate) fn colours_changed(self) {
+        self.change(|inner| inner.colours = None);
+    }
+
+    /// Draws on `element` from now on.
+    fn attach(self, element: HtmlCanvasElement) {
+        let context = element.get_context("2d").ok().flatten();
+        let Some(context) = context.and_then(|context| context.dyn_into().ok()) else { return };
+        self.change(|inner| {
+            inner.canvas = Some(Canvas { element, context, width: 0.0, height: 0.0, density: 1.0 });
+        });
+    }
+
+    /// The picture must be drawn anew, for what `f` did.
+    fn change(self, f: impl FnOnce(&mut Inner)) {
+        self.inner.update_value(|inner| {
+            f(inner);
+            inner.dirty = true;
+        });
+    }
+
+    /// What has changed outside is to be seen: the selection, the lanes, the size.
+    pub(crate) fn redraw(self) {
+        self.change(|_| {});
+    }
+
+    /// Moves so that `at_ns` stands at `x` CSS pixels from where time begins, and stays there.
+    fn hold(self, at_ns: f64, x: f64) {
+        self.following.set(false);
+        self.change(|inner| inner.anchor = (at_ns, x));
+    }
+
+    /// Zooms by `factor` (above 1: closer) around `x`, or around what is followed.
+    pub(crate) fn zoom(self, factor: f64, x: Option<f64>) {
+        let (at_ns, middle) = self.inner.with_value(|inner| {
+            let middle =
+                inner.canvas.as_ref().map_or(0.0, |canvas| (canvas.width - gutter(canvas.width)) / 2.0);
+            (inner.axis.at_ns(x.unwrap_or(middle)), middle)
+        });
+        let scale = (self.scale.get_untracked() / factor).clamp(*SCALES.start(), *SCALES.end());
+        self.scale.set(scale);
+        if !self.following.get_untracked() {
+            self.hold(at_ns, x.unwrap_or(middle));
+        }
+        self.redraw();
+    }
+
+    /// Moves by CSS pixels: to later times, and down.
+    pub(crate) fn pan(self, right_px: f64, down_px: f64) {
+        if right_px != 0.0 {
+            let at_ns = self.inner.with_value(|inner| inner.axis.at_ns(0.0));
+            self.hold(at_ns, -right_px);
+        }
+        self.change(|inner| inner.scroll_px = (inner.scroll_px + down_px).max(0.0));
+    }
+
+    /// Goes to a moment, in nanoseconds of the recording.
+    pub(crate) fn go_to(self, at_ns: f64) {
+        let middle = self.width() / 2.0;
+        self.hold(at_ns, middle);
+    }
+
+    /// Shows `from_ns..to_ns` with some room on both sides.
+    pub(crate) fn fit(self, from_ns: f64, to_ns: f64) {
+        let width = self.width().max(1.0);
+        let scale = ((to_ns - from_ns).max(1.0) / (width * 0.6)).clamp(*SCALES.start(), *SCALES.end());
+        self.scale.set(scale);
+        self.hold(from_ns, width * 0.2);
+    }
+
+    /// Shows all that is held.
+    pub(crate) fn fit_all(self, page: Page) {
+        page.trace.with_value(|trace| {
+            if self.folds.get_untracked() {
+                // Folded strips keep their width, so only what is busy can be made to fit.
+                let busy_ns: u64 = trace.busy_periods().iter().map(|period| period.end - period.start).sum();
+                let folds = trace.busy_periods().len() as f64 * axis::FOLD_PX;
+                let room = (self.width() - folds).max(self.width() * 0.2);
+                self.scale.set((busy_ns as f64 / room * 1.1).clamp(*SCALES.start(), *SCALES.end()));
+                self.hold(trace.start_ns() as f64, 20.0);
+            } else {
+                self.fit(trace.start_ns() as f64, trace.now_ns() as f64);
+            }
+        });
+    }
+
+    /// Brings something into the picture: a poll or a command close enough to be read, a task's lane.
+    pub(crate) fn show(self, page: Page, selected: Selected) {
+        page.trace.with_value(|trace| {
+            let poll = |id: PollId| {
+                let poll = trace.poll(id)?;
+                let woken_ns = poll.wake.map_or(poll.start_ns, |wake| wake.at_ns.min(poll.start_ns));
+                Some((woken_ns as f64, poll.end_or(trace.now_ns()) as f64, poll.task))
+            };
+            match selected {
+                Selected::Poll(id) | Selected::Wake(id) => {
+                    if let Some((from_ns, to_ns, task)) = poll(id) {
+                        self.show_range(from_ns, to_ns);
+                        self.show_lane(task);
+                    }
+                }
+                Selected::Command(id) => {
+                    let path = trace.path(id);
+                    let ends = path.as_ref().and_then(|path| path.segments.first().zip(path.segments.last()));
+                    if let Some((first, last)) = ends {
+                        self.fit(first.from_ns as f64, last.to_ns as f64);
+                    }
+                    if let Some(task) = trace.command(id).and_then(|command| command.task) {
+                        self.show_lane(task);
+                    }
+                }
+                Selected::Task(task) => self.show_lane(task),
+            }
+        });
+        self.redraw();
+    }
+
+    /// Leaves the picture as it is if the stretch can be seen and read in it.
+    fn show_range(self, from_ns: f64, to_ns: f64) {
+        let width = self.width();
+        let (from, to) = self.inner.with_value(|inner| (inner.axis.x(from_ns), inner.axis.x(to_ns)));
+        if from >= 0.0 && to <= width && to - from >= 6.0 {
+            let at_ns = self.inner.with_value(|inner| inner.axis.at_ns(0.0));
+            self.hold(at_ns, 0.0);
+        } else {
+            self.fit(from_ns, to_ns);
+        }
+    }
+
+    fn show_lane(self, task: TaskId) {
+        let lane = self.lanes.get_untracked().height_px();
+        self.change(|inner| {
+            let Some(index) = inner.shown.iter().position(|whose| *whose == Whose::Task(task)) else {
+                return;
+            };
+            let Some(canvas) = &inner.canvas else { return };
+            let (top, room) = (index as f64 * lane, canvas.height - RULER_PX);
+            if top < inner.scroll_px || top + lane > inner.scroll_px + room {
+                inner.scroll_px = (top - room / 2.0).max(0.0);
+            }
+        });
+    }
+
+    /// Width of the part in which time runs, in CSS pixels.
+    fn width(self) -> f64 {
+        self.inner.with_value(|inner| {
+            inner.canvas.as_ref().map_or(0.0, |canvas| (canvas.width - gutter(canvas.width)).max(0.0))
+        })
+    }
+
+    /// What is at a place of the canvas, in CSS pixels.
+    fn hit(self, page: Page, x: f64, y: f64) -> Option<Hit> {
+        page.trace.with_value(|trace| {
+            self.inner
+                .with_value(|inner| self.scene(page, trace, inner).and_then(|scene| hit::hit(&scene, x, y)))
+        })
+    }
+
+    fn scene<'a>(self, page: Page, trace: &'a Trace, inner: &'a Inner) -> Option<Scene<'a>> {
+        let canvas = inner.canvas.as_ref()?;
+        let lanes = self.lanes.get_untracked();
+        let place = Place {
+            gutter: gutter(canvas.width),
+            width: canvas.width,
+            height: canvas.height,
+            lane: lanes.height_px(),
+            scroll: inner.scroll_px,
+        };
+        Some(Scene {
+            trace,
+            axis: &inner.axis,
+            shown: &inner.shown,
+            place,
+            lanes,
+            scale: self.scale.get_untracked(),
+            selected: page.selected.get_untracked(),
+            polls: inner.polls,
+        })
+    }
+
+    /// Draws the picture if it changed: `moved` says that the trace has. Returns whether it did.
+    pub(crate) fn draw(self, page: Page, moved: bool) -> bool {
+        let following = self.following.get_untracked();
+        page.trace
+            .with_value(|trace| {
+                self.inner.try_update_value(|inner| {
+                    if !inner.fit_canvas() || !(inner.dirty || moved) {
+                        return false;
+                    }
+                    inner.dirty = false;
+                    inner.lay_out(self, trace, following);
+                    inner.paint(self, page, trace);
+                    if let Some(scene) = self.scene(page, trace, inner)
+                        && let (Some(canvas), Some(colours)) = (&inner.canvas, &inner.colours)
+                    {
+                        marks::draw(&canvas.context, canvas.density, colours, &scene);
+                    }
+                    true
+                })
+            })
+            .unwrap_or(false)
+    }
+
+    /// What is seen, for `interleave.state()`.
+    pub(crate) fn describe(self, trace: &Trace) -> serde_json::Value {
+        let width = self.width();
+        self.inner.with_value(|inner| {
+            serde_json::json!({
+                "lanes": self.lanes.get_untracked().name(),
+                "shown": inner.shown.iter().map(|whose| whose.name(trace)).collect::<Vec<_>>(),
+                "following": self.following.get_untracked(),
+                "folds": self.folds.get_untracked(),
+                "ns_per_px": self.scale.get_untracked(),
+                "from_ns": inner.axis.at_ns(0.0),
+                "to_ns": inner.axis.at_ns(width),
+                "polls": inner.polls,
+            })
+        })
+    }
+}
+
+impl Inner {
+    /// Fits the canvas to its place on the page; false if there is none.
+    fn fit_canvas(&mut self) -> bool {
+        let Some(canvas) = &mut self.canvas else { return false };
+        let place = canvas.element.get_bounding_client_rect();
+        let density = window().device_pixel_ratio().clamp(1.0, DENSITY_MAX);
+        let (width, height) = (place.width().floor(), place.height().floor());
+        if (width, height, density) != (canvas.width, canvas.height, canvas.density) {
+            (canvas.width, canvas.height, canvas.density) = (width, height, density);
+            canvas.element.set_width((width * density) as u32);
+            canvas.element.set_height((height * density) as u32);
+            self.dirty = true;
+        }
+        width >= 1.0 && height >= 1.0
+    }
+
+    /// Finds the stretch of time and the lanes that are to be seen.
+    fn lay_out(&mut self, timeline: Timeline, trace: &Trace, following: bool) {
+        let Some(canvas) = &self.canvas else { return };
+        let width_px = (canvas.width - gutter(canvas.width)).max(1.0);
+        let now_ns = trace.now_ns() as f64;
+        if following {
+            self.anchor = (now_ns, width_px - AHEAD_PX);
+        }
+        let (anchor_ns, anchor_px) = self.anchor;
+        let (scale, folds) = (timeline.scale.get_untracked(), timeline.folds.get_untracked());
+        let layout = Layout { scale, folds, anchor_ns, anchor_px, width_px, now_ns };
+        self.axis = Axis::lay(layout, trace.busy_periods());
+        let lanes = timeline.lanes.get_untracked();
+        self.shown = lanes::lanes(trace, lanes, self.axis.at_ns(0.0), self.axis.at_ns(width_px));
+        let all_px = self.shown.len() as f64 * lanes.height_px();
+        self.scroll_px = self.scroll_px.min((all_px - (canvas.height - RULER_PX)).max(0.0));
+    }
+
+    /// Puts the lanes' pixels onto the canvas.
+    fn paint(&mut self, timeline: Timeline, page: Page, trace: &Trace) {
+        let Some(canvas) = &self.canvas else { return };
+        let colours = self.colours.get_or_insert_with(Colours::read);
+        let (width, height) = (canvas.element.width() as usize, canvas.element.height() as usize);
+        let density = canvas.density;
+        let gutter_columns = ((gutter(canvas.width) * density) as usize).min(width);
+        let lane_px = timeline.lanes.get_untracked().height_px();
+        let chosen = match page.selected.get_untracked() {
+            Some(Selected::Task(task)) => Some(task),
+            Some(Selected::Poll(poll) | Selected::Wake(poll)) => trace.poll(poll).map(|poll| poll.task),
+            Some(Selected::Command(command)) => trace.command(command).and_then(|command| command.task),
+            None => None,
+        };
+        let [red, green, blue] = colours.ground;
+        self.pixels.resize(width * height * 4, 0);
+        self.pixels.chunks_exact_mut(4).for_each(|pixel| pixel.copy_from_slice(&[red, green, blue, 255]));
+        self.columns.resize(width - gutter_columns, Column::default());
+        self.polls = 0;
+        for (index, &whose) in self.shown.iter().enumerate() {
+            let top = ((RULER_PX + index as f64 * lane_px - self.scroll_px) * density).round();
+            let bottom = top + lane_px * density - density;
+            if bottom <= RULER_PX * density || top >= height as f64 {
+                continue;
+            }
+            let is_chosen = chosen.is_some_and(|task| whose == Whose::Task(task));
+            let ground = if is_chosen { colours.chosen_lane } else { colours.lane };
+            self.polls += bars::columns(trace, whose, &self.axis, density, &mut self.columns);
+            self.rows.paint(&self.columns, colours, ground);
+            let (middle_px, bar_px) = ((top + bottom) / 2.0, lane_px * density * 0.36);
+            for y in top.max(RULER_PX * density) as usize..(bottom.max(0.0) as usize).min(height) {
+                let away = (y as f64 + 0.5 - middle_px).abs();
+                let row = &mut self.pixels[y * width * 4..(y + 1) * width * 4];
+                let (names, bars) = row.split_at_mut(gutter_columns * 4);
+                names.chunks_exact_mut(4).for_each(|pixel| {
+                    pixel.copy_from_slice(&[ground[0], ground[1], ground[2], 255]);
+                });
+                if away < density * 1.5 {
+                    bars.copy_from_slice(&self.rows.line);
+                } else if away < bar_px * 0.55 {
+                    bars.copy_from_slice(&self.rows.middle);
+                } else if away < bar_px {
+                    bars.copy_from_slice(&self.rows.edge);
+                } else {
+                    bars.chunks_exact_mut(4).for_each(|pixel| {
+                        pixel.copy_from_slice(&[ground[0], ground[1], ground[2], 255]);
+                    });
+                }
+            }
+        }
+        let data =
+            ImageData::new_with_u8_clamped_array_and_sh(Clamped(&self.pixels), width as u32, height as u32);
+        if let Ok(data) = data {
+            let _ = canvas.context.put_image_data(&data, 0.0, 0.0);
+        }
+    }
+}
+
+/// Width of the lanes' names.
+fn gutter(width: f64) -> f64 {
+    if width < 560.0 { 96.0 } else { 168.0 }
+}

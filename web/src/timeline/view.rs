@@ -1,0 +1,415 @@
+//! The timeline's place on the page: its tools, its canvas, and what pointer, wheel and keys do there. Knows no picture.
+
+use leptos::ev;
+use leptos::html;
+use leptos::prelude::*;
+
+use super::{Lanes, Timeline};
+use crate::format;
+use crate::legend::Legend;
+use crate::page::{Page, Selected};
+
+/// Zoom of one press of a key or button.
+const STEP: f64 = 1.5;
+
+/// How far a pointer may move and still click, in CSS pixels.
+const CLICK_PX: f64 = 4.0;
+
+/// Results of a search that are shown.
+const FOUND_MAX: usize = 12;
+
+/// The timeline with its tools and legend.
+#[component]
+pub(crate) fn TimelineView(page: Page) -> impl IntoView {
+    let timeline = page.timeline;
+    let canvas = NodeRef::<html::Canvas>::new();
+    Effect::new(move |_| {
+        if let Some(canvas) = canvas.get() {
+            timeline.attach(canvas);
+        }
+    });
+    // Whatever else the picture depends on.
+    Effect::new(move |_| {
+        page.selected.track();
+        timeline.lanes.track();
+        timeline.folds.track();
+        timeline.following.track();
+        timeline.redraw();
+    });
+    window_event_listener(ev::resize, move |_| timeline.redraw());
+    view! {
+        <section id="timeline" aria-label="Timeline">
+            <Tools page=page/>
+            <div class="picture">
+                <Picture page=page canvas=canvas/>
+                <Hover timeline=timeline/>
+                <Show when=move || !timeline.following.get()>
+                    <button id="to-now" class="floating" on:click=move |_| timeline.following.set(true)>
+                        "follow live ▸"
+                    </button>
+                </Show>
+            </div>
+            <Legend/>
+        </section>
+    }
+}
+
+#[component]
+fn Tools(page: Page) -> impl IntoView {
+    let timeline = page.timeline;
+    let lane_button = move |lanes: Lanes, id: &'static str, label: &'static str, tip: &'static str| {
+        view! {
+            <button
+                id=id
+                aria-pressed=move || (timeline.lanes.get() == lanes).to_string()
+                data-tip=tip
+                on:click=move |_| timeline.lanes.set(lanes)
+            >
+                {label}
+            </button>
+        }
+    };
+    view! {
+        <div class="tools" role="toolbar" aria-label="Timeline">
+            <div class="segmented" role="group" aria-label="Lanes">
+                {lane_button(Lanes::Tasks, "lanes-tasks", "by task", "A lane for each task: how they take turns (concurrency).")}
+                {lane_button(Lanes::Workers, "lanes-workers", "by worker", "A lane for each worker: what is polled at the same time (parallelism).")}
+            </div>
+            <button
+                id="follow"
+                class="plain toggle"
+                aria-pressed=move || timeline.following.get().to_string()
+                data-tip="Go along with what happens now, or hold the picture. ( F )"
+                on:click=move |_| toggle_following(timeline)
+            >
+                "follow"
+            </button>
+            <button
+                id="fold"
+                class="plain toggle"
+                aria-pressed=move || timeline.folds.get().to_string()
+                data-tip="Fold the time in which nothing happened into a narrow strip, or draw all time at one scale."
+                on:click=move |_| timeline.folds.update(|folds| *folds = !*folds)
+            >
+                "fold idle"
+            </button>
+            <div class="segmented" role="group" aria-label="Zoom">
+                <button id="zoom-out" aria-label="Zoom out" data-tip="Zoom out ( − )" on:click=move |_| timeline.zoom(1.0 / STEP, None)>"−"</button>
+                <button id="zoom-in" aria-label="Zoom in" data-tip="Zoom in ( + )" on:click=move |_| timeline.zoom(STEP, None)>"+"</button>
+                <button id="fit" data-tip="Show all that is held." on:click=move |_| timeline.fit_all(page)>"all"</button>
+            </div>
+            <span class="fact scale" data-tip="The time that a hundred pixels stand for." tabindex="0">
+                {move || format::duration(timeline.scale.get() * 100.0)} " / 100 px"
+            </span>
+            <span class="spring"></span>
+            <Search page=page/>
+            <GoTo page=page/>
+        </div>
+    }
+}
+
+/// Finds a task by its name.
+#[component]
+fn Search(page: Page) -> impl IntoView {
+    let text = RwSignal::new(String::new());
+    let found = Memo::new(move |_| {
+        page.changed.track();
+        let text = text.get();
+        if text.trim().is_empty() {
+            return None;
+        }
+        Some(page.trace.with_value(|trace| {
+            let ids = trace.search(text.trim());
+            let names = ids.iter().take(FOUND_MAX).map(|&id| (id, trace.task_name(id))).collect::<Vec<_>>();
+            (names, ids.len())
+        }))
+    });
+    let select = move |id| {
+        text.set(String::new());
+        page.timeline.lanes.set(Lanes::Tasks);
+        page.select(Some(Selected::Task(id)));
+    };
+    view! {
+        <div class="search">
+            <input
+                id="search"
+                type="search"
+                placeholder="find a task"
+                aria-label="Find a task by its name"
+                autocomplete="off"
+                prop:value=text
+                on:input=move |event| text.set(event_target_value(&event))
+                on:keydown=move |event| match event.key().as_str() {
+                    "Enter" => {
+                        let first = found.with_untracked(|found| found.as_ref().and_then(|(names, _)| names.first().map(|(id, _)| *id)));
+                        if let Some(id) = first {
+                            select(id);
+                        }
+                    }
+                    "Escape" => text.set(String::new()),
+                    _ => {}
+                }
+            />
+            <Show when=move || found.with(Option::is_some)>
+                <div class="found" role="listbox" aria-label="Tasks found">
+                    {move || found.get().map(|(names, all)| {
+                        let more = all.saturating_sub(names.len());
+                        let none = names.is_empty().then(|| view! { <p>"No task has that in its name."</p> });
+                        let more = (more > 0).then(|| view! { <p>{format!("and {more} more")}</p> });
+                        let names = names.into_iter().map(|(id, name)| view! {
+                            <button role="option" on:click=move |_| select(id)>{name}</button>
+                        }).collect_view();
+                        view! { {names} {none} {more} }
+                    })}
+                </div>
+            </Show>
+        </div>
+    }
+}
+
+/// Goes to a moment that is typed.
+#[component]
+fn GoTo(page: Page) -> impl IntoView {
+    let wrong = RwSignal::new(false);
+    view! {
+        <input
+            id="goto"
+            type="text"
+            placeholder="go to, e.g. 1.25 s"
+            aria-label="Go to a time of the recording"
+            data-tip="A time since the recording began: 1.25 s, 340 ms, 12 µs. Enter goes there."
+            aria-invalid=move || wrong.get().to_string()
+            autocomplete="off"
+            on:input=move |_| wrong.set(false)
+            on:keydown=move |event| {
+                if event.key() == "Enter" {
+                    match format::parse_moment(&event_target_value(&event)) {
+                        Some(at_ns) => page.timeline.go_to(at_ns),
+                        None => wrong.set(true),
+                    }
+                }
+            }
+        />
+    }
+}
+
+fn toggle_following(timeline: Timeline) {
+    if timeline.following.get_untracked() {
+        timeline.pan(0.0, 0.0);
+        timeline.stay();
+    } else {
+        timeline.following.set(true);
+    }
+}
+
+impl Timeline {
+    /// Holds the picture where it is.
+    pub(crate) fn stay(self) {
+        let at_ns = self.inner.with_value(|inner| inner.axis.at_ns(0.0));
+        self.hold(at_ns, 0.0);
+    }
+}
+
+/// Pointers on the canvas: one drags, two pinch.
+#[derive(Default)]
+struct Pointers {
+    down: Vec<(i32, f64, f64)>,
+    moved_px: f64,
+}
+
+#[component]
+fn Picture(page: Page, canvas: NodeRef<html::Canvas>) -> impl IntoView {
+    let timeline = page.timeline;
+    let pointers = StoredValue::new(Pointers::default());
+    let place = move |event: &web_sys::MouseEvent| (f64::from(event.offset_x()), f64::from(event.offset_y()));
+    let time_x = move |x: f64| {
+        let width = canvas.get_untracked().map_or(0.0, |canvas| canvas.get_bounding_client_rect().width());
+        (x - super::gutter(width)).max(0.0)
+    };
+    let wheel = move |event: ev::WheelEvent| {
+        event.prevent_default();
+        let (x, y) = place(&event);
+        let (dx, dy) = (event.delta_x(), event.delta_y());
+        // Lines and pages, as some browsers count, are made pixels.
+        let unit = [1.0, 16.0, 400.0][(event.delta_mode() as usize).min(2)];
+        let on_names =
+            x < super::gutter(canvas.get_untracked().map_or(0.0, |c| c.get_bounding_client_rect().width()));
+        if event.shift_key() || dx.abs() > dy.abs() {
+            timeline.pan((if dx == 0.0 { dy } else { dx }) * unit, 0.0);
+        } else if on_names {
+            timeline.pan(0.0, dy * unit);
+        } else {
+            timeline.zoom((-dy * unit * 0.0025).exp(), Some(time_x(x)));
+        }
+        let _ = y;
+    };
+    let down = move |event: ev::PointerEvent| {
+        if event.button() != 0 {
+            return;
+        }
+        let (x, y) = place(&event);
+        if let Some(canvas) = canvas.get_untracked() {
+            let _ = canvas.set_pointer_capture(event.pointer_id());
+        }
+        pointers.update_value(|pointers| {
+            if pointers.down.is_empty() {
+                pointers.moved_px = 0.0;
+            }
+            pointers.down.push((event.pointer_id(), x, y));
+        });
+        timeline.hovered.set(None);
+    };
+    let moved = move |event: ev::PointerEvent| {
+        let (x, y) = place(&event);
+        let held = pointers.with_value(|pointers| pointers.down.clone());
+        let Some(index) = held.iter().position(|(id, ..)| *id == event.pointer_id()) else {
+            timeline.hovered.set(timeline.hit(page, x, y).map(|hit| (hit, x, y)));
+            return;
+        };
+        let (_, old_x, old_y) = held[index];
+        if let Some((_, other_x, _)) = held.iter().find(|(id, ..)| *id != event.pointer_id()) {
+            let (before, after) = ((old_x - other_x).abs().max(8.0), (x - other_x).abs().max(8.0));
+            timeline.zoom(after / before, Some(time_x((x + other_x) / 2.0)));
+        }
+        pointers.update_value(|pointers| {
+            pointers.moved_px += (x - old_x).abs() + (y - old_y).abs();
+            pointers.down[index] = (event.pointer_id(), x, y);
+        });
+        if held.len() == 1 && pointers.with_value(|pointers| pointers.moved_px > CLICK_PX) {
+            timeline.pan(old_x - x, old_y - y);
+        }
+    };
+    let up = move |event: ev::PointerEvent| {
+        let (x, y) = place(&event);
+        let clicked = pointers
+            .try_update_value(|pointers| {
+                let held = pointers.down.len();
+                pointers.down.retain(|(id, ..)| *id != event.pointer_id());
+                held == 1 && pointers.moved_px <= CLICK_PX
+            })
+            .unwrap_or(false);
+        if clicked {
+            page.select(timeline.hit(page, x, y).and_then(|hit| hit.selects));
+        }
+    };
+    view! {
+        <canvas
+            id="canvas"
+            node_ref=canvas
+            tabindex="0"
+            role="application"
+            aria-label="Timeline of tasks. Arrow keys move, plus and minus zoom, F follows what happens now, brackets go from poll to poll of the selected task; what is selected is told beside it."
+            on:wheel=wheel
+            on:pointerdown=down
+            on:pointermove=moved
+            on:pointerup=up
+            on:pointercancel=move |event| pointers.update_value(|pointers| {
+                pointers.down.retain(|(id, ..)| *id != event.pointer_id());
+            })
+            on:pointerleave=move |_| timeline.hovered.set(None)
+            on:keydown=move |event| key(page, &event)
+        ></canvas>
+    }
+}
+
+/// The keys of the timeline.
+fn key(page: Page, event: &ev::KeyboardEvent) {
+    if event.ctrl_key() || event.meta_key() || event.alt_key() {
+        return;
+    }
+    let timeline = page.timeline;
+    let step_px = timeline.width() * 0.15;
+    match event.key().as_str() {
+        "ArrowLeft" => timeline.pan(-step_px, 0.0),
+        "ArrowRight" => timeline.pan(step_px, 0.0),
+        "ArrowUp" => step_lane(page, -1),
+        "ArrowDown" => step_lane(page, 1),
+        "+" | "=" => timeline.zoom(STEP, None),
+        "-" | "_" => timeline.zoom(1.0 / STEP, None),
+        "f" | "F" => toggle_following(timeline),
+        "l" | "L" => timeline.lanes.update(|lanes| {
+            *lanes = match lanes {
+                Lanes::Tasks => Lanes::Workers,
+                Lanes::Workers => Lanes::Tasks,
+            };
+        }),
+        "[" => step_poll(page, -1),
+        "]" => step_poll(page, 1),
+        "w" | "W" => select_waker(page),
+        "Home" => timeline.go_to(page.trace.with_value(|trace| trace.start_ns()) as f64),
+        "End" => timeline.following.set(true),
+        _ => return,
+    }
+    event.prevent_default();
+}
+
+fn step_lane(page: Page, by: isize) {
+    use super::lanes::Whose;
+    let tasks: Vec<_> = page.timeline.inner.with_value(|inner| {
+        let task = |whose: &Whose| match whose {
+            Whose::Task(task) => Some(*task),
+            Whose::Worker(_) => None,
+        };
+        inner.shown.iter().filter_map(task).collect()
+    });
+    let current = match page.selected.get_untracked() {
+        Some(Selected::Task(task)) => tasks.iter().position(|other| *other == task),
+        _ => None,
+    };
+    let next = match current {
+        Some(place) => place.saturating_add_signed(by).min(tasks.len().saturating_sub(1)),
+        None => 0,
+    };
+    if let Some(task) = tasks.get(next) {
+        page.select(Some(Selected::Task(*task)));
+    }
+}
+
+fn step_poll(page: Page, by: isize) {
+    let next = page.trace.with_value(|trace| match page.selected.get_untracked()? {
+        Selected::Poll(id) | Selected::Wake(id) => trace.neighbour(id, by),
+        Selected::Task(task) => trace.polls_of_task(task).back().copied(),
+        Selected::Command(command) => trace.command(command)?.start_poll,
+    });
+    if let Some(next) = next {
+        page.select(Some(Selected::Poll(next)));
+    }
+}
+
+fn select_waker(page: Page) {
+    let Some(Selected::Poll(id) | Selected::Wake(id)) = page.selected.get_untracked() else { return };
+    if let Some(waker) = page.trace.with_value(|trace| crate::drawer::waker(trace, id)) {
+        page.select(Some(Selected::Poll(waker)));
+    }
+}
+
+/// What hovering tells, beside the pointer.
+#[component]
+fn Hover(timeline: Timeline) -> impl IntoView {
+    let hovered = timeline.hovered;
+    let says = move || hovered.get().map(|(hit, ..)| hit.says).unwrap_or_default();
+    let place = move || {
+        let Some((_, x, y)) = hovered.get() else { return String::new() };
+        let canvas = document().get_element_by_id("canvas").map(|canvas| canvas.get_bounding_client_rect());
+        let (width, height) = canvas.map_or((0.0, 0.0), |place| (place.width(), place.height()));
+        // On the side with more room.
+        let left = if x > width / 2.0 {
+            format!("right:{}px", width - x + 12.0)
+        } else {
+            format!("left:{}px", x + 12.0)
+        };
+        let top = if y > height / 2.0 {
+            format!("bottom:{}px", height - y + 12.0)
+        } else {
+            format!("top:{}px", y + 12.0)
+        };
+        format!("{left};{top}")
+    };
+    view! {
+        <Show when=move || hovered.with(Option::is_some)>
+            <div class="hover" style=place aria-hidden="true">
+                {move || says().into_iter().map(|line| view! { <p>{line}</p> }).collect_view()}
+            </div>
+        </Show>
+    }
+}
