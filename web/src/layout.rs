@@ -40,7 +40,7 @@ pub(crate) fn App() -> impl IntoView {
     window_event_listener(ev::keydown, move |event| shortcut(page, &event));
     view! {
         <Header page=page/>
-        <main class="stage" style=("--dock", move || page.dock_px.get().map(|px| format!("{px}px")))>
+        <main class="layout" style=("--dock", move || page.dock_px.get().map(|px| format!("{px}px")))>
             <TimelineView page=page/>
             <Drawer page=page/>
             <Splitter page=page/>

@@ -23,6 +23,9 @@ const INBOX_BYTES_MAX: usize = 4 << 20;
 /// Milliseconds of a frame that reading the trace may take.
 const READ_MS_MAX: f64 = 5.0;
 
+/// How long after a change it is kept: a wheel being turned changes the scale sixty times a second.
+const SAVE_AFTER: std::time::Duration = std::time::Duration::from_millis(300);
+
 /// What is selected, and shown in the drawer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Selected {
@@ -227,15 +230,15 @@ impl Page {
     pub(crate) fn select(self, selected: Option<Selected>) {
         self.selected.set(selected);
         if let Some(selected) = selected {
-            self.timeline.show(self, selected);
+            self.timeline.show(selected);
         }
     }
 
-    /// Keeps what is to survive a reload, now and whenever it changes.
+    /// Keeps what is to survive a reload: soon after it changes, and when the page is left.
     pub(crate) fn keep_saved(self) {
-        Effect::new(move |_| {
+        let latest = Memo::new(move |_| {
             let active = self.consoles.active.get();
-            saved::store(&Saved {
+            Saved {
                 source: self.chosen.get().map(|kind| kind.name().to_owned()),
                 sharing: Some(self.sharing.get().name().to_owned()),
                 theme: self.theme.get(),
@@ -249,8 +252,23 @@ impl Page {
                     .list
                     .with(|list| list.iter().position(|console| console.number == active))
                     .unwrap_or(0),
-            });
+            }
         });
+        let waits = StoredValue::new(false);
+        Effect::new(move |_| {
+            latest.track();
+            if !waits.get_value() {
+                waits.set_value(true);
+                set_timeout(
+                    move || {
+                        waits.set_value(false);
+                        saved::store(&latest.get_untracked());
+                    },
+                    SAVE_AFTER,
+                );
+            }
+        });
+        window_event_listener_untyped("pagehide", move |_| saved::store(&latest.get_untracked()));
     }
 }
 

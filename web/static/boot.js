@@ -1,7 +1,7 @@
 // Starts the page's wasm module, or says why it cannot be started.
 import init from "./page.js";
 
-init().catch((error) => {
+init({ module_or_path: new URL("page_bg.wasm", import.meta.url) }).catch((error) => {
   const boot = document.getElementById("boot");
   if (boot) {
     boot.setAttribute("role", "alert");

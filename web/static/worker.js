@@ -8,7 +8,7 @@ const TURN_EVERY_MS = 50;
 let tab;
 let timer;
 const open = new Set();
-const ready = init();
+const ready = init({ module_or_path: new URL("tab_bg.wasm", import.meta.url) });
 
 // A panic in the module is a trap: what is left of it cannot be trusted, so it is thrown away.
 function guarded(work) {

@@ -257,6 +257,17 @@ mod tests {
     }
 
     #[test]
+    fn a_sleeper_is_woken_by_the_driver_whatever_ended_before() {
+        let events = run(|rt| {
+            let sleeper = rt.clone();
+            rt.spawn("sleeper", 0, async move { sleeper.sleep(Duration::from_millis(5)).await });
+            rt.spawn("short", 0, async {});
+        });
+        let wakes: Vec<_> = events.into_iter().filter(|event| matches!(event, Event::Wake { .. })).collect();
+        assert_snapshot!(lines(&wakes), @"Wake { task: TaskId(2), by: Driver }");
+    }
+
+    #[test]
     fn a_timeout_ends_the_wait() {
         let ended = Arc::new(Mutex::new(None));
         let seen = Arc::clone(&ended);

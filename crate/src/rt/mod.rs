@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use crate::scope::event::{Event, TaskId};
 use crate::scope::record;
-use crate::scope::traced::Traced;
+use crate::scope::traced::{JoinWaker, Traced};
 
 pub use self::channel::{Answer, Answers, Promise, Receiver, Sender, channel};
 pub use self::lock::{AsyncMutex, AsyncMutexGuard, Mutex, MutexGuard};
@@ -63,9 +63,9 @@ impl Rt {
         #[expect(clippy::disallowed_methods, reason = "the door itself")]
         if cfg!(feature = "scope") {
             let traced = Traced::new(label, number, Location::caller(), future);
-            JoinHandle { task: Some(traced.task()), waiting: false, inner: tokio::task::spawn(traced) }
+            JoinHandle { task: Some(traced.task()), waker: None, inner: tokio::task::spawn(traced) }
         } else {
-            JoinHandle { task: None, waiting: false, inner: tokio::task::spawn(future) }
+            JoinHandle { task: None, waker: None, inner: tokio::task::spawn(future) }
         }
     }
 
@@ -117,7 +117,8 @@ impl Rt {
 #[derive(Debug)]
 pub struct JoinHandle<T> {
     task: Option<TaskId>,
-    waiting: bool,
+    // Made at the first wait that is watched, anew only when the joiner's own waker changes.
+    waker: Option<JoinWaker>,
     inner: tokio::task::JoinHandle<T>,
 }
 
@@ -138,12 +139,18 @@ impl<T> Future for JoinHandle<T> {
     type Output = Result<T, tokio::task::JoinError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let poll = Pin::new(&mut self.inner).poll(cx);
-        if poll.is_pending()
-            && !std::mem::replace(&mut self.waiting, true)
-            && let Some(on) = self.task
-        {
-            record::record(Event::JoinWait { on });
+        let Some(task) = self.task.filter(|_| record::is_on() && !self.inner.is_finished()) else {
+            return Pin::new(&mut self.inner).poll(cx);
+        };
+        let Self { waker, inner, .. } = &mut *self;
+        let first = waker.is_none();
+        let waker = match waker {
+            Some(waker) if waker.serves(cx.waker()) => waker,
+            stale => stale.insert(JoinWaker::new(task, cx.waker())),
+        };
+        let poll = Pin::new(inner).poll(&mut Context::from_waker(waker.waker()));
+        if poll.is_pending() && first {
+            record::record(Event::JoinWait { on: task });
         }
         poll
     }

@@ -72,8 +72,7 @@ pub enum EndKind {
 pub enum WakeBy {
     /// The task being polled on the thread that woke. The task itself: a self-wake.
     Task(TaskId),
-    /// *Inferred*: the task that completed just before on this thread, whose `JoinHandle` was awaited. Tokio wakes the
-    /// joiner after the poll has returned, when no task is current.
+    /// The end of this task, which the woken one awaited. Tokio wakes the joiner after the last poll has returned.
     Finished(TaskId),
     /// The runtime's driver: a socket became ready or a timer fired.
     Driver,

@@ -192,9 +192,6 @@ impl Ring {
 /// Records parks and unparks of a runtime's workers. Call it on the builder of the runtime to be watched.
 pub fn watch_workers(builder: &mut tokio::runtime::Builder) -> &mut tokio::runtime::Builder {
     builder
-        .on_thread_park(|| {
-            record::parking();
-            record::record(Event::Park { worker: record::worker() });
-        })
+        .on_thread_park(|| record::record(Event::Park { worker: record::worker() }))
         .on_thread_unpark(|| record::record(Event::Unpark { worker: record::worker() }))
 }

@@ -26,7 +26,7 @@ thread_local! {
         Thread {
             sink: RefCell::new(Sink::None),
             current: Cell::new(None),
-            finished: Cell::new(None),
+            joined: Cell::new(None),
             yields: Cell::new(false),
             releasing: Cell::new(None),
             polls: Cell::new(0),
@@ -40,8 +40,8 @@ struct Thread {
     sink: RefCell<Sink>,
     /// The task being polled, if its poll is recorded.
     current: Cell<Option<TaskId>>,
-    /// The task that completed in the last poll: Tokio wakes its joiner after that poll has returned.
-    finished: Cell<Option<TaskId>>,
+    /// The task whose `JoinHandle` is being told of its end: a wake now is its joiner's.
+    joined: Cell<Option<TaskId>>,
     /// The current task called `yield_now` in this poll.
     yields: Cell<bool>,
     /// The lock being released: a wake now is a hand-over.
@@ -154,19 +154,23 @@ pub(crate) fn current() -> Option<TaskId> {
 /// Makes `task` current until [`leave`]; gives back who was.
 pub(super) fn enter(task: TaskId) -> Option<TaskId> {
     THREAD.with(|thread| {
-        thread.finished.set(None);
         thread.yields.set(false);
         thread.polls.set(thread.polls.get() + 1);
         thread.current.replace(Some(task))
     })
 }
 
-/// Ends what [`enter`] began. `finished`: the task completed in this poll.
-pub(super) fn leave(before: Option<TaskId>, finished: Option<TaskId>) {
-    THREAD.with(|thread| {
-        thread.current.set(before);
-        thread.finished.set(finished);
-    });
+/// Ends what [`enter`] began.
+pub(super) fn leave(before: Option<TaskId>) {
+    THREAD.with(|thread| thread.current.set(before));
+}
+
+/// Runs `f`, in which the runtime wakes whoever awaits the end of `task`.
+pub(crate) fn joining<R>(task: TaskId, f: impl FnOnce() -> R) -> R {
+    let before = THREAD.with(|thread| thread.joined.replace(Some(task)));
+    let result = f();
+    THREAD.with(|thread| thread.joined.set(before));
+    result
 }
 
 /// The current task calls `yield_now`.
@@ -194,10 +198,10 @@ pub(crate) fn releasing<R>(lock: ObjectId, f: impl FnOnce() -> R) -> R {
 /// wakes it later from its own list.
 pub(super) fn woken(task: TaskId, deferred: bool) {
     let (by, lock) = THREAD.with(|thread| {
-        let by = match (thread.current.get(), thread.finished.get()) {
+        let by = match (thread.current.get(), thread.joined.get()) {
             (Some(current), _) => WakeBy::Task(current),
             (None, _) if deferred => WakeBy::Task(task),
-            (None, Some(finished)) => WakeBy::Finished(finished),
+            (None, Some(joined)) => WakeBy::Finished(joined),
             (None, None) if thread.from_outside.get() => WakeBy::Driver,
             (None, None) if worker() != WorkerId::NONE => WakeBy::Driver,
             (None, None) => WakeBy::Outside,
@@ -208,12 +212,6 @@ pub(super) fn woken(task: TaskId, deferred: bool) {
     if let Some(lock) = lock {
         record(Event::LockGranted { lock, to: task });
     }
-}
-
-#[cfg(feature = "native")]
-/// This thread's worker goes to sleep: nothing that completed before explains a wake from here on.
-pub(super) fn parking() {
-    THREAD.with(|thread| thread.finished.set(None));
 }
 
 /// The worker this thread is.

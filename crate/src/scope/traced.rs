@@ -34,7 +34,7 @@ pin_project! {
             if this.inner.is_some() {
                 let before = record::enter(this.life.task);
                 this.inner.set(None);
-                record::leave(before, None);
+                record::leave(before);
             }
         }
     }
@@ -137,7 +137,7 @@ impl Drop for Visit<'_> {
             self.life.end(EndKind::Panicked);
         }
         record::record(Event::PollEnd { outcome: self.outcome });
-        record::leave(self.before, self.life.ended.then_some(self.life.task));
+        record::leave(self.before);
     }
 }
 
@@ -171,5 +171,47 @@ impl Wake for Target {
             record::woken(self.task, self.deferred.load(Ordering::Relaxed));
         }
         self.runtime.wake_by_ref();
+    }
+}
+
+/// A waker for a `JoinHandle`, so that the wake it brings is known for what it is: Tokio wakes the joiner after the last
+/// poll has returned, when no task is current.
+#[derive(Debug)]
+pub(crate) struct JoinWaker {
+    target: Arc<JoinTarget>,
+    waker: Waker,
+}
+
+#[derive(Debug)]
+struct JoinTarget {
+    ends: TaskId,
+    joiner: Waker,
+}
+
+impl JoinWaker {
+    /// Wakes `joiner`, as the end of `ends`.
+    pub(crate) fn new(ends: TaskId, joiner: &Waker) -> Self {
+        let target = Arc::new(JoinTarget { ends, joiner: joiner.clone() });
+        Self { waker: Waker::from(Arc::clone(&target)), target }
+    }
+
+    /// Whether it would wake as `joiner` does.
+    pub(crate) fn serves(&self, joiner: &Waker) -> bool {
+        self.target.joiner.will_wake(joiner)
+    }
+
+    /// What to hand to the `JoinHandle`.
+    pub(crate) fn waker(&self) -> &Waker {
+        &self.waker
+    }
+}
+
+impl Wake for JoinTarget {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        record::joining(self.ends, || self.joiner.wake_by_ref());
     }
 }

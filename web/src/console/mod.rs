@@ -7,7 +7,7 @@ mod history;
 mod view;
 
 use interleave::command::lookup;
-use interleave::resp::{Value, format_raw, format_value, prints_raw, split_line};
+use interleave::resp::{UnbalancedQuotes, Value, format_raw, format_value, prints_raw, split_line};
 use interleave::scope::trace::{CommandId, Trace};
 use leptos::prelude::*;
 
@@ -157,13 +157,12 @@ impl Consoles {
 
     /// What a source says about a console.
     pub(crate) fn hear(&self, page: Page, news: News) {
+        let (News::Opened(number) | News::Bytes(number, _) | News::Closed(number)) = &news else { return };
+        let Some(console) = self.get(*number) else { return };
         match news {
-            News::Opened(number) => drop(self.get(number).map(|console| console.opened(page))),
-            News::Bytes(number, bytes) => {
-                drop(self.get(number).map(|console| console.received(page, self, &bytes)));
-            }
-            News::Closed(number) => drop(self.get(number).map(|console| console.closed(self))),
-            News::Up(_) | News::Down { .. } | News::Trace(_) => {}
+            News::Bytes(_, bytes) => console.received(page, self, &bytes),
+            News::Closed(_) => console.closed(self),
+            _ => console.opened(page),
         }
     }
 
@@ -204,11 +203,10 @@ impl Console {
                 return;
             }
             Ok(arguments) => arguments,
-            Err(unbalanced) => {
+            Err(UnbalancedQuotes) => {
                 // What redis-cli says, which does not send such a line either.
                 let text =
                     "Invalid argument(s): a quote is not closed, or text follows a closing quote".to_owned();
-                let _ = unbalanced;
                 self.push(consoles.entry(line, false, Some(Outcome { text: text.clone(), failed: true })));
                 if let Some(done) = done {
                     done(Err(text));

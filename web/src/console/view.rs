@@ -190,7 +190,7 @@ fn EntryView(page: Page, entry: Entry) -> impl IntoView {
             <button
                 class="line"
                 aria-disabled=move || entry.command.get().is_none().to_string()
-                data-tip=tip
+                aria-description=tip
                 on:click=move |_| {
                     if let Some(command) = entry.command.get_untracked() {
                         page.select(Some(Selected::Command(command)));

@@ -65,13 +65,6 @@ pub(super) fn wake_sheet(trace: &Trace, id: PollId) -> Option<Sheet> {
                 names::worker(poll.worker)
             ),
         ),
-        Fact::new(
-            "evidence",
-            match wake.by {
-                interleave::scope::event::WakeBy::Finished(_) => "inferred",
-                _ => "observed",
-            },
-        ),
     ];
     let mut links = vec![
         Link { label: trace.task_name(poll.task), to: Selected::Task(poll.task) },

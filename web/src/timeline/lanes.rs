@@ -22,12 +22,13 @@ impl Lanes {
         }
     }
 
-    /// A lane's height in CSS pixels.
-    pub(crate) fn height_px(self) -> f64 {
-        match self {
-            Self::Tasks => 24.0,
-            Self::Workers => 44.0,
-        }
+    /// A lane's height in CSS pixels, where `count` lanes share `room_px`: few are drawn larger.
+    pub(crate) fn height_px(self, count: usize, room_px: f64) -> f64 {
+        let (least, most) = match self {
+            Self::Tasks => (22.0, 40.0),
+            Self::Workers => (40.0, 72.0),
+        };
+        (room_px / count.max(1) as f64).floor().clamp(least, most)
     }
 }
 

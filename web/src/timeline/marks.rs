@@ -1,13 +1,13 @@
 //! What stands on the bars: names, times, wakes, messages, what is missing, what is selected. Drawn only as far as there is
 //! room to see it; knows no pixels of the bars.
 
-use interleave::scope::event::{TaskId, WakeBy};
+use interleave::scope::event::{Event, TaskId, WakeBy};
 use interleave::scope::trace::{Poll, PollId};
 use web_sys::CanvasRenderingContext2d as Context;
 
 use super::colours::{Colours, css};
 use super::lanes::{Lanes, Whose};
-use super::{RULER_PX, Scene};
+use super::{RULER_PX, Scene, bar_half_px};
 use crate::page::Selected;
 use crate::{format, names};
 
@@ -57,6 +57,11 @@ impl Painter<'_> {
         self.context.set_font(&format!("{weight}{px}px {}", self.colours.font));
     }
 
+    /// The lower edge of the lanes.
+    fn bottom(&self) -> f64 {
+        self.scene.place.top(self.scene.shown.len()).min(self.scene.place.height)
+    }
+
     fn x(&self, at_ns: u64) -> f64 {
         self.scene.place.gutter + self.scene.axis.x(at_ns as f64)
     }
@@ -93,19 +98,23 @@ impl Painter<'_> {
                 free_from = to;
                 continue;
             }
-            // The first label of a stretch stands at its beginning, however short it is.
             let first_ns = piece.from_ns.max(self.scene.axis.at_ns(0.0)).max(0.0);
             let mut at_ns = (first_ns / step_ns).ceil() * step_ns;
             let last_ns = piece.to_ns.min(self.scene.axis.at_ns(place.width - place.gutter));
             while at_ns <= last_ns {
                 let x = (place.gutter + self.scene.axis.x(at_ns)).round() + 0.5;
                 self.context.set_stroke_style_str(&self.colours.line);
-                self.line((x, RULER_PX - 6.0), (x, place.height));
+                self.line((x, RULER_PX - 6.0), (x, RULER_PX));
+                self.context.set_global_alpha(0.5);
+                self.line((x, RULER_PX), (x, self.bottom()));
+                self.context.set_global_alpha(1.0);
                 let label = format::moment(at_ns, step_ns);
-                if x >= free_from {
+                let ends = x + 4.0 + self.width_of(&label);
+                // A label belongs to its own stretch: in a short one there may be no room for any.
+                if x >= free_from && ends <= to.min(place.width) {
                     self.context.set_fill_style_str(&self.colours.muted);
                     self.text(&label, x + 4.0, RULER_PX / 2.0);
-                    free_from = x + 4.0 + self.width_of(&label) + 12.0;
+                    free_from = ends + 12.0;
                 }
                 at_ns += step_ns;
             }
@@ -113,10 +122,9 @@ impl Painter<'_> {
     }
 
     fn fold(&self, from: f64, to: f64, length_ns: f64) {
-        let place = self.scene.place;
         self.context.set_fill_style_str(&self.colours.line);
         self.context.set_global_alpha(0.45);
-        self.context.fill_rect(from, RULER_PX, to - from, place.height - RULER_PX);
+        self.context.fill_rect(from, RULER_PX, to - from, self.bottom() - RULER_PX);
         self.context.set_global_alpha(1.0);
         self.font(10, false);
         self.context.set_fill_style_str(&self.colours.muted);
@@ -160,11 +168,27 @@ impl Painter<'_> {
         let (from, to) = (self.x(first.from_ns), self.x(last.to_ns));
         self.context.set_fill_style_str(&self.colours.accent);
         self.context.set_global_alpha(0.12);
-        self.context.fill_rect(from, RULER_PX, (to - from).max(1.0), place.height - RULER_PX);
+        self.context.fill_rect(from, RULER_PX, (to - from).max(1.0), self.bottom() - RULER_PX);
         self.context.set_global_alpha(1.0);
         self.context.set_stroke_style_str(&self.colours.accent);
         for x in [from, to] {
-            self.line((x, RULER_PX), (x, place.height));
+            self.line((x, RULER_PX), (x, self.bottom()));
+        }
+        let task = self.scene.trace.command(id).and_then(|command| command.task);
+        let lane = task.and_then(|task| self.lane_of(task, first.to_ns));
+        let Some(lane) = lane else { return };
+        let below = place.top(lane) + place.lane - 5.0;
+        for segment in &path.segments {
+            let (from, to) = (self.x(segment.from_ns), self.x(segment.to_ns));
+            let colour = match names::stage_colour(segment.stage) {
+                "scheduled" => self.colours.scheduled,
+                "lock" => self.colours.lock,
+                "message" => self.colours.message,
+                _ => self.colours.running,
+            };
+            self.context.set_fill_style_str(&css(colour));
+            // A hair between two stretches tells them apart.
+            self.context.fill_rect(from + 0.5, below, (to - from - 1.0).max(1.0), 4.0);
         }
     }
 
@@ -182,7 +206,7 @@ impl Painter<'_> {
                     self.wake(poll, index, chosen);
                 }
                 if all {
-                    self.label(poll, top);
+                    self.label(id, poll, top);
                 }
                 if chosen {
                     self.outline(poll, top);
@@ -217,7 +241,7 @@ impl Painter<'_> {
         (self.x(poll.start_ns), self.x(poll.end_or(self.scene.trace.now_ns())))
     }
 
-    fn label(&self, poll: &Poll, top: f64) {
+    fn label(&self, id: PollId, poll: &Poll, top: f64) {
         let (start, end) = self.ends(poll);
         let start = start.max(self.scene.place.gutter);
         let room = end - start - 8.0;
@@ -227,9 +251,14 @@ impl Painter<'_> {
         self.font(11, false);
         let took =
             format::duration(poll.end_or(self.scene.trace.now_ns()).saturating_sub(poll.start_ns) as f64);
-        let name = match self.scene.lanes {
-            Lanes::Workers => self.scene.trace.task_name(poll.task),
-            Lanes::Tasks => names::worker(poll.worker),
+        let commands = self.commands(id);
+        let name = match (self.scene.lanes, commands) {
+            (Lanes::Workers, None) => self.scene.trace.task_name(poll.task),
+            (Lanes::Workers, Some(commands)) => {
+                format!("{}: {commands}", self.scene.trace.task_name(poll.task))
+            }
+            (Lanes::Tasks, None) => names::worker(poll.worker),
+            (Lanes::Tasks, Some(commands)) => commands,
         };
         let middle = top + self.scene.place.lane / 2.0;
         self.context.set_fill_style_str(&self.colours.on_running);
@@ -239,6 +268,19 @@ impl Painter<'_> {
         } else if self.width_of(&name) <= room {
             self.text(&name, start + 4.0, middle);
         }
+    }
+
+    /// The commands that start in a poll: the first by name, the rest as a number.
+    fn commands(&self, id: PollId) -> Option<String> {
+        let mut started = self.scene.trace.details(id).filter_map(|stamped| match stamped.event {
+            Event::CommandStart { command, .. } => Some(command),
+            _ => None,
+        });
+        let first = self.scene.trace.label(started.next()?).to_uppercase();
+        Some(match started.count() {
+            0 => first,
+            more => format!("{first} +{more}"),
+        })
     }
 
     fn outline(&self, poll: &Poll, top: f64) {
@@ -273,7 +315,8 @@ impl Painter<'_> {
         match by_task {
             Some(from) if from != index => {
                 let down = index > from;
-                let edge = if down { end.1 - place.lane * 0.36 } else { end.1 + place.lane * 0.36 };
+                let edge =
+                    if down { end.1 - bar_half_px(place.lane) } else { end.1 + bar_half_px(place.lane) };
                 self.line((woken, middle(from)), (end.0, edge));
                 self.arrow_head((end.0, edge), (woken, middle(from)));
             }
@@ -281,7 +324,7 @@ impl Painter<'_> {
             // The driver and the outside have no lane: a small mark above.
             None if wake.by == WakeBy::Task(poll.task) => {}
             None => {
-                let tip = end.1 - place.lane * 0.36;
+                let tip = end.1 - bar_half_px(place.lane);
                 self.context.begin_path();
                 self.context.move_to(end.0, tip);
                 self.context.line_to(end.0 - 3.0, tip - 5.0);

@@ -64,6 +64,10 @@ struct Inner {
     scroll_px: f64,
     /// From top to bottom, as last drawn.
     shown: Vec<Whose>,
+    /// A lane's height, as last drawn, in CSS pixels.
+    lane_px: f64,
+    /// What is to be brought into the picture when it is drawn next: the page may be laid out anew until then.
+    to_show: Option<Selected>,
     /// Polls in the picture, as last drawn.
     polls: usize,
     dirty: bool,
@@ -139,6 +143,8 @@ impl Timeline {
                 anchor: (0.0, 0.0),
                 scroll_px: 0.0,
                 shown: Vec::new(),
+                lane_px: 24.0,
+                to_show: None,
                 polls: 0,
                 dirty: true,
                 pixels: Vec::new(),
@@ -242,8 +248,13 @@ impl Timeline {
         });
     }
 
+    /// Brings something into the picture when it is drawn next.
+    pub(crate) fn show(self, selected: Selected) {
+        self.change(|inner| inner.to_show = Some(selected));
+    }
+
     /// Brings something into the picture: a poll or a command close enough to be read, a task's lane.
-    pub(crate) fn show(self, page: Page, selected: Selected) {
+    fn bring(self, page: Page, selected: Selected) {
         page.trace.with_value(|trace| {
             let poll = |id: PollId| {
                 let poll = trace.poll(id)?;
@@ -270,7 +281,6 @@ impl Timeline {
                 Selected::Task(task) => self.show_lane(task),
             }
         });
-        self.redraw();
     }
 
     /// Leaves the picture as it is if the stretch can be seen and read in it.
@@ -286,8 +296,8 @@ impl Timeline {
     }
 
     fn show_lane(self, task: TaskId) {
-        let lane = self.lanes.get_untracked().height_px();
         self.change(|inner| {
+            let lane = inner.lane_px;
             let Some(index) = inner.shown.iter().position(|whose| *whose == Whose::Task(task)) else {
                 return;
             };
@@ -321,7 +331,7 @@ impl Timeline {
             gutter: gutter(canvas.width),
             width: canvas.width,
             height: canvas.height,
-            lane: lanes.height_px(),
+            lane: inner.lane_px,
             scroll: inner.scroll_px,
         };
         Some(Scene {
@@ -338,25 +348,31 @@ impl Timeline {
 
     /// Draws the picture if it changed: `moved` says that the trace has. Returns whether it did.
     pub(crate) fn draw(self, page: Page, moved: bool) -> bool {
+        let fits = self.inner.try_update_value(Inner::fit_canvas).unwrap_or(false);
+        if !fits {
+            return false;
+        }
+        if let Some(selected) = self.inner.try_update_value(|inner| inner.to_show.take()).flatten() {
+            self.bring(page, selected);
+        }
         let following = self.following.get_untracked();
-        page.trace
-            .with_value(|trace| {
-                self.inner.try_update_value(|inner| {
-                    if !inner.fit_canvas() || !(inner.dirty || moved) {
-                        return false;
-                    }
-                    inner.dirty = false;
-                    inner.lay_out(self, trace, following);
-                    inner.paint(self, page, trace);
-                    if let Some(scene) = self.scene(page, trace, inner)
-                        && let (Some(canvas), Some(colours)) = (&inner.canvas, &inner.colours)
-                    {
-                        marks::draw(&canvas.context, canvas.density, colours, &scene);
-                    }
-                    true
-                })
+        let drawn = page.trace.with_value(|trace| {
+            self.inner.try_update_value(|inner| {
+                if !(inner.dirty || moved) {
+                    return false;
+                }
+                inner.dirty = false;
+                inner.lay_out(self, trace, following);
+                inner.paint(page, trace);
+                if let Some(scene) = self.scene(page, trace, inner)
+                    && let (Some(canvas), Some(colours)) = (&inner.canvas, &inner.colours)
+                {
+                    marks::draw(&canvas.context, canvas.density, colours, &scene);
+                }
+                true
             })
-            .unwrap_or(false)
+        });
+        drawn.unwrap_or(false)
     }
 
     /// What is seen, for `interleave.state()`.
@@ -407,18 +423,20 @@ impl Inner {
         self.axis = Axis::lay(layout, trace.busy_periods());
         let lanes = timeline.lanes.get_untracked();
         self.shown = lanes::lanes(trace, lanes, self.axis.at_ns(0.0), self.axis.at_ns(width_px));
-        let all_px = self.shown.len() as f64 * lanes.height_px();
-        self.scroll_px = self.scroll_px.min((all_px - (canvas.height - RULER_PX)).max(0.0));
+        let room_px = canvas.height - RULER_PX;
+        self.lane_px = lanes.height_px(self.shown.len(), room_px);
+        let all_px = self.shown.len() as f64 * self.lane_px;
+        self.scroll_px = self.scroll_px.min((all_px - room_px).max(0.0));
     }
 
     /// Puts the lanes' pixels onto the canvas.
-    fn paint(&mut self, timeline: Timeline, page: Page, trace: &Trace) {
+    fn paint(&mut self, page: Page, trace: &Trace) {
         let Some(canvas) = &self.canvas else { return };
         let colours = self.colours.get_or_insert_with(Colours::read);
         let (width, height) = (canvas.element.width() as usize, canvas.element.height() as usize);
         let density = canvas.density;
         let gutter_columns = ((gutter(canvas.width) * density) as usize).min(width);
-        let lane_px = timeline.lanes.get_untracked().height_px();
+        let lane_px = self.lane_px;
         let chosen = match page.selected.get_untracked() {
             Some(Selected::Task(task)) => Some(task),
             Some(Selected::Poll(poll) | Selected::Wake(poll)) => trace.poll(poll).map(|poll| poll.task),
@@ -440,7 +458,7 @@ impl Inner {
             let ground = if is_chosen { colours.chosen_lane } else { colours.lane };
             self.polls += bars::columns(trace, whose, &self.axis, density, &mut self.columns);
             self.rows.paint(&self.columns, colours, ground);
-            let (middle_px, bar_px) = ((top + bottom) / 2.0, lane_px * density * 0.36);
+            let (middle_px, bar_px) = ((top + bottom) / 2.0, bar_half_px(lane_px) * density);
             for y in top.max(RULER_PX * density) as usize..(bottom.max(0.0) as usize).min(height) {
                 let away = (y as f64 + 0.5 - middle_px).abs();
                 let row = &mut self.pixels[y * width * 4..(y + 1) * width * 4];
@@ -467,6 +485,11 @@ impl Inner {
             let _ = canvas.context.put_image_data(&data, 0.0, 0.0);
         }
     }
+}
+
+/// Half the height of a bar in a lane.
+fn bar_half_px(lane_px: f64) -> f64 {
+    (lane_px * 0.36).min(16.0)
 }
 
 /// Width of the lanes' names.
