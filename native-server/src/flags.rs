@@ -70,6 +70,10 @@ pub struct Flags {
           value_parser = between(1, Limits::REQUEST_BYTES_CEILING))]
     pub max_request_bytes: usize,
 
+    /// Bytes of trace that may wait for one watcher; then it loses what comes next, and is told.
+    #[arg(long, value_name = "BYTES", default_value_t = 8 << 20, value_parser = between(1 << 10, 1 << 30))]
+    pub trace_queue_bytes: usize,
+
     /// How long clients have to take their last replies when the server stops, in seconds.
     #[arg(long, value_name = "S", default_value = "10", value_parser = seconds)]
     pub shutdown_timeout_s: Duration,

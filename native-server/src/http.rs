@@ -27,6 +27,8 @@ use crate::flags::Flags;
 use crate::guard::Guard;
 use crate::observed::{ACCEPT_PAUSE, Arrival, is_about_one_connection, listen_on};
 use crate::page;
+use crate::trace::{Trace, WATCHERS_MAX};
+use crate::watcher;
 use crate::websocket;
 
 /// HTTP connections at a time; more wait until one ends. A WebSocket no longer counts.
@@ -51,7 +53,10 @@ pub(crate) struct Http {
     runtime: Runtime,
     listener: TcpListener,
     address: SocketAddr,
-    site: Arc<Site>,
+    guard: Guard,
+    info: String,
+    arrivals: mpsc::Sender<Arrival>,
+    trace: Trace,
 }
 
 /// What all requests have in common.
@@ -60,6 +65,9 @@ struct Site {
     /// What `/api/info` answers.
     info: String,
     arrivals: mpsc::Sender<Arrival>,
+    trace: Trace,
+    // Held by whoever must end before the runtime does.
+    stop: watch::Receiver<bool>,
 }
 
 /// The address that a connection reached.
@@ -67,11 +75,13 @@ struct Site {
 struct Local(SocketAddr);
 
 impl Http {
-    /// Builds the runtime and takes the address. `info` is what `/api/info` answers; consoles go to `arrivals`.
+    /// Builds the runtime and takes the address. `info` is what `/api/info` answers; consoles go to `arrivals`,
+    /// watchers to `trace`.
     pub(crate) fn bind(
         flags: &Flags,
         info: &serde_json::Value,
         arrivals: mpsc::Sender<Arrival>,
+        trace: Trace,
     ) -> Result<Self, StartError> {
         let mut builder = tokio::runtime::Builder::new_current_thread();
         let runtime = builder.enable_io().enable_time().build().map_err(StartError::System)?;
@@ -81,8 +91,8 @@ impl Http {
             listen_on(flags.http).map_err(refused)?
         };
         let address = listener.local_addr().map_err(refused)?;
-        let site = Arc::new(Site { guard: Guard::new(&flags.allow_host), info: info.to_string(), arrivals });
-        Ok(Self { runtime, listener, address, site })
+        let guard = Guard::new(&flags.allow_host);
+        Ok(Self { runtime, listener, address, guard, info: info.to_string(), arrivals, trace })
     }
 
     /// The address that browsers connect to.
@@ -92,21 +102,25 @@ impl Http {
 
     /// Serves until `stop` turns true.
     pub(crate) fn run(self, mut stop: watch::Receiver<bool>) {
-        let Self { runtime, listener, site, .. } = self;
-        let (stop_connections, stopped) = watch::channel(false);
+        let Self { runtime, listener, guard, info, arrivals, trace, .. } = self;
+        // Every connection and every watcher holds a receiver, and the router does.
+        let (stop_all, stopped) = watch::channel(false);
+        let site = Arc::new(Site { guard, info, arrivals, trace: trace.clone(), stop: stopped });
         runtime.block_on(async {
             tokio::select! {
                 _ = stop.wait_for(|stop| *stop) => {}
-                () = listen(listener, router(site), stopped) => {}
+                () = listen(listener, &site) => {}
             }
-            stop_connections.send_replace(true);
-            // Every connection holds a receiver.
-            let _ = tokio::time::timeout(END, stop_connections.closed()).await;
+            drop(site);
+            stop_all.send_replace(true);
+            let _ = tokio::time::timeout(END, stop_all.closed()).await;
         });
+        trace.stop();
     }
 }
 
-async fn listen(listener: TcpListener, router: Router, stop: watch::Receiver<bool>) {
+async fn listen(listener: TcpListener, site: &Arc<Site>) {
+    let router = router(Arc::clone(site));
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let mut failing = false;
     loop {
@@ -126,7 +140,7 @@ async fn listen(listener: TcpListener, router: Router, stop: watch::Receiver<boo
             }
         };
         failing = false;
-        let (router, stop) = (router.clone(), stop.clone());
+        let (router, stop) = (router.clone(), site.stop.clone());
         #[expect(clippy::disallowed_methods, reason = "this runtime is not the observed one")]
         tokio::spawn(async move {
             let _place = place;
@@ -169,6 +183,7 @@ fn router(site: Arc<Site>) -> Router {
     Router::new()
         .route("/api/info", get(info))
         .route("/redis", get(redis))
+        .route("/trace", get(trace))
         .fallback_service(get(file))
         .layer(middleware::from_fn_with_state(Arc::clone(&site), guarded))
         .with_state(site)
@@ -225,6 +240,37 @@ async fn redis(State(site): State<Arc<Site>>, mut request: Request) -> Response<
         };
         if let Err(error) = moved.await {
             debug!("a console was gone before it was served: {error}");
+        }
+    });
+    answer
+}
+
+/// Turns the connection into a watcher's.
+async fn trace(State(site): State<Arc<Site>>, mut request: Request) -> Response<Body> {
+    if !cfg!(feature = "scope") {
+        return text(
+            StatusCode::NOT_FOUND,
+            "this server was built without `scope`: it records nothing".into(),
+        );
+    }
+    if let Err(why) = site.guard.check_origin(request.headers()) {
+        return text(StatusCode::FORBIDDEN, why);
+    }
+    let Some(place) = site.trace.place() else {
+        let why =
+            format!("{WATCHERS_MAX} watchers are connected, which is the most; close one of their pages");
+        return text(StatusCode::SERVICE_UNAVAILABLE, why);
+    };
+    let (answer, upgrade) = websocket::upgrade(&mut request);
+    let Some(upgrade) = upgrade else { return answer };
+    #[expect(clippy::disallowed_methods, reason = "this runtime is not the observed one")]
+    tokio::spawn(async move {
+        match upgrade.await {
+            Ok(upgraded) => {
+                let messages = site.trace.watch(place);
+                watcher::serve(websocket::unwrap(upgraded), messages, site.stop.clone()).await;
+            }
+            Err(error) => debug!("a watcher was gone before it was served: {error}"),
         }
     });
     answer

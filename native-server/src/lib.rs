@@ -1,7 +1,7 @@
 //! The native server: one process with two runtimes, started and stopped as a whole.
 //!
-//! [`observed`] serves commands and is what the page shows. [`http`] runs beside it, so that the observer neither shows
-//! up in the picture nor starves when the server is busy. Knows the threads and in which order they end; what
+//! [`observed`] serves commands and is what the page shows. [`http`] and the thread of [`trace`] run beside it, so that
+//! the observer neither shows up in the picture nor starves when the server is busy. Knows the threads and in which order they end; what
 //! each of them does is its own file's matter.
 
 mod flags;
@@ -10,6 +10,8 @@ mod http;
 mod linger;
 mod observed;
 mod page;
+mod trace;
+mod watcher;
 mod websocket;
 
 use std::fmt;
@@ -17,6 +19,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::thread::JoinHandle;
 
+use interleave::scope::frame::{Hello, Origin};
 use serde_json::json;
 use tokio::sync::watch;
 use tracing::warn;
@@ -24,6 +27,7 @@ use tracing::warn;
 pub use self::flags::{Flags, Flavor};
 use self::http::Http;
 use self::observed::Observed;
+use self::trace::Trace;
 
 /// A running server. Dropping it stops it without waiting; [`shutdown`](Server::shutdown) lets clients finish.
 #[derive(Debug)]
@@ -33,6 +37,7 @@ pub struct Server {
     stop: watch::Sender<bool>,
     observed: JoinHandle<usize>,
     browsers: JoinHandle<()>,
+    drain: JoinHandle<()>,
 }
 
 impl Server {
@@ -52,14 +57,25 @@ impl Server {
             "version": env!("CARGO_PKG_VERSION"),
             "trace": cfg!(feature = "scope"),
         });
-        let browsers = Http::bind(flags, &info, observed.arrivals())?;
+        let hello = Hello {
+            origin: Origin::Observed,
+            place: "native server".to_owned(),
+            flavor: flags.flavor.name().to_owned(),
+            workers: u16::try_from(observed.workers()).unwrap_or(u16::MAX),
+            sharing: flags.sharing.name().to_owned(),
+            virtual_time: false,
+            now_ns: 0,
+        };
+        let trace = Trace::new(flags.trace_queue_bytes);
+        let browsers = Http::bind(flags, &info, observed.arrivals(), trace.clone())?;
         let http = browsers.address();
         warn_if_open(resp, "--resp");
         warn_if_open(http, "--http");
         let stop_http = stopped.clone();
         let observed = thread("observed", move || observed.run(stopped))?;
         let browsers = thread("http", move || browsers.run(stop_http))?;
-        Ok(Self { resp, http, stop, observed, browsers })
+        let drain = thread("drain", move || trace.run(&hello))?;
+        Ok(Self { resp, http, stop, observed, browsers, drain })
     }
 
     /// Where Redis clients connect: the port that was given, if the flag left it open.
@@ -81,6 +97,7 @@ impl Server {
         // A thread that panicked has said so, and has no clients left.
         let cut_off = self.observed.join().unwrap_or(0);
         let _ = self.browsers.join();
+        let _ = self.drain.join();
         cut_off
     }
 }
