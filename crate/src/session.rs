@@ -176,6 +176,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
                 }
                 Err(mistake) => {
                     self.run_job().await?;
+                    if is_http(self.job.batch.request(index)) {
+                        return Err(io::Error::new(io::ErrorKind::InvalidData, "expected RESP, found HTTP"));
+                    }
                     Reply::new(&mut self.job.replies, self.job.protocol).error(mistake);
                 }
             }
@@ -278,6 +281,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
         }
         Ok(())
     }
+}
+
+/// Whether the request is a line of HTTP. A page from anywhere can make its reader's browser post to this port: the
+/// headers would be so many unknown commands, and the body whatever commands the page likes. Redis closes without a
+/// word, too.
+fn is_http(request: Args<'_>) -> bool {
+    [&b"post"[..], b"host:"].iter().any(|line| request.name().eq_ignore_ascii_case(line))
 }
 
 /// Reads what is there, or waits for it; 0 at the end of the stream. Cancellation safe.
