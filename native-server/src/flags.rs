@@ -10,7 +10,8 @@ use interleave::sharing::{Kind, Options};
 
 /// A Redis-like server whose Tokio tasks can be watched in a browser.
 #[derive(Clone, Debug, Parser)]
-#[command(name = "interleave-server", version)]
+// A flag given again counts, so that one can be added behind those of a script.
+#[command(name = "interleave-server", version, args_override_self = true)]
 pub struct Flags {
     /// Where Redis clients connect. Port 0: any that is free.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:6379", value_parser = address)]

@@ -129,8 +129,10 @@ impl Observed {
             // Every session, the listener and active expiry hold a receiver: all are gone when they have ended.
             let _ = tokio::time::timeout(patience, stop_sessions.closed()).await;
         });
+        // Counted before the runtime drops their tasks.
+        let cut_off = server.connected_clients();
         runtime.shutdown_timeout(RUNTIME_END);
-        server.connected_clients()
+        cut_off
     }
 }
 

@@ -1,0 +1,12 @@
+//! The server from outside, in this process: what clients are answered, and how it ends.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod connection;
+mod http;
+mod limits;
+mod program;
+mod requests;
+mod shutdown;
+mod websocket;
