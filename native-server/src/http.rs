@@ -7,6 +7,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use axum::body::Body;
@@ -17,6 +18,7 @@ use axum::routing::get;
 use axum::{Extension, Router};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use interleave::command::Server;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Runtime;
 use tokio::sync::{Semaphore, mpsc, watch};
@@ -25,11 +27,11 @@ use tracing::{debug, error};
 use crate::StartError;
 use crate::flags::Flags;
 use crate::guard::Guard;
-use crate::observed::{ACCEPT_PAUSE, Arrival, is_about_one_connection, listen_on};
-use crate::page;
+use crate::observed::{ACCEPT_PAUSE, Arrival, Observed, is_about_one_connection, listen_on, prepare};
 use crate::trace::{Trace, WATCHERS_MAX};
 use crate::watcher;
 use crate::websocket;
+use crate::{page, process};
 
 /// HTTP connections at a time; more wait until one ends. A WebSocket no longer counts.
 const CONNECTIONS_MAX: usize = 256;
@@ -39,6 +41,9 @@ const HEADERS_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// How long a connection lives, whatever it does. A browser opens another.
 const CONNECTION_LIFE: Duration = Duration::from_secs(120);
+
+/// Time between two looks at how much memory the process has.
+const WEIGH_EVERY: Duration = Duration::from_secs(1);
 
 /// How long answers on their way may take when the server stops.
 const END: Duration = Duration::from_secs(1);
@@ -56,6 +61,7 @@ pub(crate) struct Http {
     guard: Guard,
     info: String,
     arrivals: mpsc::Sender<Arrival>,
+    server: Arc<Server>,
     trace: Trace,
 }
 
@@ -75,12 +81,12 @@ struct Site {
 struct Local(SocketAddr);
 
 impl Http {
-    /// Builds the runtime and takes the address. `info` is what `/api/info` answers; consoles go to `arrivals`,
+    /// Builds the runtime and takes the address. `info` is what `/api/info` answers; consoles go to `observed`,
     /// watchers to `trace`.
     pub(crate) fn bind(
         flags: &Flags,
         info: &serde_json::Value,
-        arrivals: mpsc::Sender<Arrival>,
+        observed: &Observed,
         trace: Trace,
     ) -> Result<Self, StartError> {
         let mut builder = tokio::runtime::Builder::new_current_thread();
@@ -92,7 +98,16 @@ impl Http {
         };
         let address = listener.local_addr().map_err(refused)?;
         let guard = Guard::new(&flags.allow_host);
-        Ok(Self { runtime, listener, address, guard, info: info.to_string(), arrivals, trace })
+        Ok(Self {
+            runtime,
+            listener,
+            address,
+            guard,
+            info: info.to_string(),
+            arrivals: observed.arrivals(),
+            server: observed.server(),
+            trace,
+        })
     }
 
     /// The address that browsers connect to.
@@ -102,7 +117,7 @@ impl Http {
 
     /// Serves until `stop` turns true.
     pub(crate) fn run(self, mut stop: watch::Receiver<bool>) {
-        let Self { runtime, listener, guard, info, arrivals, trace, .. } = self;
+        let Self { runtime, listener, guard, info, arrivals, server, trace, .. } = self;
         // Every connection and every watcher holds a receiver, and the router does.
         let (stop_all, stopped) = watch::channel(false);
         let site = Arc::new(Site { guard, info, arrivals, trace: trace.clone(), stop: stopped });
@@ -110,6 +125,7 @@ impl Http {
             tokio::select! {
                 _ = stop.wait_for(|stop| *stop) => {}
                 () = listen(listener, &site) => {}
+                () = weigh(&server) => {}
             }
             drop(site);
             stop_all.send_replace(true);
@@ -149,9 +165,17 @@ async fn listen(listener: TcpListener, site: &Arc<Site>) {
     }
 }
 
+/// Keeps `INFO memory` up to date. Here, because it reads a file.
+async fn weigh(server: &Server) {
+    loop {
+        server.counters.resident_bytes.store(process::resident_bytes(), Ordering::Relaxed);
+        tokio::time::sleep(WEIGH_EVERY).await;
+    }
+}
+
 async fn accept(listener: &TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
     let (stream, _) = listener.accept().await?;
-    stream.set_nodelay(true)?;
+    prepare(&stream)?;
     let local = stream.local_addr()?;
     Ok((stream, local))
 }

@@ -10,6 +10,7 @@ mod http;
 mod linger;
 mod observed;
 mod page;
+pub mod process;
 mod trace;
 mod watcher;
 mod websocket;
@@ -67,7 +68,7 @@ impl Server {
             now_ns: 0,
         };
         let trace = Trace::new(flags.trace_queue_bytes);
-        let browsers = Http::bind(flags, &info, observed.arrivals(), trace.clone())?;
+        let browsers = Http::bind(flags, &info, &observed, trace.clone())?;
         let http = browsers.address();
         warn_if_open(resp, "--resp");
         warn_if_open(http, "--http");

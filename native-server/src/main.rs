@@ -4,16 +4,18 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
-use interleave_server::{Flags, Server};
+use interleave_server::{Flags, Server, process};
 use tracing::{error, warn};
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::prelude::*;
 
 fn main() -> ExitCode {
     let flags = Flags::parse();
     // The log goes to stderr; stdout is for the addresses alone, so that a script can read them.
-    let filter = EnvFilter::builder().with_default_directive(LevelFilter::INFO.into()).from_env_lossy();
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
+    let filter = std::env::var("RUST_LOG").ok().and_then(|filter| filter.parse().ok());
+    let filter = filter.unwrap_or_else(|| Targets::new().with_default(LevelFilter::INFO));
+    let log = tracing_subscriber::fmt::layer().with_writer(io::stderr);
+    tracing_subscriber::registry().with(log.with_filter(filter)).init();
     match run(&flags) {
         Ok(()) => ExitCode::SUCCESS,
         Err(why) => {
@@ -30,6 +32,11 @@ fn run(flags: &Flags) -> Result<(), Box<dyn std::error::Error>> {
         let _registers_here = signals.enter();
         Signal::new()?
     };
+    if let Err(clients) = process::permit_clients(flags.max_clients) {
+        warn!(
+            "the system permits this process about {clients} clients, fewer than --max-clients; see `ulimit -n`"
+        );
+    }
     let server = Server::start(flags)?;
     // Whoever read the addresses may have closed the pipe: no reason to stop.
     let _ = print_addresses(&server);

@@ -15,6 +15,7 @@ use interleave::rt::Rt;
 use interleave::scope::hub;
 use interleave::session::Service;
 use interleave::sharing::Sharing;
+use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{mpsc, watch};
@@ -32,6 +33,10 @@ pub(crate) const BACKLOG: u32 = 1024;
 /// Pause after an error that is the server's own, such as no file descriptors left: trying again at once would keep a
 /// worker busy with nothing.
 pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Silence after which the system asks whether the other machine is still there: one that vanished would keep its place
+/// for ever. Redis's `tcp-keepalive` is the same.
+const KEEPALIVE: Duration = Duration::from_secs(300);
 
 /// How long tasks that do not end may hold up the process at the very end.
 const RUNTIME_END: Duration = Duration::from_secs(1);
@@ -93,6 +98,11 @@ impl Observed {
     /// Where consoles go.
     pub(crate) fn arrivals(&self) -> mpsc::Sender<Arrival> {
         self.arrivals.0.clone()
+    }
+
+    /// What its commands know of the server.
+    pub(crate) fn server(&self) -> Arc<command::Server> {
+        Arc::clone(&self.server)
     }
 
     /// How many workers the runtime has.
@@ -194,11 +204,18 @@ async fn listen(listener: TcpListener, mut arrivals: mpsc::Receiver<Arrival>, se
 }
 
 fn serve(stream: TcpStream, service: &Service) -> io::Result<()> {
-    // A reply is written whole; waiting for more to send with it would only delay it.
-    stream.set_nodelay(true)?;
+    prepare(&stream)?;
     let peer = peer(&stream)?;
     service.spawn(Lingering::new(stream, service.rt.clone()), peer);
     Ok(())
+}
+
+/// Sets what every socket has, whatever it carries.
+pub(crate) fn prepare(stream: &TcpStream) -> io::Result<()> {
+    // A reply is written whole; waiting for more to send with it would only delay it.
+    stream.set_nodelay(true)?;
+    let keepalive = TcpKeepalive::new().with_time(KEEPALIVE);
+    SockRef::from(stream).set_tcp_keepalive(&keepalive)
 }
 
 /// Registers the socket here, so that it is this runtime's own driver that wakes the console's task.
