@@ -141,8 +141,8 @@ async fn listen(listener: TcpListener, site: &Arc<Site>) {
     let mut failing = false;
     loop {
         let place = Arc::clone(&places).acquire_owned().await.expect("nobody closes the semaphore");
-        let (stream, local) = match accept(&listener).await {
-            Ok(connection) => connection,
+        let stream = match listener.accept().await {
+            Ok((stream, _)) => stream,
             Err(error) if is_about_one_connection(&error) => {
                 debug!("a connection broke early: {error}");
                 continue;
@@ -160,7 +160,10 @@ async fn listen(listener: TcpListener, site: &Arc<Site>) {
         #[expect(clippy::disallowed_methods, reason = "this runtime is not the observed one")]
         tokio::spawn(async move {
             let _place = place;
-            serve(stream, local, router, stop).await;
+            match prepare(&stream).and_then(|()| stream.local_addr()) {
+                Ok(local) => serve(stream, local, router, stop).await,
+                Err(error) => debug!("a browser was gone before it was served: {error}"),
+            }
         });
     }
 }
@@ -171,13 +174,6 @@ async fn weigh(server: &Server) {
         server.counters.resident_bytes.store(process::resident_bytes(), Ordering::Relaxed);
         tokio::time::sleep(WEIGH_EVERY).await;
     }
-}
-
-async fn accept(listener: &TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
-    let (stream, _) = listener.accept().await?;
-    prepare(&stream)?;
-    let local = stream.local_addr()?;
-    Ok((stream, local))
 }
 
 /// Serves one connection until it ends or becomes a WebSocket.

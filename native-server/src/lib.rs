@@ -1,6 +1,6 @@
 //! The native server: one process with two runtimes, started and stopped as a whole.
 //!
-//! [`observed`] serves commands and is what the page shows. [`http`] and the thread of [`trace`] run beside it, so that
+//! `observed` serves commands and is what the page shows. `http` and the thread of `trace` run beside it, so that
 //! the observer neither shows up in the picture nor starves when the server is busy. Knows the threads and in which order they end; what
 //! each of them does is its own file's matter.
 
