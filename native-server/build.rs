@@ -1,5 +1,5 @@
-//! Makes sure that there is a folder to embed the page from, and that a new page is embedded. Builds nothing itself:
-//! `cargo xtask page` does.
+//! Makes sure that there is a folder to embed the page from, and that a new page is embedded. Builds nothing
+//! itself: `cargo xtask page` does.
 
 use std::path::Path;
 

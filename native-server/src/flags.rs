@@ -1,4 +1,5 @@
-//! The command line: every flag, its default, and what is wrong with a value. Knows nothing of what a flag sets off.
+//! The command line: every flag, its default, and what is wrong with a value. Knows nothing of what a flag
+//! sets off.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -21,7 +22,8 @@ pub struct Flags {
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080", value_parser = address)]
     pub http: SocketAddr,
 
-    /// A name that browsers may call this server by, besides localhost and its addresses; may be given several times.
+    /// A name that browsers may call this server by, besides localhost and its addresses; may be given
+    /// several times.
     #[arg(long, value_name = "NAME", value_parser = host_name)]
     pub allow_host: Vec<String>,
 

@@ -1,7 +1,8 @@
 //! The other runtime: the page, what it asks about the server, and the way in for WebSockets.
 //!
-//! One thread, apart from the runtime that is observed. It serves files and hands a console's socket over; it runs no
-//! command. Owns the paths and the headers of every answer. Who may ask is [`guard`](crate::guard)'s to say.
+//! One thread, apart from the runtime that is observed. It serves files and hands a console's socket over; it
+//! runs no command. Owns the paths and the headers of every answer. Who may ask is [`guard`](crate::guard)'s
+//! to say.
 
 use std::io;
 use std::net::SocketAddr;

@@ -1,8 +1,8 @@
 //! The native server: one process with two runtimes, started and stopped as a whole.
 //!
-//! `observed` serves commands and is what the page shows. `http` and the thread of `trace` run beside it, so that
-//! the observer neither shows up in the picture nor starves when the server is busy. Knows the threads and in which order they end; what
-//! each of them does is its own file's matter.
+//! `observed` serves commands and is what the page shows. `http` and the thread of `trace` run beside it, so
+//! that the observer neither shows up in the picture nor starves when the server is busy. Knows the threads
+//! and in which order they end; what each of them does is its own file's matter.
 
 mod flags;
 mod guard;
@@ -91,8 +91,8 @@ impl Server {
         self.http
     }
 
-    /// Stops accepting, lets every client take the replies to what it has sent, and waits for that, at most as long as
-    /// the flag says. Returns how many clients were cut off then.
+    /// Stops accepting, lets every client take the replies to what it has sent, and waits for that, at most
+    /// as long as the flag says. Returns how many clients were cut off then.
     pub fn shutdown(self) -> usize {
         self.stop.send_replace(true);
         // A thread that panicked has said so, and has no clients left.

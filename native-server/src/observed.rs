@@ -30,18 +30,19 @@ use crate::websocket::{ByteStream, Raw, WebSocket};
 /// second until it tries again.
 pub(crate) const BACKLOG: u32 = 1024;
 
-/// Pause after an error that is the server's own, such as no file descriptors left: trying again at once would keep a
-/// worker busy with nothing.
+/// Pause after an error that is the server's own, such as no file descriptors left: trying again at once
+/// would keep a worker busy with nothing.
 pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Silence after which the system asks whether the other machine is still there: one that vanished would keep its place
-/// for ever. Redis's `tcp-keepalive` is the same.
+/// Silence after which the system asks whether the other machine is still there: one that vanished would keep
+/// its place for ever. Redis's `tcp-keepalive` is the same.
 const KEEPALIVE: Duration = Duration::from_secs(300);
 
 /// How long tasks that do not end may hold up the process at the very end.
 const RUNTIME_END: Duration = Duration::from_secs(1);
 
-/// Longest message on a console's WebSocket. Only the bytes count, not how they are cut: a longer request comes in several.
+/// Longest message on a console's WebSocket. Only the bytes count, not how they are cut: a longer request
+/// comes in several.
 const MESSAGE_BYTES_MAX: usize = 1 << 20;
 
 /// Consoles that may wait for the listener.
@@ -110,8 +111,8 @@ impl Observed {
         self.runtime.metrics().num_workers()
     }
 
-    /// Serves until `stop` turns true, then until all clients have left or the flag's time is over. Returns how many
-    /// had not.
+    /// Serves until `stop` turns true, then until all clients have left or the flag's time is over. Returns
+    /// how many had not.
     pub(crate) fn run(self, mut stop: watch::Receiver<bool>) -> usize {
         let Self { runtime, listener, arrivals: (_, arrivals), server, flags, seed, .. } = self;
         let (stop_sessions, stopped) = watch::channel(false);
@@ -160,8 +161,8 @@ fn runtime(flags: &Flags) -> io::Result<Runtime> {
 /// A listener at `address`, which stays free for the next start of the server.
 pub(crate) fn listen_on(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-    // Connections of the last run that linger in the system do not block the address. Elsewhere the same option would let
-    // two servers share it.
+    // Connections of the last run that linger in the system do not block the address. Elsewhere the same
+    // option would let two servers share it.
     #[cfg(unix)]
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;

@@ -1,11 +1,11 @@
-//! What the server asks of the system as a process: how many sockets it may have, how much memory it has. Knows Linux's
-//! files and Unix's limits; elsewhere it knows nothing, and says so by doing nothing.
+//! What the server asks of the system as a process: how many sockets it may have, how much memory it has.
+//! Knows Linux's files and Unix's limits; elsewhere it knows nothing, and says so by doing nothing.
 
 /// File descriptors that are no clients': listeners, runtimes, log, HTTP connections, watchers, and some to spare.
 const OTHER_FILES: u64 = 512;
 
-/// Lets this process have `clients` sockets besides what it needs itself, as far as the system permits. Many systems
-/// begin with 1,024 and permit far more.
+/// Lets this process have `clients` sockets besides what it needs itself, as far as the system permits. Many
+/// systems begin with 1,024 and permit far more.
 ///
 /// # Errors
 /// How many clients there can be, if fewer.

@@ -1,8 +1,8 @@
 //! From the rings of the observed runtime to everybody who watches.
 //!
-//! One thread outside both runtimes drains, encodes once and hands the same bytes to all watchers; while nobody watches it
-//! sleeps and nothing is recorded. A watcher that is too slow loses whole batches, is told how many events that were, and
-//! starts anew from a snapshot. Knows nothing of what the events mean.
+//! One thread outside both runtimes drains, encodes once and hands the same bytes to all watchers; while
+//! nobody watches it sleeps and nothing is recorded. A watcher that is too slow loses whole batches, is told
+//! how many events that were, and starts anew from a snapshot. Knows nothing of what the events mean.
 
 use std::mem;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -103,8 +103,8 @@ impl Trace {
 }
 
 impl Desk {
-    /// Waits until the next drain is due, or, with nobody `watched`, until somebody arrives. Gives who arrived; `None` when the
-    /// thread is to end.
+    /// Waits until the next drain is due, or, with nobody `watched`, until somebody arrives. Gives who
+    /// arrived; `None` when the thread is to end.
     fn wait(&self, watched: bool) -> Option<Vec<Watcher>> {
         let state = self.state();
         let mut state = if watched {

@@ -1,5 +1,5 @@
-//! One watcher: sends it the messages of the trace, for as long as it is there to take them. Knows nothing of what is
-//! in them, nor of the other watchers.
+//! One watcher: sends it the messages of the trace, for as long as it is there to take them. Knows nothing of
+//! what is in them, nor of the other watchers.
 
 use std::future::poll_fn;
 use std::task::{Context, Poll};

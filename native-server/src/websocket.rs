@@ -1,8 +1,8 @@
 //! A WebSocket: from the request for one to messages, and to a plain stream of bytes.
 //!
-//! tungstenite frames the messages and knows no runtime; what is here polls it. So a socket can be asked for on one runtime
-//! and served on another, and the task that is woken is woken by its own runtime's driver. Knows nothing of what the
-//! messages say.
+//! tungstenite frames the messages and knows no runtime; what is here polls it. So a socket can be asked for
+//! on one runtime and served on another, and the task that is woken is woken by its own runtime's driver.
+//! Knows nothing of what the messages say.
 
 use std::io::{self, Read, Write};
 use std::pin::Pin;
@@ -36,8 +36,8 @@ pub(crate) struct Raw {
     pub(crate) read: Bytes,
 }
 
-/// The answer to a request for a WebSocket, and what becomes the socket once the answer is sent; none if the request
-/// asks for something else.
+/// The answer to a request for a WebSocket, and what becomes the socket once the answer is sent; none if the
+/// request asks for something else.
 pub(crate) fn upgrade(request: &mut Request<Body>) -> (Response<Body>, Option<OnUpgrade>) {
     match create_response_with_body(request, Body::empty) {
         Ok(answer) => (answer, Some(hyper::upgrade::on(request))),

@@ -11,13 +11,22 @@ use crate::support::{PATIENCE, start};
 #[test]
 fn what_is_in_flight_is_finished() {
     for way in Way::ALL {
-        let server = start(&["--sharing=async-mutex", "--hold-ms=300"]);
+        let server = start(&["--sharing=async-mutex", "--hold-ms=500"]);
         let mut first = Connection::open(&server, way);
         let mut second = Connection::open(&server, way);
         first.send(b"INCR k\r\n");
         second.send(b"INCR k\r\n");
-        // Both have arrived; one holds the lock and the other waits for it.
-        std::thread::sleep(Duration::from_millis(100));
+        // Both have arrived: one holds the lock and the other waits for it.
+        let mut third = Connection::open(&server, Way::Tcp);
+        let began = Instant::now();
+        loop {
+            third.send(b"CLIENT LIST\r\n");
+            let Received::Bytes(list) = third.receive(PATIENCE) else { panic!("expected a list of clients") };
+            if String::from_utf8_lossy(&list).matches("cmd=incr").count() == 2 {
+                break;
+            }
+            assert!(began.elapsed() < PATIENCE, "expected two clients at INCR in {}", list.escape_ascii());
+        }
         let resp = server.resp();
         assert_eq!(server.shutdown(), 0, "{way:?}: nobody was cut off");
         let mut replies = [first.receive_all(), second.receive_all()];

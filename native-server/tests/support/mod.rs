@@ -14,8 +14,8 @@ use tungstenite::{ClientRequestBuilder, Error, WebSocket};
 /// How long something that should happen by itself may take; generous, because test machines are busy.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
-/// A server that is stopped, and has stopped, when the test is over: a process has one recording, which the next test's server
-/// wants for itself.
+/// A server that is stopped, and has stopped, when the test is over: a process has one recording, which the
+/// next test's server wants for itself.
 pub(crate) struct Running(Option<Server>);
 
 impl Deref for Running {
