@@ -93,7 +93,7 @@ pub(crate) fn object(trace: &Trace, object: interleave::scope::event::ObjectId) 
 /// A stretch of a command's way.
 pub(crate) fn stage(trace: &Trace, stage: Stage) -> String {
     match stage {
-        Stage::Scheduled => "woken, waits for a worker".to_owned(),
+        Stage::Scheduled => "bytes arrived: woken, waits for a worker".to_owned(),
         Stage::Read => "polled, reads the bytes".to_owned(),
         Stage::Parsed => "parses the request".to_owned(),
         Stage::LockWaited(lock) => format!("waits for the lock {}", trace.object_name(lock)),

@@ -21,7 +21,8 @@ pub(crate) fn Tooltip() -> impl IntoView {
     let tip = RwSignal::new(None::<Tip>);
     let show = move |target: Option<web_sys::EventTarget>| tip.set(target.and_then(tip_of));
     window_event_listener(ev::mouseover, move |event| show(event.target()));
-    window_event_listener(ev::focusin, move |event| show(event.target()));
+    // Focus that came by the keyboard: a click has shown its tip already, and hidden it.
+    window_event_listener(ev::focusin, move |event| show(event.target().filter(is_focus_visible)));
     window_event_listener(ev::focusout, move |_| tip.set(None));
     window_event_listener(ev::pointerdown, move |_| tip.set(None));
     window_event_listener(ev::keydown, move |event| {
@@ -42,6 +43,11 @@ pub(crate) fn Tooltip() -> impl IntoView {
             </div>
         </Show>
     }
+}
+
+fn is_focus_visible(target: &web_sys::EventTarget) -> bool {
+    let element = target.dyn_ref::<web_sys::Element>();
+    element.is_some_and(|element| element.matches(":focus-visible").unwrap_or(false))
 }
 
 /// Half the tooltip's width and its room below, as the style sheet has them.

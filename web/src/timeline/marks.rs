@@ -397,6 +397,20 @@ impl Painter<'_> {
         }
     }
 
+    /// A name that fits: of `client 7 (console-1)` what the client calls itself, if need be, and as much as there is room for.
+    fn fitting(&self, name: String, room: f64) -> String {
+        if self.width_of(&name) <= room {
+            return name;
+        }
+        let called = name.split_once(" (").map_or(&*name, |(_, called)| called.trim_end_matches(')'));
+        let fits = |name: &str| self.width_of(name) <= room;
+        if fits(called) {
+            return called.to_owned();
+        }
+        let shortened = called.char_indices().rev().map(|(end, _)| format!("{}\u{2026}", &called[..end]));
+        shortened.into_iter().find(|name| fits(name)).unwrap_or_default()
+    }
+
     /// The lanes' names, on the left.
     fn names(&self) {
         let place = self.scene.place;
@@ -425,7 +439,8 @@ impl Painter<'_> {
             };
             self.font(12, is_chosen);
             self.context.set_fill_style_str(if ended { &self.colours.muted } else { &self.colours.text });
-            self.text(&whose.name(self.scene.trace), 10.0, top + place.lane / 2.0);
+            let name = self.fitting(whose.name(self.scene.trace), place.gutter - 18.0);
+            self.text(&name, 10.0, top + place.lane / 2.0);
         }
     }
 }
