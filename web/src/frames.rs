@@ -8,10 +8,13 @@ use leptos::prelude::*;
 use wasm_bindgen::JsCast;
 use wasm_bindgen::closure::Closure;
 
-use crate::page::Page;
+use crate::page::{Arrived, Page};
 
 /// Time between two updates of the numbers: fast enough to feel live, slow enough to be read.
 const REFRESH_MS: f64 = 150.0;
+
+/// Time between two pictures while nothing happens but the passing of time.
+const QUIET_MS: f64 = 100.0;
 
 /// Frames whose times are kept.
 const TIMES_MAX: usize = 240;
@@ -36,16 +39,24 @@ type Tick = Closure<dyn FnMut()>;
 pub(crate) fn run(page: Page) {
     let tick: Rc<RefCell<Option<Tick>>> = Rc::default();
     let again = Rc::clone(&tick);
-    let refreshed_ms = Cell::new(0.0);
+    let (refreshed_ms, drawn_ms) = (Cell::new(0.0), Cell::new(0.0));
     *tick.borrow_mut() = Some(Closure::new(move || {
         let began_ms = now_ms();
-        let any = page.read_trace(now_ms);
-        let drew = page.timeline.draw(page, any);
+        let arrived = page.read_trace(now_ms);
+        let moved = match arrived {
+            Arrived::Nothing => false,
+            Arrived::Time => began_ms - drawn_ms.get() >= QUIET_MS || !page.timeline.folds.get_untracked(),
+            Arrived::Events => true,
+        };
+        let drew = page.timeline.draw(page, moved);
+        if drew {
+            drawn_ms.set(began_ms);
+        }
         if began_ms - refreshed_ms.get() >= REFRESH_MS {
             refreshed_ms.set(began_ms);
             page.refresh();
         }
-        if drew || any {
+        if drew || arrived == Arrived::Events {
             TIMES_MS.with_borrow_mut(|times| {
                 times.push(now_ms() - began_ms);
                 if times.len() > TIMES_MAX {

@@ -44,6 +44,15 @@ pub(crate) enum Link {
     Down { why: String, retry_ms: Option<i32> },
 }
 
+/// What the trace brought.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Arrived {
+    Nothing,
+    /// Only that time has passed.
+    Time,
+    Events,
+}
+
 /// The numbers above the timeline.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Numbers {
@@ -180,19 +189,20 @@ impl Page {
         }
     }
 
-    /// Takes in the trace that has arrived, for a few milliseconds; returns whether there was any.
-    pub(crate) fn read_trace(self, now_ms: impl Fn() -> f64) -> bool {
+    /// Takes in the trace that has arrived, for a few milliseconds.
+    pub(crate) fn read_trace(self, now_ms: impl Fn() -> f64) -> Arrived {
         let began_ms = now_ms();
-        let mut any = false;
+        let mut arrived = Arrived::Nothing;
         while now_ms() - began_ms < READ_MS_MAX {
             let Some((message, skipped)) = self.inbox.try_update_value(Inbox::pop).flatten() else { break };
-            any = true;
             // A message that cannot be read is a fault of ours or of a proxy; the picture goes on without it.
             let Ok(frames) = codec::decode(&message) else {
                 self.trace
                     .update_value(|trace| trace.apply(&Frame::Lost { events: codec::events_in(&message) }));
                 continue;
             };
+            let is_time = frames.iter().all(|frame| matches!(frame, Frame::Drained { .. }));
+            arrived = arrived.max(if is_time { Arrived::Time } else { Arrived::Events });
             self.trace.update_value(|trace| {
                 for frame in &frames {
                     match frame {
@@ -202,7 +212,7 @@ impl Page {
                 }
             });
         }
-        any
+        arrived
     }
 
     /// Brings the numbers and whoever watches the trace up to date. Meant for some times a second.

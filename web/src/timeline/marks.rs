@@ -14,6 +14,9 @@ use crate::{format, names};
 /// Polls in the picture up to which every wake and message is drawn; past it only those of the selection.
 const ARROWS_MAX: usize = 400;
 
+/// Least width of what stands for missing events, and how close together they count as one.
+const GAP_PX: f64 = 6.0;
+
 /// Pixels between two marks of the ruler, at least.
 const TICK_PX: f64 = 120.0;
 
@@ -94,8 +97,7 @@ impl Painter<'_> {
                 continue;
             }
             if piece.folded {
-                self.fold(from, to, piece.to_ns - piece.from_ns);
-                free_from = to;
+                free_from = self.fold(from, to, piece.to_ns - piece.from_ns, free_from);
                 continue;
             }
             let first_ns = piece.from_ns.max(self.scene.axis.at_ns(0.0)).max(0.0);
@@ -121,41 +123,52 @@ impl Painter<'_> {
         }
     }
 
-    fn fold(&self, from: f64, to: f64, length_ns: f64) {
+    /// A strip of folded time, with its length if there is room from `free_from` on; returns where there is room then.
+    fn fold(&self, from: f64, to: f64, length_ns: f64, free_from: f64) -> f64 {
         self.context.set_fill_style_str(&self.colours.line);
         self.context.set_global_alpha(0.45);
         self.context.fill_rect(from, RULER_PX, to - from, self.bottom() - RULER_PX);
         self.context.set_global_alpha(1.0);
         self.font(10, false);
-        self.context.set_fill_style_str(&self.colours.muted);
-        self.context.set_text_align("center");
-        self.text(&short(length_ns), (from + to) / 2.0, RULER_PX / 2.0);
-        self.context.set_text_align("left");
+        let label = short(length_ns);
+        let width = self.width_of(&label);
+        let x = (from + to - width) / 2.0;
+        let fits = x >= free_from;
+        if fits {
+            self.context.set_fill_style_str(&self.colours.muted);
+            self.text(&label, x, RULER_PX / 2.0);
+        }
         self.font(11, false);
+        if fits { x + width + 4.0 } else { free_from }
     }
 
-    /// Where events are missing.
+    /// Where events are missing: hatched, those close together as one.
     fn gaps(&self) {
         let place = self.scene.place;
-        self.context.set_stroke_style_str(&self.colours.missing);
         self.context.set_fill_style_str(&self.colours.missing);
+        self.context.set_stroke_style_str(&self.colours.missing);
         self.font(10, false);
-        let mut free_from = 0.0;
+        let mut strips: Vec<(f64, f64, u64)> = Vec::new();
         for gap in self.scene.trace.gaps() {
             let x = self.x(gap.at_ns);
-            if x < place.gutter || x > place.width {
+            match strips.last_mut() {
+                Some((_, to, lost)) if x - *to < GAP_PX => (*to, *lost) = (x.max(*to), *lost + gap.lost),
+                _ => strips.push((x, x, gap.lost)),
+            }
+        }
+        let bottom = self.bottom();
+        for (from, to, lost) in strips {
+            let (from, to) = (from - GAP_PX / 2.0, to + GAP_PX / 2.0);
+            if to < place.gutter || from > place.width {
                 continue;
             }
-            let mut y = RULER_PX;
-            while y < place.height {
-                self.line((x - 3.0, y + 6.0), (x + 3.0, y));
-                y += 6.0;
-            }
-            if x > free_from {
-                let label = format!("{} dropped", format::count(gap.lost));
-                self.text(&label, x + 6.0, place.height - 8.0);
-                free_from = x + 6.0 + self.width_of(&label);
-            }
+            self.context.set_global_alpha(0.16);
+            self.context.fill_rect(from, RULER_PX, to - from, bottom - RULER_PX);
+            self.context.set_global_alpha(1.0);
+            self.line((from, RULER_PX), (from, bottom));
+            self.line((to, RULER_PX), (to, bottom));
+            let label = format!("{} dropped", format::count(lost));
+            self.text(&label, from.max(place.gutter + 4.0), (bottom + 9.0).min(place.height - 8.0));
         }
     }
 

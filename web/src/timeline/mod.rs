@@ -232,17 +232,18 @@ impl Timeline {
         self.hold(from_ns, width * 0.2);
     }
 
-    /// Shows all that is held.
+    /// Shows all that is held. Where the folded strips alone would not fit, time is drawn in full.
     pub(crate) fn fit_all(self, page: Page) {
+        let width = self.width().max(1.0);
         page.trace.with_value(|trace| {
-            if self.folds.get_untracked() {
-                // Folded strips keep their width, so only what is busy can be made to fit.
-                let busy_ns: u64 = trace.busy_periods().iter().map(|period| period.end - period.start).sum();
-                let folds = trace.busy_periods().len() as f64 * axis::FOLD_PX;
-                let room = (self.width() - folds).max(self.width() * 0.2);
-                self.scale.set((busy_ns as f64 / room * 1.1).clamp(*SCALES.start(), *SCALES.end()));
-                self.hold(trace.start_ns() as f64, 20.0);
+            let busy_ns: u64 = trace.busy_periods().iter().map(|period| period.end - period.start).sum();
+            let folds_px = (trace.busy_periods().len() as f64 + 1.0) * axis::FOLD_PX;
+            if self.folds.get_untracked() && folds_px < width * 0.7 {
+                let scale = busy_ns.max(1) as f64 / (width * 0.98 - folds_px);
+                self.scale.set(scale.clamp(*SCALES.start(), *SCALES.end()));
+                self.hold(trace.now_ns() as f64, width * 0.99);
             } else {
+                self.folds.set(false);
                 self.fit(trace.start_ns() as f64, trace.now_ns() as f64);
             }
         });
