@@ -244,7 +244,10 @@ impl Timeline {
                 self.hold(trace.now_ns() as f64, width * 0.99);
             } else {
                 self.folds.set(false);
-                self.fit(trace.start_ns() as f64, trace.now_ns() as f64);
+                let (from_ns, to_ns) = (trace.start_ns() as f64, trace.now_ns() as f64);
+                let scale = (to_ns - from_ns).max(1.0) / (width * 0.98);
+                self.scale.set(scale.clamp(*SCALES.start(), *SCALES.end()));
+                self.hold(to_ns, width * 0.99);
             }
         });
     }
