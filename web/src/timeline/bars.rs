@@ -1,7 +1,7 @@
 //! Lanes as pixels: what a task or worker did in each column, and from that the rows of a picture. One pass over the polls
 //! that can be seen, so a hundred thousand events cost some milliseconds. Knows no canvas, only bytes.
 
-use interleave::scope::trace::{Trace, Wait};
+use interleave::scope::trace::{TaskState, Trace, Wait};
 
 use super::axis::Axis;
 use super::colours::{Colours, Rgb, mix};
@@ -67,18 +67,25 @@ pub(crate) fn columns(
         fill(columns, start, end, |column| &mut column.running);
         idle_from = Some((end, poll.wait_after));
     }
-    if let (Whose::Task(task), Some((from, wait))) = (whose, idle_from)
-        && let Some(task) = trace.task(task)
-    {
-        use interleave::scope::trace::TaskState;
-        match task.state {
-            TaskState::Scheduled { since_ns } => {
+    let state = match whose {
+        Whose::Task(task) => trace.task(task).map(|task| task.state),
+        Whose::Worker(_) => None,
+    };
+    match (state, idle_from) {
+        (Some(TaskState::Scheduled { since_ns }), from) => {
+            if let Some((from, wait)) = from {
                 fill(columns, from, x(since_ns), |column| field(column, wait));
-                fill(columns, x(since_ns), x(now_ns), |column| &mut column.scheduled);
             }
-            TaskState::Idle { .. } => fill(columns, from, x(now_ns), |column| field(column, wait)),
-            TaskState::Running { .. } | TaskState::Ended => {}
+            fill(columns, x(since_ns), x(now_ns), |column| &mut column.scheduled);
         }
+        (Some(TaskState::Idle { .. }), Some((from, wait))) => {
+            fill(columns, from, x(now_ns), |column| field(column, wait));
+        }
+        // Its last poll is no longer held; since when it waits is.
+        (Some(TaskState::Idle { wait, since_ns }), None) if lane.is_empty() => {
+            fill(columns, x(since_ns), x(now_ns), |column| field(column, wait));
+        }
+        _ => {}
     }
     polls
 }
