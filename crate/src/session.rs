@@ -211,7 +211,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
         now_ms: u64,
     ) {
         let Self { job, client, service, name, .. } = self;
-        service.sharing.labels().record_start(job.client, found);
+        record::record(service.sharing.labels().start(job.client, found));
         let mut reply = Reply::new(&mut job.replies, job.protocol);
         let mut ctx = SessionCtx { client, server: &service.server, now_ms };
         let outcome = run(&mut ctx, job.batch.request(index), &mut reply);

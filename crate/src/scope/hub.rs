@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use super::event::{Event, Stamped};
 use super::frame::{Chunk, Frame};
-use super::record::{self, ON};
+use super::record::{self, At, ON};
 
 /// Events a worker's ring holds between two drains: 6.5 million a second at one drain every 10 ms, 1.5 MB.
 pub const WORKER_RING_EVENTS: usize = 64 * 1024;
@@ -130,6 +130,8 @@ fn hub() -> MutexGuard<'static, Hub> {
 pub(super) struct Ring {
     events: rtrb::Producer<Stamped>,
     counter: quanta::Clock,
+    /// The time-stamp counter at the last event.
+    last: u64,
     /// Events dropped since the last one that fitted.
     lost: u32,
     /// Inside a poll that is not recorded, or no longer.
@@ -150,11 +152,13 @@ impl Ring {
         hub.threads = thread.wrapping_add(1);
         hub.rings.push((thread, consumer));
         // Clocks of one process share their calibration; a clone counts the same ticks.
-        Some(Self { events: producer, counter: CLOCK.counter.clone(), lost: 0, skipping: false })
+        let counter = CLOCK.counter.clone();
+        let last = counter.raw();
+        Some(Self { events: producer, counter, last, lost: 0, skipping: false })
     }
 
     /// Records `event`, or counts it as lost.
-    pub(super) fn push(&mut self, event: Event) {
+    pub(super) fn push(&mut self, event: Event, at: At) {
         if let Event::PollStart { .. } = event {
             self.skipping = self.events.slots() < POLL_RESERVE_EVENTS;
         }
@@ -166,7 +170,10 @@ impl Ring {
             }
             return;
         }
-        let at_ns = self.counter.raw();
+        if at == At::Now {
+            self.last = self.counter.raw();
+        }
+        let at_ns = self.last;
         if self.lost > 0 {
             // Two places are needed, for the gap and the event after it.
             if self.events.slots() < 2 {

@@ -81,7 +81,15 @@ impl Job {
     pub(super) fn start_one(&mut self, labels: &Labels) {
         if let Some(request) = self.requests.get(self.started) {
             self.started += 1;
-            labels.record_start(self.client, request.found);
+            record::record(labels.start(self.client, request.found));
+        }
+    }
+
+    /// Records that the next command starts, at the instant at which the one before it ended.
+    pub(super) fn start_next(&mut self, labels: &Labels) {
+        if let Some(request) = self.requests.get(self.started) {
+            self.started += 1;
+            record::record_at_last(labels.start(self.client, request.found));
         }
     }
 
@@ -94,8 +102,19 @@ impl Job {
 
     /// Records the end of every command that has run.
     pub(super) fn end(&mut self) {
+        if let [first, rest @ ..] = &self.requests[self.ended..self.done] {
+            record::record(Event::CommandEnd { failed: first.failed });
+            for request in rest {
+                record::record_at_last(Event::CommandEnd { failed: request.failed });
+            }
+        }
+        self.ended = self.done;
+    }
+
+    /// Records the end of the command that has run, at the instant at which its lock was released.
+    pub(super) fn end_at_release(&mut self) {
         for request in &self.requests[self.ended..self.done] {
-            record::record(Event::CommandEnd { failed: request.failed });
+            record::record_at_last(Event::CommandEnd { failed: request.failed });
         }
         self.ended = self.done;
     }
@@ -110,9 +129,9 @@ impl Labels {
         Self(TABLE.iter().map(|spec| record::label(spec.name)).collect())
     }
 
-    /// Records that a command of `client` starts.
-    pub(crate) fn record_start(&self, client: u32, found: Found) {
-        record::record(Event::CommandStart { client, command: self.0[found.index] });
+    /// The start of a command of `client`.
+    pub(crate) fn start(&self, client: u32, found: Found) -> Event {
+        Event::CommandStart { client, command: self.0[found.index] }
     }
 }
 
@@ -143,7 +162,7 @@ impl Executor {
                 return;
             }
             job.end();
-            job.start_one(&self.labels);
+            job.start_next(&self.labels);
         }
     }
 

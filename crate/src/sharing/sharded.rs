@@ -41,23 +41,31 @@ impl Shared {
 impl Share for Connection {
     async fn run(&mut self, job: &mut Job) -> Result<(), OwnerGone> {
         let now_ms = self.executor.now_ms();
-        while !job.is_done() && !job.is_full() {
-            job.start_one(&self.executor.labels);
+        job.start_one(&self.executor.labels);
+        loop {
             self.run_one(job, now_ms);
-            job.end();
+            if job.is_done() || job.is_full() {
+                return Ok(());
+            }
+            job.start_next(&self.executor.labels);
         }
-        Ok(())
     }
 }
 
 impl Connection {
     fn run_one(&mut self, job: &mut Job, now_ms: u64) {
         let shards = &*self.shards.0;
-        match Touched::by_next(job, shards.len()) {
-            Touched::One(shard) => self.executor.run_one(job, &mut *shards[shard].lock(), now_ms),
-            Touched::Several(wanted) => self.executor.run_one(job, &mut Locked::new(shards, wanted), now_ms),
-            Touched::All => self.executor.run_one(job, &mut Locked::new(shards, 0..shards.len()), now_ms),
-        }
+        let mut locked = match Touched::by_next(job, shards.len()) {
+            Touched::One(shard) => {
+                self.executor.run_one(job, &mut *shards[shard].lock(), now_ms);
+                return job.end_at_release();
+            }
+            Touched::Several(wanted) => Locked::new(shards, wanted),
+            Touched::All => Locked::new(shards, 0..shards.len()),
+        };
+        self.executor.run_one(job, &mut locked, now_ms);
+        drop(locked);
+        job.end();
     }
 }
 
