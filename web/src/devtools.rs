@@ -33,9 +33,9 @@ pub(crate) fn install(page: Page) {
         let _ = Reflect::set(&api, &name.into(), &function);
     };
     // They live as long as the page.
-    let run = move |line: String| ask(page, line, |value| js_value(&value));
+    let run = move |line: String| ask(page, &line, |value| js_value(&value));
     set("run", Closure::<dyn Fn(String) -> Promise>::new(run).into_js_value());
-    let text = move |line: String| ask(page, line, |value| Ok(format_value(&value).into()));
+    let text = move |line: String| ask(page, &line, |value| Ok(format_value(&value).into()));
     set("text", Closure::<dyn Fn(String) -> Promise>::new(text).into_js_value());
     set("state", Closure::<dyn Fn() -> JsValue>::new(move || state(page)).into_js_value());
     set("help", Closure::<dyn Fn() -> String>::new(|| HELP.to_owned()).into_js_value());
@@ -53,7 +53,7 @@ pub(crate) fn install(page: Page) {
 }
 
 /// Runs a line on the console in front and promises its reply, made into what the script gets by `convert`.
-fn ask(page: Page, line: String, convert: fn(Value) -> Result<JsValue, JsValue>) -> Promise {
+fn ask(page: Page, line: &str, convert: fn(Value) -> Result<JsValue, JsValue>) -> Promise {
     Promise::new(&mut |resolve: Function, reject: Function| {
         let Some(console) = page.consoles.front() else { return };
         let done = move |reply: Result<Value, String>| {
@@ -66,7 +66,7 @@ fn ask(page: Page, line: String, convert: fn(Value) -> Result<JsValue, JsValue>)
                 Err(error) => reject.call1(&JsValue::NULL, &error),
             };
         };
-        console.run(page, &line, Some(Box::new(done)));
+        console.run(page, line, Some(Box::new(done)));
     })
 }
 

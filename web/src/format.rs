@@ -34,7 +34,7 @@ pub(crate) fn moment(at_ns: f64, resolution_ns: f64) -> String {
     for (index, digit) in rest.chars().enumerate() {
         if index == 0 {
             out.push('.');
-        } else if index % 3 == 0 {
+        } else if index.is_multiple_of(3) {
             out.push('\u{202f}');
         }
         out.push(digit);
@@ -48,7 +48,7 @@ pub(crate) fn count(number: u64) -> String {
     let digits = number.to_string();
     let mut out = String::with_capacity(digits.len() + digits.len() / 3);
     for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index) % 3 == 0 {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
             out.push('\u{202f}');
         }
         out.push(digit);

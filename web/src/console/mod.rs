@@ -261,7 +261,9 @@ impl Console {
         };
         match replies {
             Ok(replies) => {
-                replies.into_iter().for_each(|(pending, value)| self.answer(consoles, pending, value))
+                for (pending, value) in replies {
+                    self.answer(consoles, pending, value);
+                }
             }
             Err(why) => {
                 self.push(consoles.entry(&why, true, None));
