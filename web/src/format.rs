@@ -94,7 +94,7 @@ mod tests {
 
     #[test]
     fn moments_show_what_the_scale_can_tell() {
-        assert_eq!(moment(1_234_567_890.0, 1_000.0), "1.234\u{202f}567 s");
+        assert_eq!(moment(1_234_567_890.0, 1_000.0), "1.234\u{202f}568 s");
         assert_eq!(moment(1_234_567_890.0, 1e9), "1 s");
         assert_eq!(moment(-5.0, 1e6), "0.000 s");
     }

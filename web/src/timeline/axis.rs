@@ -154,9 +154,11 @@ impl Shape<'_> {
 
     /// From, to, pixels, folded.
     fn piece(&self, index: usize) -> (f64, f64, f64, bool) {
-        let Layout { scale, now_ns, folds, .. } = self.layout;
+        let Layout { scale, now_ns, folds, anchor_ns, anchor_px, width_px } = self.layout;
         if !folds {
-            return (-FOREVER_NS, FOREVER_NS, 2.0 * FOREVER_NS / scale, false);
+            // What is on the screen: from further away, nanoseconds would be lost to rounding.
+            let from_ns = anchor_ns - anchor_px * scale;
+            return (from_ns, from_ns + width_px * scale, width_px, false);
         }
         let end_of = |period: usize| {
             period
