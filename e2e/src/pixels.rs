@@ -18,37 +18,83 @@ pub struct Area {
     pub height: f64,
 }
 
+/// Pixels of one colour beside each other.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Run {
+    /// Its middle, from the window's upper left corner.
+    pub middle: (f64, f64),
+    /// How many pixels it has.
+    pub length: usize,
+}
+
 /// Counts the colours of `area` in a PNG file.
 ///
 /// # Panics
 /// When the bytes are no PNG of 8-bit RGB or RGBA pixels, which is what Chromium makes.
 pub fn colours(png: &[u8], area: Area) -> HashMap<Colour, usize> {
-    let mut reader = png::Decoder::new(std::io::Cursor::new(png)).read_info().expect("a PNG file");
-    let mut pixels = vec![0; reader.output_buffer_size().expect("a picture that fits into memory")];
-    let info = reader.next_frame(&mut pixels).expect("one picture");
-    let channels = info.color_type.samples();
-    assert!(info.bit_depth == png::BitDepth::Eight && channels >= 3, "expected 8-bit RGB(A), found {info:?}");
-    let inside = |from: f64, length: f64, end: u32| {
-        // Clamped to the picture first, so the conversion cannot leave its range.
-        let clamp = |edge: f64| edge.clamp(0.0, f64::from(end)) as usize;
-        clamp(from)..clamp(from + length)
-    };
     let mut counts = HashMap::new();
-    for row in pixels.chunks_exact(info.line_size).skip_and_take(inside(area.top, area.height, info.height)) {
-        for pixel in row.chunks_exact(channels).skip_and_take(inside(area.left, area.width, info.width)) {
-            *counts.entry([pixel[0], pixel[1], pixel[2]]).or_default() += 1;
-        }
-    }
+    Picture::read(png).rows(area).flat_map(|(_, row)| row).for_each(|(_, colour)| {
+        *counts.entry(colour).or_default() += 1;
+    });
     counts
 }
 
-trait SkipAndTake: Iterator + Sized {
-    fn skip_and_take(self, range: std::ops::Range<usize>) -> impl Iterator<Item = Self::Item> {
-        self.skip(range.start).take(range.len())
+/// The longest run of `colour` in a row of `area`; of several, the uppermost.
+///
+/// # Panics
+/// When the bytes are no PNG of 8-bit RGB or RGBA pixels, which is what Chromium makes.
+pub fn longest_run(png: &[u8], area: Area, colour: Colour) -> Option<Run> {
+    let mut longest = None;
+    for (y, row) in Picture::read(png).rows(area) {
+        let mut length = 0;
+        for (x, found) in row {
+            length = if found == colour { length + 1 } else { 0 };
+            if length > longest.map_or(0, |run: Run| run.length) {
+                let middle = (x as f64 + 1.0 - length as f64 / 2.0, y as f64 + 0.5);
+                longest = Some(Run { middle, length });
+            }
+        }
     }
+    longest
 }
 
-impl<I: Iterator> SkipAndTake for I {}
+struct Picture {
+    pixels: Vec<u8>,
+    width: u32,
+    height: u32,
+    line: usize,
+    channels: usize,
+}
+
+impl Picture {
+    fn read(png: &[u8]) -> Self {
+        let mut reader = png::Decoder::new(std::io::Cursor::new(png)).read_info().expect("a PNG file");
+        let mut pixels = vec![0; reader.output_buffer_size().expect("a picture that fits into memory")];
+        let info = reader.next_frame(&mut pixels).expect("one picture");
+        let channels = info.color_type.samples();
+        assert!(
+            info.bit_depth == png::BitDepth::Eight && channels >= 3,
+            "expected 8-bit RGB(A), found {info:?}"
+        );
+        Self { pixels, width: info.width, height: info.height, line: info.line_size, channels }
+    }
+
+    /// The rows of `area` with their pixels, each with its place in the picture.
+    fn rows(&self, area: Area) -> impl Iterator<Item = (usize, impl Iterator<Item = (usize, Colour)>)> {
+        let inside = |from: f64, length: f64, end: u32| {
+            // Clamped to the picture first, so the conversion cannot leave its range.
+            let clamp = |edge: f64| edge.clamp(0.0, f64::from(end)) as usize;
+            clamp(from)..clamp(from + length)
+        };
+        let (columns, rows) =
+            (inside(area.left, area.width, self.width), inside(area.top, area.height, self.height));
+        let lines = self.pixels.chunks_exact(self.line).enumerate().skip(rows.start).take(rows.len());
+        lines.map(move |(y, line)| {
+            let pixels = line.chunks_exact(self.channels).map(|pixel| [pixel[0], pixel[1], pixel[2]]);
+            (y, pixels.enumerate().skip(columns.start).take(columns.len()))
+        })
+    }
+}
 
 #[cfg(test)]
 mod tests {
@@ -78,5 +124,17 @@ mod tests {
         check(Area { left: 1.0, top: 0.0, width: 9.0, height: 9.0 }, &[(GREEN, 1), (BLUE, 1)]);
         check(Area { left: -5.0, top: 1.0, width: 7.0, height: 1.0 }, &[(BLUE, 2)]);
         check(Area { left: 7.0, top: 0.0, width: 2.0, height: 2.0 }, &[]);
+    }
+
+    #[test]
+    fn finds_the_longest_run() {
+        const ALL: Area = Area { left: 0.0, top: 0.0, width: 9.0, height: 9.0 };
+        let check = |area: Area, colour: Colour, expected: Option<Run>| {
+            assert_eq!(longest_run(&picture(), area, colour), expected, "{colour:?} in {area:?}");
+        };
+        check(ALL, [255, 0, 0], Some(Run { middle: (0.5, 0.5), length: 1 }));
+        check(ALL, [0, 0, 255], Some(Run { middle: (1.0, 1.5), length: 2 }));
+        check(ALL, [7, 7, 7], None);
+        check(Area { left: 1.0, ..ALL }, [0, 0, 255], Some(Run { middle: (1.5, 1.5), length: 1 }));
     }
 }

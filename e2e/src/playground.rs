@@ -4,17 +4,26 @@
 use std::fs;
 use std::panic::AssertUnwindSafe;
 use std::path::Path;
+use std::time::Duration;
 
 use fantoccini::Locator;
+use fantoccini::actions::{
+    Actions, InputSource, KeyAction, KeyActions, MOUSE_BUTTON_LEFT, MouseActions, PointerAction, WheelAction,
+    WheelActions,
+};
 use fantoccini::elements::Element;
+use fantoccini::key::Key;
 use futures_util::FutureExt;
 use serde_json::Value;
 
 use crate::browser::{Browser, Window};
 use crate::eventually;
 use crate::host::Host;
-use crate::pixels::{Area, Colour, colours};
+use crate::pixels::{Area, Colour, Run, colours, longest_run};
 use crate::server::Server;
+
+/// The line being typed in the console in front.
+pub const PROMPT: &str = ".console:not(.hidden) .console-input";
 
 /// The page in a browser.
 pub struct Playground {
@@ -60,6 +69,54 @@ impl Playground {
         .await;
     }
 
+    /// Waits until every console is connected.
+    pub async fn is_connected(&self) -> Value {
+        self.until("connected consoles", |state| {
+            state["link"] == "up"
+                && list(&state["consoles"]).iter().all(|console| console["connected"] == true)
+        })
+        .await
+    }
+
+    /// Types a line into the console in front, and Enter.
+    pub async fn type_line(&self, line: &str) {
+        self.keys(PROMPT, &format!("{line}\n")).await;
+    }
+
+    /// The reply to the line that was typed last among those that are equal, in the console in front; waits for it.
+    pub async fn reply_of(&self, line: &str) -> String {
+        let entry = self.entry(line, "a reply", |entry| entry["reply"].is_string()).await;
+        entry["reply"].as_str().unwrap_or_default().to_owned()
+    }
+
+    /// Types a line and waits for its reply.
+    pub async fn answer(&self, line: &str) -> String {
+        self.type_line(line).await;
+        self.reply_of(line).await
+    }
+
+    /// Types a line and waits until the way its command took is known to its end; returns the stretches in words.
+    pub async fn path_of(&self, line: &str) -> Vec<String> {
+        self.type_line(line).await;
+        let is_whole =
+            |entry: &Value| list(&entry["path"]).last().is_some_and(|last| last == "writes the reply");
+        let entry = self.entry(line, "the way of the command", is_whole).await;
+        list(&entry["path"]).iter().filter_map(Value::as_str).map(str::to_owned).collect()
+    }
+
+    /// Waits until `is_so` holds of the last entry with this line in the console in front.
+    pub async fn entry(&self, line: &str, what: &str, is_so: impl Fn(&Value) -> bool) -> Value {
+        eventually(&format!("{what} for `{line}`"), async || {
+            let state = self.state().await;
+            let entries = list(&front(&state)["entries"]);
+            match entries.iter().rev().find(|entry| entry["line"] == line) {
+                Some(entry) if is_so(entry) => Ok(entry.clone()),
+                _ => Err(format!("{entries:?}")),
+            }
+        })
+        .await
+    }
+
     /// What the page says of itself.
     pub async fn state(&self) -> Value {
         self.browser.script("return interleave.state()").await
@@ -100,6 +157,84 @@ impl Playground {
             self.find(selector).await.click().await.map_err(|error| error.to_string())
         })
         .await;
+    }
+
+    /// Presses keys with the focus on what a CSS selector finds; special keys are WebDriver's characters, see
+    /// [`fantoccini::key::Key`].
+    pub async fn keys(&self, selector: &str, keys: &str) {
+        let sent = self.find(selector).await.send_keys(keys).await;
+        sent.unwrap_or_else(|error| panic!("`{selector}` takes no keys: {error}"));
+    }
+
+    /// Presses a key with the focus wherever it is.
+    pub async fn press(&self, key: Key) {
+        let value = char::from(key);
+        let keys = KeyActions::new("keys".to_owned());
+        self.perform(keys.then(KeyAction::Down { value }).then(KeyAction::Up { value }).into()).await;
+    }
+
+    /// Chooses an option of a select element.
+    pub async fn choose(&self, selector: &str, option: &str) {
+        let chosen = self.find(selector).await.select_by_value(option).await;
+        chosen.unwrap_or_else(|error| panic!("cannot choose {option} in `{selector}`: {error}"));
+    }
+
+    /// A property of an element, such as an input's `value`.
+    pub async fn property(&self, selector: &str, name: &str) -> String {
+        self.find(selector).await.prop(name).await.ok().flatten().unwrap_or_default()
+    }
+
+    /// An attribute of an element, such as `aria-pressed`.
+    pub async fn attribute(&self, selector: &str, name: &str) -> Option<String> {
+        self.find(selector).await.attr(name).await.ok().flatten()
+    }
+
+    /// Moves the mouse to a place of the window.
+    pub async fn hover(&self, (x, y): (f64, f64)) {
+        self.mouse(vec![PointerAction::MoveTo { duration: None, x, y }]).await;
+    }
+
+    /// Clicks at a place of the window.
+    pub async fn click_at(&self, place: (f64, f64)) {
+        self.drag(place, (0.0, 0.0)).await;
+    }
+
+    /// Presses the mouse at a place of the window, moves it in some steps, and lets go.
+    pub async fn drag(&self, (x, y): (f64, f64), (dx, dy): (f64, f64)) {
+        const STEPS: u32 = 5;
+        // One step a frame, as a hand does.
+        let step = PointerAction::MoveBy {
+            duration: Some(Duration::from_millis(20)),
+            x: dx / f64::from(STEPS),
+            y: dy / f64::from(STEPS),
+        };
+        let mut actions = vec![
+            PointerAction::MoveTo { duration: None, x, y },
+            PointerAction::Down { button: MOUSE_BUTTON_LEFT },
+        ];
+        if (dx, dy) != (0.0, 0.0) {
+            actions.extend(vec![step; STEPS as usize]);
+        }
+        actions.push(PointerAction::Up { button: MOUSE_BUTTON_LEFT });
+        self.mouse(actions).await;
+    }
+
+    async fn mouse(&self, actions: Vec<PointerAction>) {
+        let mouse = actions.into_iter().fold(MouseActions::new("mouse".to_owned()), MouseActions::then);
+        self.perform(mouse.into()).await;
+    }
+
+    /// Turns the wheel at a place of the window; below zero is away from the person, which zooms in.
+    pub async fn wheel(&self, (x, y): (f64, f64), delta_y: i64) {
+        // Whole pixels are all that WebDriver knows here.
+        let (x, y) = (x.round() as i64, y.round() as i64);
+        let scroll = WheelAction::Scroll { duration: None, x, y, delta_x: 0, delta_y };
+        self.perform(WheelActions::new("wheel".to_owned()).then(scroll).into()).await;
+    }
+
+    async fn perform(&self, actions: Actions) {
+        let done = self.browser.client.perform_actions(actions).await;
+        done.unwrap_or_else(|error| panic!("the mouse failed: {error}"));
     }
 
     /// The text that a CSS selector's element shows.
@@ -149,6 +284,24 @@ impl Playground {
         colours(&self.browser.screenshot().await, area).get(&colour).copied().unwrap_or_default()
     }
 
+    /// The longest row of pixels of exactly this colour on an element, in pixels of the window.
+    pub async fn longest_run(&self, selector: &str, colour: Colour) -> Option<Run> {
+        let area = self.area(selector).await;
+        longest_run(&self.browser.screenshot().await, area, colour)
+    }
+
+    /// Waits until a row of at least `pixels` pixels of a CSS colour stands on an element, and returns the longest.
+    pub async fn run_of(&self, selector: &str, css: &str, pixels: usize) -> Run {
+        let colour = self.colour(css).await;
+        eventually(&format!("{pixels} pixels of {css} in a row"), async || {
+            match self.longest_run(selector, colour).await {
+                Some(run) if run.length >= pixels => Ok(run),
+                other => Err(format!("{other:?}")),
+            }
+        })
+        .await
+    }
+
     /// Runs a test; when it fails, its last sight is kept beside the build.
     async fn picture_of_failure(&self, test: AssertUnwindSafe<impl Future<Output = ()>>) {
         let Err(panic) = test.catch_unwind().await else { return };
@@ -164,6 +317,23 @@ impl Playground {
         eprintln!("the browser's console: {:#?}", self.browser.console().await);
         std::panic::resume_unwind(panic);
     }
+}
+
+/// The items of a list in the page's state; of anything else, none.
+pub fn list(value: &Value) -> &[Value] {
+    value.as_array().map_or(&[], Vec::as_slice)
+}
+
+/// The console in front.
+pub fn front(state: &Value) -> &Value {
+    let consoles = list(&state["consoles"]);
+    consoles.iter().find(|console| console["number"] == state["console"]).unwrap_or(&Value::Null)
+}
+
+/// The task whose name begins with `name`; of several, the last that was spawned.
+pub fn task<'a>(state: &'a Value, name: &str) -> Option<&'a Value> {
+    let is_so = |task: &&Value| task["name"].as_str().is_some_and(|found| found.starts_with(name));
+    list(&state["tasks"]).iter().rev().find(is_so)
 }
 
 /// A state short enough for an error message: its lists by their length.
