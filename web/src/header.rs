@@ -17,7 +17,7 @@ pub(crate) fn Header(page: Page) -> impl IntoView {
         _ => None,
     };
     view! {
-        <header>
+        <header inert=move || page.help.get()>
             <h1>"Interleave"</h1>
             <div class="segmented" role="group" aria-label="Where the server runs">
                 <SourceButton page=page kind=Kind::Native id="source-native" label="native server"/>

@@ -1,6 +1,7 @@
 //! The help that `?` opens: keys and terms. Owns its words, knows nothing of the rest of the page.
 
 use leptos::prelude::*;
+use wasm_bindgen::JsCast;
 
 use crate::page::Page;
 use crate::terms::TERMS;
@@ -24,9 +25,18 @@ const KEYS: &[(&str, &str)] = &[
 #[component]
 pub(crate) fn Help(page: Page) -> impl IntoView {
     let close = NodeRef::<leptos::html::Button>::new();
+    // Where the focus was, to go back to.
+    let before = StoredValue::new_local(None::<web_sys::HtmlElement>);
     Effect::new(move |_| {
-        if let Some(close) = close.get() {
-            let _ = close.focus();
+        let next = if page.help.get() {
+            let focused = document().active_element().and_then(|element| element.dyn_into().ok());
+            before.set_value(focused);
+            close.get().map(|close| close.unchecked_into())
+        } else {
+            before.try_update_value(Option::take).flatten()
+        };
+        if let Some(element) = next {
+            let _ = element.focus();
         }
     });
     view! {

@@ -4,6 +4,7 @@
 use leptos::ev;
 use leptos::prelude::*;
 use wasm_bindgen::JsCast;
+use wasm_bindgen::closure::Closure;
 use wasm_bindgen_futures::spawn_local;
 
 use crate::console::Dock;
@@ -37,10 +38,11 @@ pub(crate) fn App() -> impl IntoView {
         };
         page.timeline.colours_changed();
     });
+    follow_system(page);
     window_event_listener(ev::keydown, move |event| shortcut(page, &event));
     view! {
         <Header page=page/>
-        <main class="layout" style=("--dock", move || page.dock_px.get().map(|px| format!("{px}px")))>
+        <main class="layout" inert=move || page.help.get() style=("--dock", move || page.dock_px.get().map(|px| format!("{px}px")))>
             <TimelineView page=page/>
             <Drawer page=page/>
             <Splitter page=page/>
@@ -49,6 +51,14 @@ pub(crate) fn App() -> impl IntoView {
         <Help page=page/>
         <Tooltip/>
     }
+}
+
+/// Where no theme was chosen the style sheet follows the system, and the canvas must be told.
+fn follow_system(page: Page) {
+    let Ok(Some(query)) = window().match_media("(prefers-color-scheme: dark)") else { return };
+    let changed = Closure::<dyn Fn()>::new(move || page.timeline.colours_changed()).into_js_value();
+    // A browser that refuses only keeps the former colours.
+    let _ = query.add_event_listener_with_callback("change", changed.unchecked_ref());
 }
 
 /// Starts with the source a person chose last; else with the native server if there is one, else in the tab.

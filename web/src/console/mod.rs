@@ -68,6 +68,8 @@ pub(crate) struct Consoles {
     pub(crate) list: RwSignal<Vec<Console>>,
     pub(crate) active: RwSignal<u32>,
     next_entry: StoredValue<u64>,
+    // The page. What a click makes would else belong to the button, and an example's button is gone after its click.
+    owner: StoredValue<Owner>,
 }
 
 /// Told of a reply, for whoever asked by script.
@@ -80,6 +82,7 @@ impl Consoles {
             list: RwSignal::new(Vec::new()),
             active: RwSignal::new(1),
             next_entry: StoredValue::new(0),
+            owner: StoredValue::new(Owner::current().unwrap_or_default()),
         };
         let first = [SavedConsole { number: 1, ..SavedConsole::default() }];
         let saved = if saved.is_empty() { &first } else { saved };
@@ -108,13 +111,14 @@ impl Consoles {
     fn entry(&self, line: &str, is_note: bool, outcome: Option<Outcome>) -> Entry {
         let id = self.next_entry.get_value();
         self.next_entry.set_value(id + 1);
-        Entry {
+        let make = || Entry {
             id,
             line: StoredValue::new(line.to_owned()),
             is_note,
             outcome: RwSignal::new(outcome),
             command: RwSignal::new(None),
-        }
+        };
+        self.owner.with_value(|owner| owner.with(make))
     }
 
     /// Opens a console more, in front; none past [`CONSOLES_MAX`].
@@ -176,7 +180,7 @@ impl Consoles {
     /// Forgets what was found in a trace that is gone.
     pub(crate) fn forget_trace(&self) {
         for console in self.list.get_untracked() {
-            console.connection.update_value(|connection| *connection = Connection::default());
+            console.lose_pending();
             console.standing.set(Standing::Connecting);
             for entry in console.entries.get_untracked() {
                 entry.command.set(None);
@@ -298,6 +302,14 @@ impl Console {
         }
         let was_open = matches!(self.standing.get_untracked(), Standing::Connected(_));
         self.standing.set(Standing::Closed);
+        self.lose_pending();
+        if was_open {
+            self.push(consoles.entry("Connection closed. The next command connects again.", true, None));
+        }
+    }
+
+    /// Whoever waits for a reply of this connection is told that none will come.
+    fn lose_pending(&self) {
         let lost = self.connection.try_update_value(Connection::closed).unwrap_or_default();
         for pending in lost {
             let text =
@@ -308,9 +320,6 @@ impl Console {
             if let Some(done) = pending.done {
                 done(Err(text));
             }
-        }
-        if was_open {
-            self.push(consoles.entry("Connection closed. The next command connects again.", true, None));
         }
     }
 

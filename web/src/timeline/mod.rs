@@ -211,11 +211,14 @@ impl Timeline {
 
     /// Moves by CSS pixels: to later times, and down.
     pub(crate) fn pan(self, right_px: f64, down_px: f64) {
-        if right_px != 0.0 {
-            let at_ns = self.inner.with_value(|inner| inner.axis.at_ns(0.0));
-            self.hold(at_ns, -right_px);
+        if right_px != 0.0 && self.following.get_untracked() {
+            self.stay();
         }
-        self.change(|inner| inner.scroll_px = (inner.scroll_px + down_px).max(0.0));
+        self.change(|inner| {
+            // From where it shall stand, which may be drawn only in the next frame: every step counts.
+            inner.anchor.1 -= right_px;
+            inner.scroll_px = (inner.scroll_px + down_px).max(0.0);
+        });
     }
 
     /// Goes to a moment, in nanoseconds of the recording.
@@ -425,6 +428,10 @@ impl Inner {
         let (scale, folds) = (timeline.scale.get_untracked(), timeline.folds.get_untracked());
         let layout = Layout { scale, folds, anchor_ns, anchor_px, width_px, now_ns };
         self.axis = Axis::lay(layout, trace.busy_periods());
+        if !(0.0..=width_px).contains(&anchor_px) {
+            // An axis is laid from its anchor on, so that must not stay far away.
+            self.anchor = (self.axis.at_ns(0.0), 0.0);
+        }
         let lanes = timeline.lanes.get_untracked();
         self.shown = lanes::lanes(trace, lanes, self.axis.at_ns(0.0), self.axis.at_ns(width_px));
         let room_px = canvas.height - RULER_PX;
