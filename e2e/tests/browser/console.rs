@@ -1,0 +1,141 @@
+//! Consoles: replies as redis-cli prints them, a connection for each, history, completion and help.
+
+use fantoccini::key::Key;
+use interleave_e2e::browser::Window;
+use interleave_e2e::playground::{PROMPT, Playground, front, list, task, without_server};
+
+/// The entry that was typed last in the console in front.
+const LAST: &str = ".console:not(.hidden) .entry:last-child";
+
+#[tokio::test]
+async fn prints_replies_as_redis_cli_does() {
+    without_server(Window::WIDE, async |page| {
+        for (line, expected) in [
+            ("SET greeting hello", "OK"),
+            ("GET greeting", "\"hello\""),
+            ("GET nobody", "(nil)"),
+            ("INCR hits", "(integer) 1"),
+            ("incr hits", "(integer) 2"),
+            ("MGET greeting nobody hits", "1) \"hello\"\n2) (nil)\n3) \"2\""),
+            ("SET binary \"\\x00\\xff\\r\\n\"", "OK"),
+            ("GET binary", "\"\\x00\\xff\\r\\n\""),
+            ("SET 'two words' \"it's\"", "OK"),
+            ("GET \"two words\"", "\"it's\""),
+            ("KEYS nothing*", "(empty array)"),
+        ] {
+            assert_eq!(page.answer(line).await, expected, "{line}");
+            assert_eq!(page.text(&format!("{LAST} .reply")).await, expected, "{line}");
+        }
+        for (line, expected) in [
+            ("NONSENSE 1 2", "(error) ERR unknown command 'NONSENSE', with args beginning with: '1' '2'"),
+            ("INCR greeting", "(error) ERR value is not an integer or out of range"),
+            ("GET", "(error) ERR wrong number of arguments for 'get' command"),
+            ("GET \"open", "Invalid argument(s): a quote is not closed, or text follows a closing quote"),
+        ] {
+            // redis-cli leaves out the space after the arguments of an unknown command, as a terminal would.
+            assert_eq!(page.answer(line).await.trim_end(), expected, "{line}");
+            page.find(&format!("{LAST} .reply.error")).await;
+        }
+        assert_eq!(page.answer("PING").await, "PONG");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_second_console_is_a_second_connection_and_task() {
+    without_server(Window::WIDE, async |page| {
+        let first = page.answer("CLIENT ID").await;
+        page.click("#console-new").await;
+        page.until("a task of the second console", |state| {
+            list(&state["consoles"]).len() == 2
+                && list(&state["tasks"])
+                    .iter()
+                    .any(|task| task["name"].as_str().is_some_and(|name| name.contains("(console-2)")))
+        })
+        .await;
+        assert_eq!(page.state().await["console"], 2);
+        assert_eq!(page.attribute("#console-tab-2", "aria-selected").await.as_deref(), Some("true"));
+        let second = page.answer("CLIENT ID").await;
+        assert_ne!(first, second);
+        assert_eq!(page.answer("SET shared by-2").await, "OK");
+        let name = format!("client {}", second.trim_start_matches("(integer) "));
+
+        page.click("#console-tab-1").await;
+        assert_eq!(page.answer("GET shared").await, "\"by-2\"");
+        assert_eq!(page.answer("CLIENT ID").await, first);
+        // Tab lists go by the arrow keys.
+        page.keys("#console-tab-1", &Key::Right).await;
+        page.until("the second in front", |state| state["console"] == 2).await;
+
+        page.click("[aria-label='Close console 2']").await;
+        let state = page
+            .until("the end of its task", |state| {
+                task(state, &name).is_some_and(|task| task["state"] == "ended")
+            })
+            .await;
+        assert_eq!((list(&state["consoles"]).len(), &state["console"]), (1, &1.into()));
+        assert_eq!(page.answer("PING").await, "PONG");
+    })
+    .await;
+}
+
+async fn line_is(page: &Playground, expected: &str) {
+    assert_eq!(page.property(PROMPT, "value").await, expected);
+}
+
+#[tokio::test]
+async fn remembers_completes_and_explains() {
+    without_server(Window::WIDE, async |page| {
+        let [up, down, tab, escape] = [Key::Up, Key::Down, Key::Tab, Key::Escape];
+        page.answer("SET a 1").await;
+        page.answer("GET a").await;
+        page.keys(PROMPT, "half").await;
+        for (key, expected) in
+            [(up, "GET a"), (up, "SET a 1"), (up, "SET a 1"), (down, "GET a"), (down, "half")]
+        {
+            page.keys(PROMPT, &key).await;
+            line_is(page, expected).await;
+        }
+        page.keys(PROMPT, &escape).await;
+        line_is(page, "").await;
+
+        page.keys(PROMPT, "rena").await;
+        page.shows(".explained", "RENAMENX").await;
+        page.keys(PROMPT, &tab).await;
+        line_is(page, "rename ").await;
+        page.shows(".explained .usage", "RENAME key newkey").await;
+        page.keys(PROMPT, "a b\n").await;
+        assert_eq!(page.reply_of("rename a b").await, "OK");
+        page.keys(PROMPT, "CLIENT SETN").await;
+        page.keys(PROMPT, &tab).await;
+        line_is(page, "CLIENT SETNAME ").await;
+        page.keys(PROMPT, &escape).await;
+
+        // Suggestions can be clicked, and typing goes on.
+        page.keys(PROMPT, "dbsi").await;
+        page.click(".suggestion").await;
+        line_is(page, "dbsize").await;
+        page.keys(PROMPT, "\n").await;
+        assert!(page.reply_of("dbsize").await.starts_with("(integer) "));
+
+        page.type_line("clear").await;
+        page.until("an empty screen", |state| list(&front(state)["entries"]).is_empty()).await;
+        page.click(".example").await;
+        assert_eq!(page.reply_of("SET greeting hello").await, "OK");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn quit_closes_and_the_next_command_connects_again() {
+    without_server(Window::WIDE, async |page| {
+        let before = page.answer("CLIENT ID").await;
+        assert_eq!(page.answer("QUIT").await, "OK");
+        page.until("a closed console", |state| front(state)["connected"] == false).await;
+        page.shows(".console:not(.hidden)", "The next command connects again.").await;
+        assert_eq!(page.answer("PING").await, "PONG");
+        assert_ne!(page.answer("CLIENT ID").await, before);
+        assert_eq!(front(&page.state().await)["connected"], true);
+    })
+    .await;
+}

@@ -1,0 +1,10 @@
+//! The page as a person uses it, in headless Chromium: in the tab first, where no server is needed, then with a native
+//! server. Each test looks at what is on the page or at what `interleave.state()` says of it.
+
+mod console;
+mod devtools;
+mod look;
+mod native;
+mod saved;
+mod scene;
+mod timeline;
