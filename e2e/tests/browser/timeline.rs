@@ -201,8 +201,8 @@ async fn moves_by_wheel_drag_keys_and_buttons() {
         page.until("the end", |state| state["timeline"]["following"] == true).await;
 
         // All that is held.
-        page.click("#fit").await;
         let now_ns = page.state().await["now_ns"].as_f64().unwrap_or_default();
+        page.click("#fit").await;
         moved(page, "everything", |(from, to), _| from <= 0.0 && to >= now_ns).await;
     })
     .await;
