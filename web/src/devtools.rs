@@ -167,7 +167,8 @@ fn describe_console(console: &Console, trace: &Trace) -> serde_json::Value {
         .iter()
         .map(|entry| {
             let outcome = entry.outcome.get_untracked();
-            let path = entry.command.get_untracked().and_then(|command| trace.path(command));
+            let kept = entry.way.get_value().map(|way| way.path);
+            let path = kept.or_else(|| entry.command.get_untracked().and_then(|command| trace.path(command)));
             json!({
                 "line": entry.line.get_value(),
                 "note": entry.is_note,

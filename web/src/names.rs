@@ -98,9 +98,11 @@ pub(crate) fn stage(trace: &Trace, stage: Stage) -> String {
         Stage::Parsed => "parses the request".to_owned(),
         Stage::LockWaited(lock) => format!("waits for the lock {}", trace.object_name(lock)),
         Stage::LockHeld(lock) => format!("holds the lock {}, runs the command", trace.object_name(lock)),
-        Stage::RequestQueued(channel) => format!("request waits in {}", trace.object_name(channel)),
+        Stage::RequestQueued(channel) => {
+            format!("request waits in the channel {}", trace.object_name(channel))
+        }
         Stage::OwnerRan(task) => format!("{} runs the command", trace.task_name(task)),
-        Stage::ReplyQueued(channel) => format!("reply waits in {}", trace.object_name(channel)),
+        Stage::ReplyQueued(channel) => format!("reply waits in the oneshot {}", trace.object_name(channel)),
         Stage::Ran => "runs the command".to_owned(),
         Stage::Written => "writes the reply".to_owned(),
     }

@@ -10,8 +10,8 @@ use crate::{page, server};
 
 /// Fills `dist/` anew: the server, one file to copy and run, and the folder `page`, which any web host can serve.
 pub(crate) fn dist() -> Result<()> {
-    let page = page::build(page::Profile::Page)?;
-    let server = server::build()?;
+    let server = server::build_with_page()?;
+    let page = page::folder();
     let dist = root().join("dist");
     if dist.exists() {
         fs::remove_dir_all(&dist)?;

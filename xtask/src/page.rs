@@ -45,7 +45,7 @@ pub(crate) fn build(profile: Profile) -> Result<PathBuf> {
     let modules = MODULES.map(|(library, name)| (made.join(library).with_extension("wasm"), name));
     let static_files = files_in(&root().join("web/static"))?;
 
-    let folder = root().join("target/page");
+    let folder = folder();
     let stamp_file = toolchain::target_dir().join("page.stamp");
     let stamp = stamp(modules.iter().map(|(file, _)| file).chain(&static_files))?;
     if fs::read_to_string(&stamp_file).is_ok_and(|old| old == stamp) && folder.is_dir() {
@@ -76,6 +76,11 @@ pub(crate) fn build(profile: Profile) -> Result<PathBuf> {
     print_sizes(&sizes);
     say(format!("the page is in {}", folder.display()));
     Ok(folder)
+}
+
+/// Where the built page is, or will be.
+pub(crate) fn folder() -> PathBuf {
+    root().join("target/page")
 }
 
 /// Writes `NAME.js` and `NAME_bg.wasm`.

@@ -5,14 +5,13 @@ use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result};
 
+use crate::server;
 use crate::shell::say;
-use crate::{page, server};
 
 /// Builds the page and the server in release and runs the server with `flags`; the server prints its addresses. Its
 /// exit code is ours, and so are the signals it gets.
 pub(crate) fn play(flags: &[OsString]) -> Result<ExitCode> {
-    page::build(page::Profile::Page)?;
-    let server = server::build()?;
+    let server = server::build_with_page()?;
     say("starting the server; Ctrl-C stops it");
     become_program(Command::new(&server).args(flags))
         .with_context(|| format!("cannot start {}", server.display()))

@@ -4,10 +4,12 @@
 use std::collections::VecDeque;
 
 use bytes::BytesMut;
-use interleave::resp::{ReplyDecoder, ReplyLimits, Value, encode_request};
+use interleave::command::{TABLE, resolve};
+use interleave::resp::{Batch, Decoder, Limits, ReplyDecoder, ReplyLimits, Value, encode_request};
 use interleave::scope::trace::{CommandId, Trace};
+use leptos::prelude::{Set, SetValue};
 
-use super::{Entry, OnReply};
+use super::{Entry, OnReply, Way};
 
 /// A request whose reply is to come.
 pub(crate) struct Pending {
@@ -36,6 +38,8 @@ pub(crate) struct Connection {
     pub(crate) client: Option<u32>,
     unseen: VecDeque<Unseen>,
     seen: Option<CommandId>,
+    // Seen, and not yet written their replies.
+    on_their_way: Vec<(Entry, CommandId)>,
 }
 
 impl Default for Connection {
@@ -50,29 +54,24 @@ impl Default for Connection {
             client: None,
             unseen: VecDeque::new(),
             seen: None,
+            on_their_way: Vec::new(),
         }
     }
 }
 
 impl Connection {
     /// Notes a request; returns its bytes, or keeps them until the connection stands.
-    pub(crate) fn ask(
-        &mut self,
-        pending: Pending,
-        name: Option<&'static str>,
-        arguments: &[Vec<u8>],
-    ) -> Option<BytesMut> {
-        // A command the server does not know never starts, so it never shows in a trace.
-        if let Some(name) = name {
+    pub(crate) fn ask(&mut self, pending: Pending, arguments: &[Vec<u8>]) -> Option<BytesMut> {
+        let mut bytes = BytesMut::new();
+        encode_request(arguments, &mut bytes);
+        if let Some(name) = will_start(bytes.clone()) {
             self.unseen.push_back(Unseen { entry: pending.entry, name });
         }
         self.pending.push_back(pending);
         if self.open {
-            let mut bytes = BytesMut::new();
-            encode_request(arguments, &mut bytes);
             Some(bytes)
         } else {
-            encode_request(arguments, &mut self.outbox);
+            self.outbox.extend_from_slice(&bytes);
             None
         }
     }
@@ -123,12 +122,30 @@ impl Connection {
             if let Some(place) = self.unseen.iter().position(|unseen| unseen.name == name) {
                 let found = self.unseen.drain(..=place).next_back();
                 if let Some(entry) = found.and_then(|unseen| unseen.entry) {
-                    use leptos::prelude::Set;
                     entry.command.set(Some(id));
+                    self.on_their_way.push((entry, id));
                 }
             }
         }
+        // A command's way is kept as soon as all of it is there: the trace forgets under load.
+        self.on_their_way.retain(|(entry, id)| {
+            let (Some(command), Some(path)) = (trace.command(*id), trace.path(*id)) else { return false };
+            let whole = path.missing.is_empty();
+            if whole {
+                entry.way.set_value(Some(Way { command: *command, path }));
+            }
+            !whole
+        });
     }
+}
+
+/// The name under which a request will show in the trace. One that the server does not know, or that has a wrong number
+/// of arguments, never starts.
+fn will_start(mut request: BytesMut) -> Option<&'static str> {
+    let mut batch = Batch::default();
+    Decoder::new(Limits::default()).decode(&mut request, &mut batch).ok()?;
+    let found = (!batch.is_empty()).then(|| resolve(batch.request(0)))?.ok()?;
+    Some(TABLE[found.index].name)
 }
 
 /// The client's number in the reply to HELLO: RESP2 has a flat list of names and values.
@@ -139,4 +156,24 @@ fn client_of(greeting: &Value) -> Option<u32> {
         [Value::Bulk(name), Value::Integer(id)] if name == b"id" => u32::try_from(*id).ok(),
         _ => None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(request: &[&str], expected: Option<&str>) {
+        let mut bytes = BytesMut::new();
+        encode_request(request, &mut bytes);
+        assert_eq!(will_start(bytes), expected, "{request:?}");
+    }
+
+    #[test]
+    fn only_what_the_server_takes_will_show() {
+        check(&["GET", "a"], Some("get"));
+        check(&["get"], None);
+        check(&["NONSENSE", "a"], None);
+        check(&["CLIENT", "ID"], Some("client"));
+        check(&["CLIENT", "NONSENSE"], None);
+    }
 }

@@ -6,9 +6,8 @@ mod connection;
 mod history;
 mod view;
 
-use interleave::command::lookup;
 use interleave::resp::{UnbalancedQuotes, Value, format_raw, format_value, prints_raw, split_line};
-use interleave::scope::trace::{CommandId, Trace};
+use interleave::scope::trace::{Command, CommandId, Path, Trace};
 use leptos::prelude::*;
 
 use self::connection::Connection;
@@ -41,6 +40,15 @@ pub(crate) struct Entry {
     pub(crate) outcome: RwSignal<Option<Outcome>>,
     /// The command in the trace, once it is seen there.
     pub(crate) command: RwSignal<Option<CommandId>>,
+    /// The way it took, once it is whole.
+    pub(crate) way: StoredValue<Option<Way>>,
+}
+
+/// A command and the way it took, kept beyond what the trace holds.
+#[derive(Clone, Debug)]
+pub(crate) struct Way {
+    pub(crate) command: Command,
+    pub(crate) path: Path,
 }
 
 /// How a console stands with the server.
@@ -117,6 +125,7 @@ impl Consoles {
             is_note,
             outcome: RwSignal::new(outcome),
             command: RwSignal::new(None),
+            way: StoredValue::new(None),
         };
         self.owner.with_value(|owner| owner.with(make))
     }
@@ -177,6 +186,14 @@ impl Consoles {
         }
     }
 
+    /// The way of a command that was typed, if it is known whole.
+    pub(crate) fn way(&self, command: CommandId) -> Option<Way> {
+        let entries =
+            self.list.get_untracked().into_iter().flat_map(|console| console.entries.get_untracked());
+        let mut typed = entries.filter(|entry| entry.command.get_untracked() == Some(command));
+        typed.next().and_then(|entry| entry.way.get_value())
+    }
+
     /// Forgets what was found in a trace that is gone.
     pub(crate) fn forget_trace(&self) {
         for console in self.list.get_untracked() {
@@ -184,6 +201,7 @@ impl Consoles {
             console.standing.set(Standing::Connecting);
             for entry in console.entries.get_untracked() {
                 entry.command.set(None);
+                entry.way.set_value(None);
             }
         }
     }
@@ -220,10 +238,9 @@ impl Console {
         };
         let entry = consoles.entry(line, false, None);
         self.push(entry);
-        let name = lookup(&arguments[0]).map(|(_, spec)| spec.name);
         let raw = prints_raw(&arguments);
         let bytes = self.connection.try_update_value(|connection| {
-            connection.ask(connection::Pending { entry: Some(entry), raw, done }, name, &arguments)
+            connection.ask(connection::Pending { entry: Some(entry), raw, done }, &arguments)
         });
         match self.standing.get_untracked() {
             Standing::Connected(_) => {

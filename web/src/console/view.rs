@@ -175,11 +175,10 @@ fn EntryView(page: Page, entry: Entry) -> impl IntoView {
         page.changed.track();
         entry.outcome.track();
         let command = entry.command.get()?;
-        page.trace.with_value(|trace| {
-            let path = trace.path(command)?;
-            let (first, last) = (path.segments.first()?, path.segments.last()?);
-            Some(format::duration(last.to_ns.saturating_sub(first.from_ns) as f64))
-        })
+        let kept = entry.way.get_value().map(|way| way.path);
+        let path = kept.or_else(|| page.trace.with_value(|trace| trace.path(command)))?;
+        let (first, last) = (path.segments.first()?, path.segments.last()?);
+        Some(format::duration(last.to_ns.saturating_sub(first.from_ns) as f64))
     });
     let tip = move || match entry.command.get() {
         Some(_) => "Show the way this command took: from the wake to the written reply.",

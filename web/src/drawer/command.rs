@@ -1,14 +1,18 @@
 //! The way of a command, from the wake to the written reply. Knows no page.
 
-use interleave::scope::trace::{CommandId, Trace};
+use interleave::scope::trace::{CommandId, PollId, Trace};
 
 use super::{Fact, Link, Sheet, Stretch};
+use crate::console::Way;
 use crate::page::Selected;
 use crate::{format, names};
 
-pub(super) fn sheet(trace: &Trace, id: CommandId) -> Option<Sheet> {
-    let command = trace.command(id)?;
-    let path = trace.path(id)?;
+/// `kept`: the command's way, if it was typed here; the trace may no longer hold it.
+pub(super) fn sheet(trace: &Trace, id: CommandId, kept: Option<Way>) -> Option<Sheet> {
+    let Way { command, path } = match kept {
+        Some(kept) => kept,
+        None => Way { command: *trace.command(id)?, path: trace.path(id)? },
+    };
     let mut facts = Vec::new();
     if let Some((first, last)) = path.segments.first().zip(path.segments.last()) {
         let took_ns = last.to_ns.saturating_sub(first.from_ns);
@@ -43,10 +47,11 @@ pub(super) fn sheet(trace: &Trace, id: CommandId) -> Option<Sheet> {
     if let Some(task) = command.task {
         links.push(Link { label: trace.task_name(task), to: Selected::Task(task) });
     }
-    if let Some(poll) = command.start_poll {
+    let held = |poll: &PollId| trace.poll(*poll).is_some();
+    if let Some(poll) = command.start_poll.filter(held) {
         links.push(Link { label: "the poll it started in".to_owned(), to: Selected::Poll(poll) });
     }
-    if let Some(poll) = command.end_poll.filter(|poll| Some(*poll) != command.start_poll) {
+    if let Some(poll) = command.end_poll.filter(held).filter(|poll| Some(*poll) != command.start_poll) {
         links.push(Link { label: "the poll that had its reply".to_owned(), to: Selected::Poll(poll) });
     }
     let title = trace.label(command.name).to_uppercase();

@@ -60,7 +60,7 @@ pub(crate) fn Drawer(page: Page) -> impl IntoView {
             Selected::Task(task) => task::sheet(trace, task),
             Selected::Poll(poll) => poll::sheet(trace, poll),
             Selected::Wake(poll) => poll::wake_sheet(trace, poll),
-            Selected::Command(command) => command::sheet(trace, command),
+            Selected::Command(command) => command::sheet(trace, command, page.consoles.way(command)),
         }))
     };
     view! {
