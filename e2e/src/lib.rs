@@ -6,6 +6,7 @@
 
 pub mod browser;
 pub mod host;
+pub mod load;
 pub mod pixels;
 pub mod playground;
 pub mod process;

@@ -1,11 +1,10 @@
 //! The page with a native server: its replies and ways, its absence and return, and the load of a benchmark beside it.
 
-use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use interleave_e2e::browser::Window;
+use interleave_e2e::load::Load;
 use interleave_e2e::playground::{Playground, front, list, task, with_server};
-use interleave_e2e::server::Server;
 use serde_json::{Value, json};
 
 #[tokio::test]
@@ -193,18 +192,6 @@ async fn quit_closes_and_the_next_command_connects_again() {
     .await;
 }
 
-/// Starts redis-benchmark against `server`.
-fn benchmark(server: &Server, args: &[&str]) -> std::process::Child {
-    Command::new("redis-benchmark")
-        .args(["-h", "127.0.0.1", "-p", &server.resp_port().to_string(), "-q"])
-        .args(args)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap_or_else(|error| panic!("cannot start redis-benchmark: {error}"))
-}
-
 /// Begins to note when the browser shows new frames.
 async fn watch_frames(page: &Playground) {
     page.browser
@@ -222,13 +209,12 @@ async fn goes_on_under_a_benchmarks_load() {
         page.is_connected().await;
         let before = page.state().await;
         watch_frames(page).await;
-        let mut load = benchmark(server, &["-t", "set,get,incr", "-c", "50", "-n", "100000", "-P", "16"]);
+        let load = Load::start(server, &["-t", "set,get,incr", "-c", "50", "-n", "100000", "-P", "16"]);
         let state = page.until("50 tasks more", |state| list(&state["tasks"]).len() >= 50).await;
         assert!(state["polls"].as_u64() > before["polls"].as_u64());
         // The console is answered in the midst of it.
         assert_eq!(page.answer("PING").await, "PONG");
-        let status = tokio::task::spawn_blocking(move || load.wait()).await.expect("it only waits");
-        assert!(status.is_ok_and(|status| status.success()));
+        load.ends().await;
         let gaps = page
             .browser
             .script("return frames_ms.slice(1).map((now, index) => now - frames_ms[index])")

@@ -43,7 +43,9 @@ async fn a_reload_brings_the_page_back() {
         assert_eq!(kept(&before)["consoles"], expected);
 
         page.reload().await;
-        let after = page.is_connected().await;
+        page.is_connected().await;
+        // The trace comes a little later.
+        let after = page.until("the new server's trace", |state| state["sharing"].is_string()).await;
         assert_eq!(kept(&after), kept(&before));
         assert_eq!(page.area("#dock").await, dock);
         assert_eq!(page.property("#sharing", "value").await, "actor");
