@@ -3,10 +3,12 @@
 
 mod bench;
 mod dist;
+mod e2e;
 mod page;
 mod play;
 mod server;
 mod shell;
+mod shots;
 mod test;
 mod tidy;
 mod toolchain;
@@ -49,6 +51,8 @@ enum Command {
         #[arg(long)]
         list: bool,
     },
+    /// Take the screenshots in docs/screenshots.
+    Shots,
     /// Measure what the server costs.
     #[command(subcommand)]
     Bench(Bench),
@@ -80,6 +84,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Dist => dist::dist()?,
         Command::Test { list: true, .. } => test::list(),
         Command::Test { names, list: false } => test::test(&names)?,
+        Command::Shots => shots::take()?,
         Command::Bench(Bench::Redis(flags)) => bench::redis::bench(&flags)?,
         Command::Bench(Bench::Scope(flags)) => bench::scope::bench(&flags)?,
     }

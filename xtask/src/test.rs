@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 
 use crate::shell::{apt, cargo, run};
 use crate::toolchain::Wasm;
-use crate::{page, server, tidy};
+use crate::{e2e, page, tidy};
 
 struct Check {
     name: &'static str,
@@ -109,23 +109,13 @@ fn build_page() -> Result<()> {
 
 fn redis() -> Result<()> {
     apt::need(&["redis-tools"])?;
-    end_to_end(&["redis"])
+    e2e::run_tests(&["--lib", "--test=redis"], &TWO_AT_ONCE)
 }
 
 fn browser() -> Result<()> {
-    apt::need(&["chromium", "chromium-driver"])?;
-    end_to_end(&["harness", "browser"])
+    e2e::need_a_browser()?;
+    e2e::run_tests(&["--lib", "--test=harness", "--test=browser"], &TWO_AT_ONCE)
 }
 
-/// Runs files of end-to-end tests against the release server, which embeds the page.
-fn end_to_end(files: &[&str]) -> Result<()> {
-    let page = page::build(page::Profile::Page)?;
-    let server = server::build()?;
-    run(cargo()
-        .args(["test", "--package=interleave-e2e", "--lib"])
-        .args(files.iter().flat_map(|file| ["--test", file]))
-        // Each test has a server and a browser of its own; more at once would only wait for each other.
-        .args(["--", "--test-threads=2"])
-        .env("INTERLEAVE_SERVER", server)
-        .env("INTERLEAVE_PAGE", page))
-}
+/// Each test has a server and a browser of its own; more at once would only wait for each other.
+const TWO_AT_ONCE: [&str; 1] = ["--test-threads=2"];
