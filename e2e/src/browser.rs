@@ -101,6 +101,14 @@ impl Browser {
         answer["value"].take()
     }
 
+    /// Forgets all that pages of `origin`, such as `http://127.0.0.1:8080`, left in the browser: the next visit is a first
+    /// one. Leave its pages before; they may store something on their way out.
+    pub async fn forget(&self, origin: &str) {
+        self.devtools("Network.clearBrowserCache", json!({})).await;
+        let everything = json!({ "origin": origin, "storageTypes": "all" });
+        self.devtools("Storage.clearDataForOrigin", everything).await;
+    }
+
     /// A picture of the window, as a PNG file's bytes.
     pub async fn screenshot(&self) -> Vec<u8> {
         self.client.screenshot().await.unwrap_or_else(|error| panic!("no screenshot: {error}"))

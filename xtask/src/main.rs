@@ -53,7 +53,7 @@ enum Command {
     },
     /// Take the screenshots in docs/screenshots.
     Shots,
-    /// Measure what the server costs.
+    /// Measure what the server and the page cost.
     #[command(subcommand)]
     Bench(Bench),
 }
@@ -64,6 +64,8 @@ enum Bench {
     Redis(bench::redis::Flags),
     /// CPU time with the recording of tasks compiled out, idle and watched.
     Scope(bench::scope::Flags),
+    /// The page beside its limits: bytes, time to a ready console, work a frame with 100,000 events on screen.
+    Page,
 }
 
 fn main() -> ExitCode {
@@ -85,6 +87,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Test { list: true, .. } => test::list(),
         Command::Test { names, list: false } => test::test(&names)?,
         Command::Shots => shots::take()?,
+        Command::Bench(Bench::Page) => bench::page::bench()?,
         Command::Bench(Bench::Redis(flags)) => bench::redis::bench(&flags)?,
         Command::Bench(Bench::Scope(flags)) => bench::scope::bench(&flags)?,
     }

@@ -6,6 +6,7 @@
 //! it hardly depends on how the load generator and the server share the cores.
 
 mod load;
+pub(crate) mod page;
 mod program;
 pub(crate) mod redis;
 pub(crate) mod scope;
