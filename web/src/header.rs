@@ -7,6 +7,7 @@ use crate::format;
 use crate::page::{Link, Page};
 use crate::source::Kind;
 use crate::terms::explain;
+use crate::theme;
 use crate::tip::Term;
 
 /// The header.
@@ -51,7 +52,7 @@ pub(crate) fn Header(page: Page) -> impl IntoView {
                 id="theme"
                 aria-label="Change between light and dark"
                 data-tip="Change between light and dark."
-                on:click=move |_| page.theme.set(Some(other_theme(page)))
+                on:click=move |_| theme::toggle(page)
             >
                 "◐"
             </button>
@@ -188,16 +189,4 @@ fn NumbersView(page: Page) -> impl IntoView {
             </span>
         </span>
     }
-}
-
-fn other_theme(page: Page) -> String {
-    let dark = match page.theme.get_untracked() {
-        Some(theme) => theme == "dark",
-        None => window()
-            .match_media("(prefers-color-scheme: dark)")
-            .ok()
-            .flatten()
-            .is_some_and(|query| query.matches()),
-    };
-    if dark { "light".to_owned() } else { "dark".to_owned() }
 }

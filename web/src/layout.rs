@@ -4,7 +4,6 @@
 use leptos::ev;
 use leptos::prelude::*;
 use wasm_bindgen::JsCast;
-use wasm_bindgen::closure::Closure;
 use wasm_bindgen_futures::spawn_local;
 
 use crate::console::Dock;
@@ -15,7 +14,7 @@ use crate::page::Page;
 use crate::source::{Kind, probe};
 use crate::timeline::TimelineView;
 use crate::tip::Tooltip;
-use crate::{devtools, frames, saved};
+use crate::{devtools, frames, saved, theme};
 
 /// The least heights of the consoles and of what is above them, in CSS pixels.
 const DOCK_MIN_PX: f64 = 96.0;
@@ -29,16 +28,7 @@ pub(crate) fn App() -> impl IntoView {
     devtools::install(page);
     frames::run(page);
     begin(page);
-    Effect::new(move |_| {
-        let Some(root) = document().document_element() else { return };
-        // Unset, the style sheet follows the system.
-        let _ = match page.theme.get() {
-            Some(theme) => root.set_attribute("data-theme", &theme),
-            None => root.remove_attribute("data-theme"),
-        };
-        page.timeline.colours_changed();
-    });
-    follow_system(page);
+    theme::follow(page);
     window_event_listener(ev::keydown, move |event| shortcut(page, &event));
     view! {
         <Header page=page/>
@@ -51,14 +41,6 @@ pub(crate) fn App() -> impl IntoView {
         <Help page=page/>
         <Tooltip/>
     }
-}
-
-/// Where no theme was chosen the style sheet follows the system, and the canvas must be told.
-fn follow_system(page: Page) {
-    let Ok(Some(query)) = window().match_media("(prefers-color-scheme: dark)") else { return };
-    let changed = Closure::<dyn Fn()>::new(move || page.timeline.colours_changed()).into_js_value();
-    // A browser that refuses only keeps the former colours.
-    let _ = query.add_event_listener_with_callback("change", changed.unchecked_ref());
 }
 
 /// Starts with the source a person chose last; else with the native server if there is one, else in the tab.

@@ -28,6 +28,7 @@ mod frames;
 mod names;
 mod saved;
 mod terms;
+mod theme;
 
 use wasm_bindgen::prelude::wasm_bindgen;
 

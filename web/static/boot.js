@@ -1,5 +1,7 @@
-// Starts the page's wasm module, or says why it cannot be started.
+// Puts on the system's theme until the page knows better, and starts the page's wasm module, or says why it cannot be started.
 import init from "./page.js";
+
+document.documentElement.dataset.theme = matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
 
 init({ module_or_path: new URL("page_bg.wasm", import.meta.url) }).catch((error) => {
   const boot = document.getElementById("boot");
