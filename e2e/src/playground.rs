@@ -292,8 +292,9 @@ impl Playground {
 
     /// Waits until a row of at least `pixels` pixels of a CSS colour stands on an element, and returns the longest.
     pub async fn run_of(&self, selector: &str, css: &str, pixels: usize) -> Run {
-        let colour = self.colour(css).await;
         eventually(&format!("{pixels} pixels of {css} in a row"), async || {
+            // Asked anew each time: the theme may just be changing.
+            let colour = self.colour(css).await;
             match self.longest_run(selector, colour).await {
                 Some(run) if run.length >= pixels => Ok(run),
                 other => Err(format!("{other:?}")),
