@@ -51,20 +51,46 @@ pub(super) struct Statement {
 pub(super) enum Kind {
     Command(Command),
     /// `let name = value` and `name = value`: the slot was found by the parser.
-    Set { slot: usize, value: Expression },
-    If { arms: Vec<Arm>, otherwise: Block },
-    While { condition: Expression, body: Block },
-    Repeat { times: Expression, body: Block },
+    Set {
+        slot: usize,
+        value: Expression,
+    },
+    If {
+        arms: Vec<Arm>,
+        otherwise: Block,
+    },
+    While {
+        condition: Expression,
+        body: Block,
+    },
+    Repeat {
+        times: Expression,
+        body: Block,
+    },
     /// `spawned` numbers the names that the task spawns under.
-    Spawn { spawned: usize, name: Arc<str>, body: Arc<Body> },
-    Join { spawned: usize },
+    Spawn {
+        spawned: usize,
+        name: Arc<str>,
+        body: Arc<Body>,
+    },
+    Join {
+        spawned: usize,
+    },
     Assert(Expression),
     Yield,
     Sleep(Duration),
     Spin(Duration),
-    Lock { lock: usize, body: Block },
-    Send { channel: usize, value: Expression },
-    Receive { channel: usize },
+    Lock {
+        lock: usize,
+        body: Block,
+    },
+    Send {
+        channel: usize,
+        value: Expression,
+    },
+    Receive {
+        channel: usize,
+    },
 }
 
 /// `if condition { ... }` or `else if condition { ... }`.

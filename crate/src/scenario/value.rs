@@ -35,7 +35,9 @@ impl Value {
             resp::Value::Null => Ok(Self::Nil),
             resp::Value::Integer(number) => Ok(Self::Integer(number)),
             resp::Value::Boolean(yes) => Ok(Self::Integer(i64::from(yes))),
-            resp::Value::Bulk(bytes) | resp::Value::Verbatim { text: bytes, .. } => Ok(Self::from_bytes(bytes)),
+            resp::Value::Bulk(bytes) | resp::Value::Verbatim { text: bytes, .. } => {
+                Ok(Self::from_bytes(bytes))
+            }
             resp::Value::Simple(text) | resp::Value::BigNumber(text) => Ok(Self::from_bytes(text)),
             resp::Value::Double(number) => Ok(Self::from_bytes(resp::write_f64(number))),
             resp::Value::Error(_) => Err("an error"),
@@ -193,7 +195,9 @@ mod tests {
 
     #[test]
     fn what_holds() {
-        for (text, holds) in [("nil", false), ("0", false), ("1", true), ("-1", true), ("no", true), ("", true)] {
+        for (text, holds) in
+            [("nil", false), ("0", false), ("1", true), ("-1", true), ("no", true), ("", true)]
+        {
             assert_eq!(value(text).is_true(), holds, "{text}");
         }
     }
