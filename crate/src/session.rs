@@ -291,7 +291,10 @@ fn is_http(request: Args<'_>) -> bool {
 }
 
 /// Reads what is there, or waits for it; 0 at the end of the stream. Cancellation safe.
-async fn read_some<S: AsyncRead + Unpin>(stream: &mut S, arrived: &mut BytesMut) -> io::Result<usize> {
+pub(crate) async fn read_some<S: AsyncRead + Unpin>(
+    stream: &mut S,
+    arrived: &mut BytesMut,
+) -> io::Result<usize> {
     let mut reading = pin!(stream.read_buf(arrived));
     let mut told = false;
     let read = poll_fn(|cx| {
@@ -309,7 +312,10 @@ async fn read_some<S: AsyncRead + Unpin>(stream: &mut S, arrived: &mut BytesMut)
 }
 
 /// Writes some of `replies` and removes it from there.
-async fn write_some<S: AsyncWrite + Unpin>(stream: &mut S, replies: &mut BytesMut) -> io::Result<()> {
+pub(crate) async fn write_some<S: AsyncWrite + Unpin>(
+    stream: &mut S,
+    replies: &mut BytesMut,
+) -> io::Result<()> {
     let mut writing = pin!(stream.write_buf(replies));
     let mut told = false;
     let written = poll_fn(|cx| {

@@ -68,15 +68,25 @@ pub fn excerpt(source: &str, span: Span) -> String {
     let shown = shown.trim_end();
     let margin = " ".repeat(number.to_string().len());
     let (head, gap) = if skipped > 0 { ("...", "   ") } else { ("", "") };
-    // Tabs stay tabs, so that the carets stand where they point.
-    let indent: String = line
-        .chars()
-        .skip(skipped)
-        .take(before - skipped)
-        .map(|char| if char == '\t' { '\t' } else { ' ' })
-        .collect();
-    let carets = "^".repeat(covered.min(SHOWN_AROUND));
+    let indent: String = line.chars().skip(skipped).take(before - skipped).map(blank_like).collect();
+    let under = line.chars().skip(before).take(covered.min(SHOWN_AROUND));
+    let carets: String = under.map(|char| if is_wide(char) { "^^" } else { "^" }).collect();
+    let carets = if carets.is_empty() { "^".to_owned() } else { carets };
     format!("{number} | {head}{shown}\n{margin} | {gap}{indent}{carets}")
+}
+
+/// A blank as wide as `char`, so that the carets stand where they point.
+fn blank_like(char: char) -> char {
+    match char {
+        '\t' => '\t',
+        _ if is_wide(char) => '\u{3000}',
+        _ => ' ',
+    }
+}
+
+/// Whether `char` takes two columns where others take one: the scripts of East Asia, roughly.
+fn is_wide(char: char) -> bool {
+    matches!(char, '\u{1100}'..='\u{115f}' | '\u{2e80}'..='\u{d7a3}' | '\u{f900}'..='\u{faff}' | '\u{ff01}'..='\u{ff60}')
 }
 
 /// What is wrong at a place, before the text it is in is at hand.

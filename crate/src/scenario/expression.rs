@@ -3,29 +3,31 @@
 //! Owns how a line of words becomes a command, and what may stand where a value is expected. Checks commands against the
 //! table, so that a misspelt one is found before anything runs. Does not know statements.
 
-use winnow::combinator::{peek, preceded, separated_foldl1, terminated};
+use winnow::combinator::{opt, peek, preceded, separated_foldl1, terminated};
+use winnow::error::ErrMode;
 use winnow::prelude::*;
 use winnow::token::{any, take_while};
 
 use super::ast::{Command, Expression, Operator, Piece, Step};
-use super::error::Span;
+use super::error::{Fault, Span};
 use super::lex::{
-    Input, Parsed, Place, Word, at_line_end, blanks, expect_name, expected, fault, here, is_at, lone, quote,
-    too_many, variable, word, wrong,
+    Input, Parsed, Place, Word, at_line_end, blanks, expect_name, expected, fault, has_ended, here, is_at,
+    quote, too_many, variable, word, wrong,
 };
 use super::nearest::nearest;
 use super::value::Value;
 use crate::command::{Spec, TABLE, lookup};
 
 /// What can stand where a value is expected.
-const A_VALUE: &str = "a value: a number, a \"string\", a variable, a Redis command or `receive channel`";
+const VALUES: &str =
+    "a value is a number, a \"string\", `nil`, a variable, a Redis command or `receive channel`";
 
 /// Reads an expression: comparisons of sums of products.
 pub(super) fn expression(i: &mut Input<'_>) -> Parsed<Expression> {
     blanks(i)?;
     let start = here(i);
     let mut steps = sum(i)?;
-    if let Ok(operator) = operator(Operator::compares).parse_next(i) {
+    if let Some(operator) = opt(operator(Operator::compares)).parse_next(i)? {
         steps = join(steps, operator, sum(i)?);
     }
     Ok(Expression { span: Span::new(start..here(i)), steps })
@@ -47,9 +49,7 @@ fn join(mut left: Vec<Step>, operator: Operator, right: Vec<Step>) -> Vec<Step> 
 }
 
 /// One of the operators that `accepts` takes, standing by itself.
-fn operator<'s>(
-    accepts: impl Fn(Operator) -> bool,
-) -> impl Parser<Input<'s>, Operator, winnow::error::ErrMode<super::error::Fault>> {
+fn operator<'s>(accepts: impl Fn(Operator) -> bool) -> impl Parser<Input<'s>, Operator, ErrMode<Fault>> {
     let symbol = take_while(1..=2, ['=', '!', '<', '>', '+', '-', '*', '/', '%']);
     let known =
         symbol.verify_map(move |symbol| Operator::from_symbol(symbol).filter(|found| accepts(*found)));
@@ -86,7 +86,7 @@ fn operand(i: &mut Input<'_>) -> Parsed<Vec<Step>> {
         let ends = at_line_end(i)
             || at_operator(i)
             || ["{", "}"].into_iter().any(|brace| is_at(i, brace, Place::Expression))
-            || peek::<_, _, winnow::error::ErrMode<super::error::Fault>, _>(')').parse_next(i).is_ok();
+            || peek::<_, _, ErrMode<Fault>, _>(')').parse_next(i).is_ok();
         if ends {
             // The blanks after it are no part of it.
             i.reset(&before);
@@ -95,7 +95,11 @@ fn operand(i: &mut Input<'_>) -> Parsed<Vec<Step>> {
         words.push(word(i, Place::Expression)?);
     }
     match words.first() {
-        None => expected(i, A_VALUE),
+        None => {
+            let mut fault = fault(i, "a value");
+            fault.help.get_or_insert_with(|| VALUES.to_owned());
+            Err(ErrMode::Cut(fault))
+        }
         Some(first) => value_of(i, first.clone(), words),
     }
 }
@@ -135,23 +139,27 @@ fn value_of(i: &mut Input<'_>, first: Word, words: Vec<Word>) -> Parsed<Vec<Step
     match (single, &*words) {
         (Some(step), [_]) => Ok(vec![step]),
         (Some(_), [_, second, ..]) => {
-            wrong(second.span, "an operator between two values", "a word", Some(SPACES.to_owned()))
+            let found = quote(second.span.text(i.state.source));
+            wrong(second.span, "an operator between two values", found, Some(SPACES.to_owned()))
         }
         _ if bare.as_deref().is_some_and(|text| lookup(text.as_bytes()).is_some()) => {
             Ok(vec![Step::Command(command_of(i, words)?)])
         }
         _ => {
-            let text = bare.unwrap_or_else(|| "text that is not quoted".to_owned());
-            let variables = i.state.scope.visible.iter().map(|slot| &*i.state.scope.variables[*slot]);
+            let text = bare.as_deref().unwrap_or_else(|| first.span.text(i.state.source));
+            let scope = &i.state.scope;
+            let variables = scope.visible.iter().map(|slot| &*scope.variables[*slot]);
             let commands: Vec<_> = command_names();
-            let near = nearest(&text, variables.chain(commands.iter().map(|name| &**name)));
+            let near = nearest(text, variables.chain(commands.iter().map(|name| &**name)));
             let help = match near {
+                _ if scope.has_ended(text) => has_ended(text),
                 Some(near) => format!("did you mean `{near}`?"),
                 None if text.contains(['<', '>', '=', '+', '*', '/', '-', '%']) => SPACES.to_owned(),
                 None if text.ends_with(['{', '}']) => "braces stand alone, after a space".to_owned(),
-                None => format!("a string is written in quotes: \"{text}\""),
+                None if bare.is_none() => format!("a string is written in quotes: \"{text}\""),
+                None => VALUES.to_owned(),
             };
-            wrong(first.span, A_VALUE, quote(&text), Some(help))
+            wrong(first.span, "a value", quote(text), Some(help))
         }
     }
 }
@@ -200,10 +208,16 @@ pub(super) fn command(i: &mut Input<'_>) -> Parsed<(Command, Span)> {
         if at_line_end(i) || is_at(i, "}", Place::Line) {
             break;
         }
-        if lone("{", Place::Line).parse_next(i).is_ok() && !words.is_empty() {
-            // A block after what is no keyword: the first word was meant to be one.
-            let first: &Word = &words[0];
-            return unknown(first, "a keyword that takes a block");
+        if is_at(i, "{", Place::Line) {
+            // A block after what is no keyword: the first word may have been meant to be one.
+            return match words.first() {
+                Some(first) if named(first).is_none() => unknown(i, first, "a keyword that takes a block"),
+                _ => {
+                    let mut fault = fault(i, "a statement's next word or its end");
+                    fault.help = Some("to send a lone brace, put it in quotes".to_owned());
+                    Err(ErrMode::Cut(fault))
+                }
+            };
         }
         words.push(word(i, Place::Line)?);
     }
@@ -217,10 +231,9 @@ pub(super) fn command(i: &mut Input<'_>) -> Parsed<(Command, Span)> {
 /// Checks `words` against the table.
 fn command_of(i: &mut Input<'_>, words: Vec<Word>) -> Parsed<Command> {
     let first = &words[0];
-    let Some((_, spec)) = first.bare().and_then(|name| lookup(name.as_bytes())) else {
-        return unknown(first, "a statement: a keyword or a Redis command");
+    let Some(mut spec) = named(first) else {
+        return unknown(i, first, "a keyword or a Redis command");
     };
-    let mut spec = spec;
     if let Some(word) = words.get(1).filter(|_| !spec.subcommands.is_empty())
         && let Some(name) = word.bare()
     {
@@ -245,6 +258,11 @@ fn command_of(i: &mut Input<'_>, words: Vec<Word>) -> Parsed<Command> {
     Ok(Command { words: words.into_iter().map(|word| word.text).collect() })
 }
 
+/// The command that `word` names.
+fn named(word: &Word) -> Option<&'static Spec> {
+    Some(lookup(word.bare()?.as_bytes())?.1)
+}
+
 /// The name of a subcommand without its container's.
 fn own_name(sub: &'static Spec) -> &'static str {
     sub.name.split_once('|').map_or(sub.name, |(_, own)| own)
@@ -256,15 +274,19 @@ fn command_names() -> Vec<String> {
 }
 
 /// The mistake of `word` being neither a keyword nor a command.
-fn unknown<T>(word: &Word, what: &str) -> Parsed<T> {
-    let Some(text) = word.bare() else {
-        let help = "a line begins with a keyword or with a command's name, which cannot come from a variable";
-        return wrong(word.span, what, "other text", Some(help.to_owned()));
+fn unknown<T>(i: &Input<'_>, word: &Word, what: &str) -> Parsed<T> {
+    let found = word.span.text(i.state.source);
+    let help = if let Some(text) = word.bare() {
+        let commands = command_names();
+        let known = super::parse::STATEMENTS.into_iter().chain(commands.iter().map(|name| &**name));
+        match nearest(text, known) {
+            _ if text.contains(';') => Some("every statement has a line of its own".to_owned()),
+            near => near.map(|near| format!("did you mean `{near}`?")),
+        }
+    } else {
+        Some("a line begins with a keyword or a command's name, without quotes or variables".to_owned())
     };
-    let commands = command_names();
-    let known = super::parse::STATEMENTS.into_iter().chain(commands.iter().map(|name| &**name));
-    let help = nearest(text, known).map(|near| format!("did you mean `{near}`?"));
-    wrong(word.span, what, quote(text), help)
+    wrong(word.span, what, quote(found), help)
 }
 
 /// `name` of a variable that is to be changed.
@@ -291,10 +313,8 @@ pub(super) fn receive_name(i: &mut Input<'_>) -> Parsed<usize> {
 /// A mistake at the end of a statement: what may follow it.
 pub(super) fn end_of_statement(i: &mut Input<'_>) -> Parsed<()> {
     blanks(i)?;
-    if at_line_end(i)
-        || peek::<_, _, winnow::error::ErrMode<super::error::Fault>, _>('}').parse_next(i).is_ok()
-    {
+    if at_line_end(i) || peek::<_, _, ErrMode<Fault>, _>('}').parse_next(i).is_ok() {
         return Ok(());
     }
-    Err(winnow::error::ErrMode::Cut(fault(i, "the end of the line")))
+    Err(ErrMode::Cut(fault(i, "the end of the line")))
 }

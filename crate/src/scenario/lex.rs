@@ -16,14 +16,16 @@ use super::limits::Limits;
 use super::nearest::nearest;
 
 /// The text still to be read, and what is known from what has been read.
-pub(super) type Input<'s> = Stateful<LocatingSlice<&'s str>, State>;
+pub(super) type Input<'s> = Stateful<LocatingSlice<&'s str>, State<'s>>;
 
 /// A piece that was read. Mistakes are [cut](ErrMode::Cut): the first one wins.
 pub(super) type Parsed<T> = ModalResult<T, Fault>;
 
 /// What the text so far has introduced.
 #[derive(Debug)]
-pub(super) struct State {
+pub(super) struct State<'s> {
+    /// The whole text.
+    pub(super) source: &'s str,
     pub(super) limits: Limits,
     pub(super) depth: usize,
     pub(super) statements: usize,
@@ -62,6 +64,11 @@ impl Scope {
     /// The slot of the variable called `name` here.
     pub(super) fn find(&self, name: &str) -> Option<usize> {
         self.visible.iter().copied().find(|slot| &*self.variables[*slot] == name)
+    }
+
+    /// Whether there was a variable called `name`, in a block that has ended.
+    pub(super) fn has_ended(&self, name: &str) -> bool {
+        self.find(name).is_none() && self.variables.iter().any(|known| &**known == name)
     }
 
     /// The slot of a new variable, to be used from here to the end of the block.
@@ -160,6 +167,11 @@ pub(super) fn at_end(i: &mut Input<'_>) -> bool {
     eof::<_, ErrMode<Fault>>.parse_next(i).is_ok()
 }
 
+/// Takes `symbol`, if it stands here by itself.
+pub(super) fn takes(i: &mut Input<'_>, symbol: &str, place: Place) -> bool {
+    opt(lone(symbol, place)).parse_next(i).is_ok_and(|taken| taken.is_some())
+}
+
 /// Whether `symbol` stands here by itself. Does not take it.
 pub(super) fn is_at(i: &mut Input<'_>, symbol: &str, place: Place) -> bool {
     peek(lone(symbol, place)).parse_next(i).is_ok()
@@ -183,8 +195,9 @@ pub(super) fn name<'s>(i: &mut Input<'s>) -> Parsed<&'s str> {
 /// Takes the keyword `word`, if it is what stands here.
 pub(super) fn keyword(i: &mut Input<'_>, word: &str) -> Option<Span> {
     let ends = alt((eof.void(), one_of(|char| is_space(char) || matches!(char, '{' | '}')).void()));
-    let found: Parsed<_> = terminated(word, peek(ends)).span().parse_next(i);
-    found.ok().map(Span::new)
+    // `opt` puts back what was read of a longer word.
+    let found: Parsed<_> = opt(terminated(word, peek(ends)).span()).parse_next(i);
+    found.ok().flatten().map(Span::new)
 }
 
 /// Where reading stands.
@@ -209,7 +222,7 @@ pub(super) fn fault(i: &mut Input<'_>, what: impl Into<String>) -> Fault {
         "`=`" => {
             Some("to compare, write `==`; to change a variable, begin the line with its name".to_owned())
         }
-        "`;`" => Some("every statement has a line of its own".to_owned()),
+        found if found.starts_with("`;") => Some("every statement has a line of its own".to_owned()),
         _ => None,
     };
     Fault { span, expected: what.into(), found, help }
@@ -232,7 +245,7 @@ pub(super) fn wrong<T>(
 
 /// Fails because `limit` is passed.
 pub(super) fn too_many<T>(span: Span, most: usize, what: &str, found: usize, limit: &str) -> Parsed<T> {
-    let help = format!("this is the limit `{limit}`: make the scenario smaller");
+    let help = format!("this is the limit `{limit}` of a scenario");
     wrong(span, format!("at most {most} {what}"), found.to_string(), Some(help))
 }
 
@@ -325,10 +338,18 @@ pub(super) fn variable(i: &Input<'_>, name: &str, span: Span) -> Parsed<usize> {
     }
     let known = scope.visible.iter().map(|slot| &*scope.variables[*slot]);
     let help = match nearest(name, known) {
+        _ if scope.has_ended(name) => has_ended(name),
         Some(near) => format!("did you mean `{near}`?"),
-        None => format!("`let {name} = ...` before it makes one, to the end of its block"),
+        None => format!("make one first: `let {name} = ...`"),
     };
     wrong(span, "a variable", format!("`{name}`, which is none here"), Some(help))
+}
+
+/// The help for a variable used after its block.
+pub(super) fn has_ended(name: &str) -> String {
+    format!(
+        "the block that made `{name}` has ended: make it before the block, and change it inside with `{name} = ...`"
+    )
 }
 
 /// `"..."`, read as `redis-cli` reads it, with variables.

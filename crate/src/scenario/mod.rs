@@ -4,8 +4,14 @@ mod error;
 mod expression;
 mod lex;
 mod limits;
+mod link;
+mod names;
 mod nearest;
+mod outcome;
 mod parse;
+mod progress;
+mod run;
+mod task;
 mod value;
 
 use std::sync::Arc;
@@ -13,7 +19,10 @@ use std::sync::Arc;
 pub use self::ast::Operator;
 pub use self::error::{ScriptError, Span, excerpt};
 pub use self::limits::Limits;
+pub use self::outcome::{End, FailedAssert, Found, Outcome, Stop, TaskOutcome};
 pub use self::parse::{ME, PARTS, STATEMENTS};
+pub use self::progress::{Progress, TaskName, TaskProgress, Waits};
+pub use self::run::{Run, Setting};
 pub use self::value::Value;
 
 /// A scenario, read and checked.

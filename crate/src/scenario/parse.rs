@@ -16,8 +16,8 @@ use super::ast::{Arm, Block, Body, Channel, Kind, Part, Statement};
 use super::error::{Fault, Span};
 use super::expression::{assigned, channel_name, command, end_of_statement, expression, receive_name};
 use super::lex::{
-    Input, Parsed, Place, Scope, State, TaskScope, at_end, blanks, expect_name, expected, gap, here, is_at,
-    keyword, lone, name, quote, too_many, wrong,
+    Input, Parsed, Place, Scope, State, TaskScope, at_end, blanks, expect_name, expected, fault, gap, here,
+    keyword, lone, name, quote, takes, too_many, wrong,
 };
 use super::limits::Limits;
 use super::nearest::nearest;
@@ -54,6 +54,7 @@ pub(super) fn script(source: &str, limits: &Limits) -> Result<Script, Fault> {
         return Err(unwrapped(passed.expect_err("it is made to fail")));
     }
     let state = State {
+        source,
         limits: *limits,
         depth: 0,
         statements: 0,
@@ -112,7 +113,7 @@ fn once(span: Span, what: &str, again: bool) -> Parsed<()> {
 
 /// The mistake of something else than a part at the top level.
 fn misplaced(i: &mut Input<'_>) -> Parsed<()> {
-    let mut fault = super::lex::fault(i, "`client`, `setup`, `finally` or `channel`");
+    let mut fault = fault(i, "`client`, `setup`, `finally` or `channel`");
     let word: Parsed<&str> = peek(name).parse_next(i);
     if let Ok(word) = word {
         let is_statement = STATEMENTS.contains(&word) || crate::command::lookup(word.as_bytes()).is_some();
@@ -322,7 +323,7 @@ fn statement(i: &mut Input<'_>) -> Parsed<Statement> {
 /// `= value`, after blanks.
 fn assigned_value(i: &mut Input<'_>, what: &str) -> Parsed<super::ast::Expression> {
     blanks(i)?;
-    if lone("=", Place::Expression).parse_next(i).is_err() {
+    if !takes(i, "=", Place::Expression) {
         return expected(i, what);
     }
     expression(i)

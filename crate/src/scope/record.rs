@@ -141,6 +141,18 @@ pub(crate) fn label(text: &'static str) -> LabelId {
     with_registry(|registry| registry.label(text, None))
 }
 
+/// Lets `ns` pass on the clock of this thread's engine, as if the current task had computed for so long; false where there
+/// is no engine and time passes by itself.
+pub(crate) fn pass(ns: u64) -> bool {
+    THREAD.with(|thread| match &*thread.sink.borrow() {
+        Sink::Engine(engine) => {
+            engine.clock_ns.fetch_add(ns, Ordering::Relaxed);
+            true
+        }
+        _ => false,
+    })
+}
+
 /// Numbers a lock or channel.
 pub(crate) fn object(kind: ObjectKind, name: &str, number: u32) -> ObjectId {
     if cfg!(feature = "scope") {

@@ -1,0 +1,364 @@
+//! One run of a scenario: its server, its tasks, its limits and its outcome.
+//!
+//! Owns what the tasks of a run have in common, and the task that starts and awaits them. Statements are
+//! [`task`](super::task)'s work. Knows no engine: whoever polls the tasks says when none of them can go on.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::sync::watch;
+
+use super::Scenario;
+use super::ast::{Body, Part};
+use super::error::Span;
+use super::limits::Limits;
+use super::link::Link;
+use super::names;
+use super::outcome::{End, Outcome, Stop, TaskOutcome};
+use super::parse::Script;
+use super::progress::{Progress, TaskName};
+use super::task::{Halt, Task};
+use super::value::Value;
+use crate::command::{Config, Server};
+use crate::resp;
+use crate::rt::{AsyncMutex, JoinHandle, Receiver, Rt, Sender, channel};
+use crate::session::Service;
+use crate::sharing::{Kind, Options, Sharing};
+
+/// Longer than any run: the other limits come first.
+const UNFINISHED_TIMEOUT: Duration = Duration::from_secs(86_400);
+
+/// What a scenario is run on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Setting {
+    /// How connections share the store.
+    pub sharing: Kind,
+    /// What can be chosen besides; its seed makes all random choices of the server repeat.
+    pub options: Options,
+    /// How long the run may last and how much it may take.
+    pub limits: Limits,
+}
+
+/// A run that has begun. Dropping it does not end its tasks; dropping their runtime does.
+#[derive(Debug)]
+pub struct Run {
+    shared: Arc<Shared>,
+}
+
+impl Run {
+    /// Begins a run of `scenario`: spawns the task `scenario`, which spawns all others.
+    ///
+    /// # Panics
+    /// Outside a Tokio runtime.
+    #[must_use]
+    pub fn start(scenario: &Arc<Scenario>, setting: Setting, rt: &Rt) -> Self {
+        let shared = Arc::new(Shared {
+            scenario: Arc::clone(scenario),
+            setting,
+            rt: rt.clone(),
+            progress: Progress::new(&scenario.script),
+            spawned: AtomicUsize::default(),
+            time_us: AtomicU64::default(),
+            commands: AtomicU64::default(),
+            bytes: AtomicUsize::default(),
+            keys: Mutex::default(),
+            stop: watch::channel(false).0,
+            stopped: OnceLock::new(),
+            outcome: OnceLock::new(),
+        });
+        rt.spawn("scenario", 0, conduct(Arc::clone(&shared)));
+        Self { shared }
+    }
+
+    /// What came of it, once it has come to its end or passed a limit.
+    #[must_use]
+    pub fn outcome(&self) -> Option<&Outcome> {
+        self.shared.outcome.get()
+    }
+
+    /// What has come of it when nobody can go on: no task is ready and none sleeps. A run that has an outcome keeps it.
+    #[must_use]
+    pub fn deadlock(&self) -> Outcome {
+        let stuck = || self.shared.gather(|span, waits| End::Stuck { span, waits }, BTreeMap::new());
+        self.outcome().cloned().unwrap_or_else(stuck)
+    }
+
+    /// Where its tasks stand.
+    #[must_use]
+    pub fn progress(&self) -> &Progress {
+        &self.shared.progress
+    }
+}
+
+/// What the tasks of a run have in common.
+#[derive(Debug)]
+pub(super) struct Shared {
+    scenario: Arc<Scenario>,
+    pub(super) setting: Setting,
+    pub(super) rt: Rt,
+    pub(super) progress: Progress,
+    // What is limited: each counts up only, and none orders anything else.
+    spawned: AtomicUsize,
+    time_us: AtomicU64,
+    commands: AtomicU64,
+    bytes: AtomicUsize,
+    keys: Mutex<BTreeSet<Bytes>>,
+    // True when the run is to end before its time; sessions listen, too.
+    stop: watch::Sender<bool>,
+    stopped: OnceLock<Stop>,
+    outcome: OnceLock<Outcome>,
+}
+
+/// What the tasks of a run meet at. Apart from [`Shared`] because it is made inside the run, where locks and channels
+/// are recorded.
+#[derive(Debug)]
+pub(super) struct Meeting {
+    pub(super) service: Service,
+    pub(super) locks: Vec<AsyncMutex<()>>,
+    /// The receiving ends that no task has taken yet.
+    receivers: Mutex<Vec<Option<Receiver<Value>>>>,
+}
+
+impl Meeting {
+    /// The receiving end of `channel`: the task that asks first is the one that receives.
+    pub(super) fn take_receiver(&self, channel: usize) -> Option<Receiver<Value>> {
+        // Held for taking only; no user code can panic inside.
+        self.receivers.lock().unwrap_or_else(PoisonError::into_inner)[channel].take()
+    }
+}
+
+/// The sending ends of all channels.
+pub(super) type Senders = Vec<Option<Sender<Value>>>;
+
+/// The sending ends that `body` needs.
+pub(super) fn senders_for(body: &Body, senders: &Senders) -> Senders {
+    let needed = |channel: usize| body.sends.contains(&channel);
+    let pick =
+        |(channel, sender): (usize, &Option<Sender<Value>>)| sender.clone().filter(|_| needed(channel));
+    senders.iter().enumerate().map(pick).collect()
+}
+
+impl Shared {
+    fn script(&self) -> &Script {
+        &self.scenario.script
+    }
+
+    /// Counts one more task.
+    pub(super) fn count_task(&self) -> Result<(), (&'static str, String)> {
+        let most = self.setting.limits.spawned_tasks;
+        if self.spawned.fetch_add(1, Relaxed) >= most {
+            return Err(("spawned_tasks", format!("more than {most} tasks were spawned")));
+        }
+        Ok(())
+    }
+
+    /// Counts time slept or computed.
+    pub(super) fn count_time(&self, time: Duration) -> Result<(), (&'static str, String)> {
+        let most = self.setting.limits.time;
+        let time_us = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+        let so_far = self.time_us.fetch_add(time_us.min(1 << 62), Relaxed);
+        if u128::from(so_far) + u128::from(time_us) > most.as_micros() {
+            return Err(("time", format!("more than {most:?} were slept or spun")));
+        }
+        Ok(())
+    }
+
+    /// Counts one more command.
+    pub(super) fn count_command(&self) -> Result<(), (&'static str, String)> {
+        let most = self.setting.limits.commands;
+        if self.commands.fetch_add(1, Relaxed) >= most {
+            return Err(("commands", format!("more than {most} commands were sent")));
+        }
+        Ok(())
+    }
+
+    /// Counts a string of `bytes`.
+    pub(super) fn count_bytes(&self, bytes: usize) -> Result<(), (&'static str, String)> {
+        let limits = &self.setting.limits;
+        if bytes > limits.value_bytes {
+            let most = limits.value_bytes;
+            return Err(("value_bytes", format!("a string is {bytes} bytes long, more than {most}")));
+        }
+        if self.bytes.fetch_add(bytes, Relaxed) + bytes > limits.total_bytes {
+            let most = limits.total_bytes;
+            return Err(("total_bytes", format!("the strings of the run are more than {most} bytes")));
+        }
+        Ok(())
+    }
+
+    /// Notes that a command names `key`.
+    pub(super) fn note_key(&self, key: &[u8]) {
+        let mut keys = self.keys();
+        if keys.contains(key) {
+            return;
+        }
+        keys.insert(Bytes::copy_from_slice(key));
+        // The first in their order, whoever came first.
+        if keys.len() > self.setting.limits.keys_shown {
+            keys.pop_last();
+        }
+    }
+
+    fn keys(&self) -> MutexGuard<'_, BTreeSet<Bytes>> {
+        // Held for set operations only; no user code can panic inside.
+        self.keys.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ends the run because of a limit.
+    pub(super) fn stop(&self, limit: &'static str, message: String, task: &TaskName, span: Span) {
+        let message = format!("{message}: this is the limit `{limit}` of a run");
+        // The first one counts.
+        let _ = self.stopped.set(Stop { limit, task: task.clone(), span, message });
+        self.stop.send_replace(true);
+    }
+
+    /// Whether the run is to end.
+    pub(super) fn is_stopping(&self) -> bool {
+        self.stopped.get().is_some()
+    }
+
+    /// `work`'s result, or `None` if the run is stopped before.
+    pub(super) async fn until_stopped<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        let mut stop = self.stop.subscribe();
+        tokio::select! {
+            // In order, not at random: a run must repeat.
+            biased;
+            result = work => Some(result),
+            _ = stop.wait_for(|stop| *stop) => None,
+        }
+    }
+
+    /// What has come of the run so far; tasks that have not ended end as `unfinished` says.
+    fn gather(
+        &self,
+        unfinished: impl Fn(Span, Option<super::progress::Waits>) -> End,
+        keys: BTreeMap<Bytes, Value>,
+    ) -> Outcome {
+        let standings = self.progress.standings().clone();
+        let mut tasks: Vec<_> = standings
+            .iter()
+            .map(|standing| {
+                let end = standing.end.get().cloned().unwrap_or_else(|| {
+                    unfinished(standing.span(), self.progress.waits_of(standing, &standings))
+                });
+                let kept = standing.kept().clone();
+                TaskOutcome {
+                    name: standing.name.clone(),
+                    end,
+                    failed: kept.failed,
+                    variables: kept.variables,
+                }
+            })
+            .collect();
+        tasks.sort_by(|a, b| a.name.cmp(&b.name));
+        Outcome { stopped: self.stopped.get().cloned(), tasks, keys }
+    }
+}
+
+/// The whole run: the task `scenario`.
+async fn conduct(shared: Arc<Shared>) {
+    let keys = shared.until_stopped(play(&shared)).await.unwrap_or_default();
+    let outcome = shared.gather(|_, _| End::Stopped, keys);
+    // Nobody else sets it.
+    let _ = shared.outcome.set(outcome);
+}
+
+/// Builds the server, then runs `setup`, all clients and `finally`. Gives the keys' final values.
+async fn play(shared: &Arc<Shared>) -> BTreeMap<Bytes, Value> {
+    let script = shared.script();
+    let (meeting, senders) = meet(shared);
+    let mut link = Link::open(&meeting.service, "scenario");
+
+    if let Some(setup) = &script.setup {
+        let name = TaskName::of_part(0, &setup.name, 0);
+        let mut task = Task::new(shared, &meeting, name, setup, &senders, Some(link));
+        let done = task.perform(&setup.body).await;
+        link = task.finish().await.expect("it was given one");
+        if let Err(Halt) = done {
+            // Nothing that follows would mean anything.
+            return final_keys(shared, link).await;
+        }
+    }
+
+    let mut clients = Vec::new();
+    for (place, client) in (1..).zip(&script.clients) {
+        for number in 1..=client.count {
+            clients.push(spawn_client(shared, &meeting, &senders, client, place, number));
+        }
+    }
+    // Whoever receives learns that all who send have ended.
+    drop(senders);
+    for client in clients {
+        // A task of ours that panicked has no end, and shows as such.
+        let _ = client.await;
+    }
+
+    if let Some(finally) = &script.finally {
+        let name = TaskName::of_part(u32::MAX, &finally.name, 0);
+        let mut task = Task::new(shared, &meeting, name, finally, &Senders::new(), Some(link));
+        // How it ended is in its own entry.
+        let _ = task.perform(&finally.body).await;
+        link = task.finish().await.expect("it was given one");
+    }
+    final_keys(shared, link).await
+}
+
+/// The server, the locks and the channels of a run.
+fn meet(shared: &Arc<Shared>) -> (Arc<Meeting>, Senders) {
+    let Shared { setting, rt, .. } = &**shared;
+    let script = shared.script();
+    let mut config = Config::default();
+    // A command adds at most one such string to the store, and there are `Limits::commands` of them.
+    config.limits.bulk_bytes = setting.limits.value_bytes;
+    let server = Arc::new(Server::new(config, rt.unix_ms(), setting.options.seed));
+    let service = Service {
+        sharing: Sharing::new(setting.sharing, setting.options, rt, &server),
+        server,
+        rt: rt.clone(),
+        // Clients of ours finish what they begin.
+        unfinished_timeout: UNFINISHED_TIMEOUT,
+        idle_timeout: None,
+        stop: shared.stop.subscribe(),
+    };
+    let locks = script.locks.iter().map(|name| AsyncMutex::new(name, 0, ())).collect();
+    let ends = script.channels.iter().map(|declared| channel(&declared.name, declared.capacity));
+    let (senders, receivers): (Vec<_>, Vec<_>) =
+        ends.map(|(sender, receiver)| (Some(sender), Some(receiver))).unzip();
+    (Arc::new(Meeting { service, locks, receivers: Mutex::new(receivers) }), senders)
+}
+
+fn spawn_client(
+    shared: &Arc<Shared>,
+    meeting: &Arc<Meeting>,
+    senders: &Senders,
+    client: &Part,
+    place: u32,
+    number: u32,
+) -> JoinHandle<()> {
+    let name = TaskName::of_part(place, &client.name, if client.numbered { number } else { 0 });
+    let (label, label_number) = (names::kept(name.label()), name.number());
+    let link = client.body.talks.then(|| Link::open(&meeting.service, &name.to_string()));
+    let mut task = Task::new(shared, meeting, name, client, senders, link);
+    task.set_me(number);
+    shared.rt.spawn(label, label_number, task.run(Arc::clone(&client.body)))
+}
+
+/// The values of all keys that commands named.
+async fn final_keys(shared: &Shared, mut link: Link) -> BTreeMap<Bytes, Value> {
+    let keys = shared.keys().clone();
+    let mut values = BTreeMap::new();
+    for key in keys {
+        let value = match link.call(&[b"GET", &*key]).await {
+            // Of what is no string, the type.
+            Ok(resp::Value::Error(_)) => link.call(&[b"TYPE", &*key]).await,
+            reply => reply,
+        };
+        // A connection that `finally` has closed shows nothing.
+        let Ok(value) = value else { break };
+        values.insert(key, Value::from_reply(value).unwrap_or_default());
+    }
+    values
+}
