@@ -119,7 +119,6 @@ pub(super) enum Piece {
 /// An expression in postfix order, so that neither running nor dropping one needs more stack the longer it is.
 #[derive(Debug)]
 pub(super) struct Expression {
-    pub(super) span: Span,
     pub(super) steps: Vec<Step>,
 }
 

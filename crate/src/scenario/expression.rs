@@ -11,8 +11,8 @@ use winnow::token::{any, take_while};
 use super::ast::{Command, Expression, Operator, Piece, Step};
 use super::error::{Fault, Span};
 use super::lex::{
-    Input, Parsed, Place, Word, at_line_end, blanks, expect_name, expected, fault, has_ended, here, is_at,
-    quote, too_many, variable, word, wrong,
+    Input, Parsed, Place, Word, at_line_end, blanks, expect_name, expected, fault, has_ended, is_at, quote,
+    too_many, variable, word, wrong,
 };
 use super::nearest::nearest;
 use super::value::Value;
@@ -24,13 +24,11 @@ const VALUES: &str =
 
 /// Reads an expression: comparisons of sums of products.
 pub(super) fn expression(i: &mut Input<'_>) -> Parsed<Expression> {
-    blanks(i)?;
-    let start = here(i);
     let mut steps = sum(i)?;
     if let Some(operator) = opt(operator(Operator::compares)).parse_next(i)? {
         steps = join(steps, operator, sum(i)?);
     }
-    Ok(Expression { span: Span::new(start..here(i)), steps })
+    Ok(Expression { steps })
 }
 
 fn sum(i: &mut Input<'_>) -> Parsed<Vec<Step>> {
@@ -100,12 +98,13 @@ fn operand(i: &mut Input<'_>) -> Parsed<Vec<Step>> {
             fault.help.get_or_insert_with(|| VALUES.to_owned());
             Err(ErrMode::Cut(fault))
         }
-        Some(first) => value_of(i, first.clone(), words),
+        Some(_) => value_of(i, words),
     }
 }
 
-/// What `words`, the first of which is `first`, stand for.
-fn value_of(i: &mut Input<'_>, first: Word, words: Vec<Word>) -> Parsed<Vec<Step>> {
+/// What `words`, one at least, stand for.
+fn value_of(i: &mut Input<'_>, words: Vec<Word>) -> Parsed<Vec<Step>> {
+    let first = &words[0];
     let bare = first.bare().map(str::to_owned);
     if bare.as_deref() == Some("receive") {
         let [_, channel] = &*words else {

@@ -1,6 +1,7 @@
 //! Scenarios: what several clients do, written by a person, run as tasks.
 mod ast;
 mod error;
+mod examples;
 mod expression;
 mod lex;
 mod limits;
@@ -18,6 +19,7 @@ use std::sync::Arc;
 
 pub use self::ast::Operator;
 pub use self::error::{ScriptError, Span, excerpt};
+pub use self::examples::{EXAMPLES, Example};
 pub use self::limits::Limits;
 pub use self::outcome::{End, FailedAssert, Found, Outcome, Stop, TaskOutcome};
 pub use self::parse::{ME, PARTS, STATEMENTS};

@@ -34,7 +34,8 @@ mod tests {
 
     #[test]
     fn a_name_is_kept_once() {
-        let [first, second] = [kept("some name"), kept(&"some name".to_owned())];
+        let text = "some name".to_owned();
+        let [first, second] = [kept("some name"), kept(&text)];
         assert!(std::ptr::eq(first, second));
     }
 }

@@ -4,7 +4,7 @@
 //! events, which differ from schedule to schedule. Does not know how it came about.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
+use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -79,8 +79,8 @@ pub enum Found {
     Comparison(Value, Operator, Value),
 }
 
-impl std::fmt::Display for Found {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for Found {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Value(value) => write!(f, "{value}"),
             Self::Comparison(left, operator, right) => write!(f, "{left} {} {right}", operator.symbol()),
@@ -119,8 +119,10 @@ impl Outcome {
     #[must_use]
     pub fn describe(&self, source: &str) -> String {
         let mut out = String::new();
-        // Writing to a string cannot fail.
-        let mut line = |text: String| drop(writeln!(out, "{text}"));
+        let mut line = |text: String| {
+            out.push_str(&text);
+            out.push('\n');
+        };
         let place = |span: Span| {
             let shown = excerpt(source, span);
             shown.lines().map(|line| format!("    {line}\n")).collect::<String>().trim_end().to_owned()

@@ -87,9 +87,11 @@ fn parts(i: &mut Input<'_>, script: &mut Script) -> Parsed<()> {
             channel(i, span)?;
         } else if let Some(span) = keyword(i, "setup") {
             once(span, "setup", script.setup.is_some())?;
+            i.state.scope = Scope::default();
             script.setup = Some(part(i, "setup", None)?);
         } else if let Some(span) = keyword(i, "finally") {
             once(span, "finally", script.finally.is_some())?;
+            i.state.scope = Scope::default();
             script.finally = Some(part(i, "finally", None)?);
         } else if keyword(i, "client").is_some() {
             client(i, script)?;
@@ -167,14 +169,14 @@ fn client(i: &mut Input<'_>, script: &mut Script) -> Parsed<()> {
     if all > most {
         return too_many(count.map_or(span, |(_, span)| span), most, "clients", all, "clients");
     }
+    i.state.scope = Scope::default();
+    i.state.scope.declare(ME);
     script.clients.push(part(i, name, count.map(|(count, _)| count as u32))?);
     Ok(())
 }
 
 /// The block of a part called `name`.
 fn part(i: &mut Input<'_>, name: &str, count: Option<u32>) -> Parsed<Part> {
-    i.state.scope = Scope::default();
-    i.state.scope.declare(ME);
     let body = body(i, count.unwrap_or(1))?;
     let variables = std::mem::take(&mut i.state.scope.variables);
     Ok(Part {

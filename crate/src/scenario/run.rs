@@ -208,7 +208,7 @@ impl Shared {
     }
 
     /// Ends the run because of a limit.
-    pub(super) fn stop(&self, limit: &'static str, message: String, task: &TaskName, span: Span) {
+    pub(super) fn stop(&self, limit: &'static str, message: &str, task: &TaskName, span: Span) {
         let message = format!("{message}: this is the limit `{limit}` of a run");
         // The first one counts.
         let _ = self.stopped.set(Stop { limit, task: task.clone(), span, message });

@@ -25,7 +25,7 @@ use crate::scope::record;
 #[derive(Debug)]
 pub(super) struct Halt;
 
-/// Where the variable `me` is: every part declares it first.
+/// Where the variable `me` is: the first that a client declares.
 const ME_SLOT: usize = 0;
 
 type Done<T> = Result<T, Halt>;
@@ -431,7 +431,7 @@ impl Task {
 
     /// Ends the run because a limit is passed.
     fn stop(&self, (limit, message): (&'static str, String)) -> Halt {
-        self.run.stop(limit, message, &self.standing.name, self.standing.span());
+        self.run.stop(limit, &message, &self.standing.name, self.standing.span());
         Halt
     }
 
