@@ -63,7 +63,7 @@ impl Link {
                 return Ok(reply);
             }
             if read_some(&mut self.stream, &mut self.arrived).await? == 0 {
-                return Err(io::Error::other("expected a reply, found the connection closed by the server"));
+                return Err(io::ErrorKind::UnexpectedEof.into());
             }
         }
     }

@@ -115,6 +115,38 @@ impl Outcome {
         self.tasks.iter().any(|task| matches!(task.end, End::Stuck { .. }))
     }
 
+    /// The same without the tasks' variables: what matters where schedules are counted by what they led to.
+    #[must_use]
+    pub fn without_variables(mut self) -> Self {
+        self.tasks.iter_mut().for_each(|task| task.variables.clear());
+        self
+    }
+
+    /// What is wrong, if anything is, and the keys, in one line; `source` is the scenario's text.
+    #[must_use]
+    pub fn headline(&self, source: &str) -> String {
+        let mut parts = Vec::new();
+        if let Some(stop) = &self.stopped {
+            parts.push(format!("stopped by the limit `{}`", stop.limit));
+        }
+        let stuck = self.tasks.iter().filter(|task| matches!(task.end, End::Stuck { .. }));
+        let stuck: Vec<_> = stuck.map(|task| task.name.to_string()).collect();
+        if !stuck.is_empty() {
+            parts.push(format!("deadlock of {}", stuck.join(", ")));
+        }
+        for TaskOutcome { name, end, failed, .. } in &self.tasks {
+            if let End::Error { message, .. } = end {
+                parts.push(format!("{name}: {message}"));
+            }
+            for FailedAssert { span, found } in failed {
+                let asserted = span.text(source).trim_start_matches("assert").trim_start();
+                parts.push(format!("`{asserted}` does not hold: {found}"));
+            }
+        }
+        parts.extend(self.keys.iter().map(|(key, value)| format!("{} = {value}", shown(key))));
+        parts.join("; ")
+    }
+
     /// All of it as text for a person, pointing into `source`.
     #[must_use]
     pub fn describe(&self, source: &str) -> String {
@@ -152,8 +184,17 @@ impl Outcome {
             }
         }
         for (key, value) in &self.keys {
-            line(format!("{} = {value}", Value::Text(key.clone())));
+            line(format!("{} = {value}", shown(key)));
         }
         out
+    }
+}
+
+/// A key, in quotes where it would not be read as one word.
+fn shown(key: &Bytes) -> String {
+    let plain = |byte: &u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\'' | b'\\');
+    match std::str::from_utf8(key) {
+        Ok(text) if !key.is_empty() && key.iter().all(plain) => text.to_owned(),
+        _ => Value::Text(key.clone()).to_string(),
     }
 }

@@ -165,7 +165,7 @@ fn unknown_words() {
     line 2, column 1: expected a keyword or a Redis command, found `PING;`
     2 | PING; PING
       | ^^^^^
-    help: did you mean `PING`?
+    help: every statement has a line of its own
     ");
     assert_snapshot!(error("clinet a { }"), @"
     line 1, column 1: expected `client`, `setup`, `finally` or `channel`, found `clinet`
@@ -373,7 +373,7 @@ fn blocks_and_lines() {
     line 2, column 1: expected a keyword or a Redis command, found `yield;`
     2 | yield;
       | ^^^^^^
-    help: did you mean `yield`?
+    help: every statement has a line of its own
     ");
     assert_snapshot!(mistake("sleep 10"), @"
     line 2, column 7: expected a time: a whole number and its unit, `us`, `ms` or `s`, as in `10ms`, found `10`
@@ -569,9 +569,35 @@ fn a_long_expression_needs_no_deep_stack() {
 mod any_text {
     use proptest::prelude::*;
 
+    use super::super::super::ast::Piece;
     use super::*;
+    use crate::resp::split_line;
+
+    /// The words of the one command of client `a`.
+    fn words(scenario: &Scenario) -> Vec<Vec<u8>> {
+        let [Statement { kind: Kind::Command(command), .. }] = &*scenario.script.clients[0].body.block else {
+            panic!("expected one command");
+        };
+        let bytes = |piece: &Piece| match piece {
+            Piece::Bytes(bytes) => bytes.clone(),
+            Piece::Variable(_) => panic!("there are no variables"),
+        };
+        command.words.iter().map(|word| word.iter().flat_map(bytes).collect()).collect()
+    }
 
     proptest! {
+        #[test]
+        fn a_command_is_split_as_at_the_prompt(line in "[a-c\"'\\\\ xn0{}=>]{0,24}") {
+            // A lone brace means a block here.
+            prop_assume!(!line.split(' ').any(|word| matches!(word, "{" | "}")));
+            let line = format!("DEL key {line}");
+            match (split_line(&line), Scenario::parse(&format!("client a {{\n{line}\n}}"), &Limits::default())) {
+                (Ok(split), Ok(scenario)) => prop_assert_eq!(words(&scenario), split),
+                (Err(_), Err(_)) => {}
+                (split, scenario) => prop_assert!(false, "{split:?} {scenario:?}"),
+            }
+        }
+
         #[test]
         fn is_survived(source in "([a-c$\"'{}()#=<>*\\\\\n 0-9é]|let |if |client a |GET |spawn |receive |\\$\\{){0,40}") {
             for source in [source.clone(), format!("client a {{ {source}")] {

@@ -3,7 +3,7 @@
 //! Owns what each statement does, by way of [`Rt`](crate::rt::Rt) and a connection of its own. Does not know how the run
 //! began or what becomes of it.
 
-use std::future::Future;
+use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -409,7 +409,15 @@ impl Task {
         match reply {
             Ok(resp::Value::Error(message)) => Err(self.error(format!("the server answers: {message}"))),
             Ok(reply) => Ok(reply),
-            Err(error) => Err(self.error(error.to_string())),
+            Err(error) => {
+                let found = match error.kind() {
+                    io::ErrorKind::BrokenPipe | io::ErrorKind::UnexpectedEof => {
+                        "the connection closed by the server".to_owned()
+                    }
+                    _ => error.to_string(),
+                };
+                Err(self.error(format!("expected a reply, found {found}")))
+            }
         }
     }
 
