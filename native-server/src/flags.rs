@@ -4,16 +4,34 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use clap::{Parser, ValueEnum};
+use clap::{Parser, Subcommand, ValueEnum};
 use interleave::command::Config;
 use interleave::resp::Limits;
 use interleave::sharing::{Kind, Options};
 
+use crate::run::RunFlags;
+
+/// What the program can do besides serving.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Command {
+    /// Run a scenario once and print what came of it; fails if an assertion did not hold or a task did not complete.
+    Run(RunFlags),
+}
+
 /// A Redis-like server whose Tokio tasks can be watched in a browser.
 #[derive(Clone, Debug, Parser)]
 // A flag given again counts, so that one can be added behind those of a script.
-#[command(name = "interleave-server", version, args_override_self = true)]
+#[command(
+    name = "interleave-server",
+    version,
+    args_override_self = true,
+    args_conflicts_with_subcommands = true
+)]
 pub struct Flags {
+    /// Something else than to serve.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+
     /// Where Redis clients connect. Port 0: any that is free.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:6379", value_parser = address)]
     pub resp: SocketAddr,

@@ -11,6 +11,7 @@ mod linger;
 mod observed;
 mod page;
 pub mod process;
+mod run;
 mod trace;
 mod watcher;
 mod websocket;
@@ -25,9 +26,10 @@ use serde_json::json;
 use tokio::sync::watch;
 use tracing::warn;
 
-pub use self::flags::{Flags, Flavor};
+pub use self::flags::{Command, Flags, Flavor};
 use self::http::Http;
 use self::observed::Observed;
+pub use self::run::{RunError, RunFlags, run};
 use self::trace::Trace;
 
 /// A running server. Dropping it stops it without waiting; [`shutdown`](Server::shutdown) lets clients finish.

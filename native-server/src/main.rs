@@ -1,10 +1,11 @@
-//! The program: flags in, two addresses out, a signal ends it. What it starts is the library's matter.
+//! The program: flags in, two addresses out, a signal ends it; or a scenario in, its outcome out. What it starts is the
+//! library's matter.
 
 use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
-use interleave_server::{Flags, Server, process};
+use interleave_server::{Command, Flags, RunFlags, Server, process};
 use tracing::{error, warn};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::prelude::*;
@@ -16,7 +17,10 @@ fn main() -> ExitCode {
     let filter = filter.unwrap_or_else(|| Targets::new().with_default(LevelFilter::INFO));
     let log = tracing_subscriber::fmt::layer().with_writer(io::stderr);
     tracing_subscriber::registry().with(log.with_filter(filter)).init();
-    match run(&flags) {
+    if let Some(Command::Run(flags)) = &flags.command {
+        return run_scenario(flags);
+    }
+    match serve(&flags) {
         Ok(()) => ExitCode::SUCCESS,
         Err(why) => {
             error!("{why}");
@@ -25,7 +29,22 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(flags: &Flags) -> Result<(), Box<dyn std::error::Error>> {
+/// Fails if the scenario came to no good end, and otherwise than that if it could not be run.
+fn run_scenario(flags: &RunFlags) -> ExitCode {
+    match interleave_server::run(flags) {
+        Ok((outcome, source)) => {
+            // Whoever reads it may have closed the pipe: the exit code tells.
+            let _ = writeln!(io::stdout(), "{}", outcome.describe(&source).trim_end());
+            if outcome.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        }
+        Err(why) => {
+            eprintln!("error: {why}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn serve(flags: &Flags) -> Result<(), Box<dyn std::error::Error>> {
     // Waits for signals before there is anything to stop: none is missed.
     let signals = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
     let mut signal = {
