@@ -48,7 +48,7 @@ pub enum RunError {
         /// The file.
         file: PathBuf,
         /// Where, and what is wrong.
-        error: ScriptError,
+        error: Box<ScriptError>,
     },
 }
 
@@ -71,7 +71,7 @@ pub fn run(flags: &RunFlags) -> Result<(Outcome, String), RunError> {
     let file = || flags.file.clone();
     let source = fs::read_to_string(&flags.file).map_err(|error| RunError::Read { file: file(), error })?;
     let scenario = Scenario::parse(&source, &Limits::default())
-        .map_err(|error| RunError::Script { file: file(), error })?;
+        .map_err(|error| RunError::Script { file: file(), error: Box::new(error) })?;
     let options =
         Options { hold: Duration::from_millis(flags.hold_ms), seed: flags.seed, ..Options::default() };
     let setting = Setting { sharing: flags.sharing, options, limits: Limits::default() };
