@@ -106,6 +106,11 @@ impl Connection {
         Ok(replies)
     }
 
+    /// Whether it stands: what was asked before that was not sent yet.
+    pub(crate) fn is_open(&self) -> bool {
+        self.open
+    }
+
     /// The connection is over: the requests that will get no reply.
     pub(crate) fn closed(&mut self) -> Vec<Pending> {
         let lost = self.pending.drain(..).collect();

@@ -319,7 +319,10 @@ impl Console {
         }
         let was_open = matches!(self.standing.get_untracked(), Standing::Connected(_));
         self.standing.set(Standing::Closed);
-        self.lose_pending();
+        // What was never sent waits for the next connection.
+        if self.connection.with_value(Connection::is_open) {
+            self.lose_pending();
+        }
         if was_open {
             self.push(consoles.entry("Connection closed. The next command connects again.", true, None));
         }
@@ -327,10 +330,14 @@ impl Console {
 
     /// Whoever waits for a reply of this connection is told that none will come.
     fn lose_pending(&self) {
+        let text = if self.connection.with_value(Connection::is_open) {
+            "the connection was lost before the reply came; the command may have run or not"
+        } else {
+            "not sent: there was no connection"
+        };
         let lost = self.connection.try_update_value(Connection::closed).unwrap_or_default();
         for pending in lost {
-            let text =
-                "the connection was lost before the reply came; the command may have run or not".to_owned();
+            let text = text.to_owned();
             if let Some(entry) = pending.entry {
                 entry.outcome.set(Some(Outcome { text: text.clone(), failed: true }));
             }

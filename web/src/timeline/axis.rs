@@ -105,6 +105,11 @@ impl Axis {
         self.pieces[place].x(at_ns)
     }
 
+    /// Finds places of moments that mostly follow each other, without a search for each.
+    pub(crate) fn walk(&self) -> Walk<'_> {
+        Walk { axis: self, at: 0 }
+    }
+
     /// The moment that stands at a pixel.
     pub(crate) fn at_ns(&self, x: f64) -> f64 {
         let Some((first, last)) = self.pieces.first().zip(self.pieces.last()) else { return 0.0 };
@@ -121,6 +126,29 @@ impl Axis {
     /// The stretches, in order.
     pub(crate) fn pieces(&self) -> &[Piece] {
         &self.pieces
+    }
+}
+
+/// An [`Axis`], and the stretch in which the last moment was found.
+pub(crate) struct Walk<'a> {
+    axis: &'a Axis,
+    at: usize,
+}
+
+impl Walk<'_> {
+    /// What [`Axis::x`] gives.
+    pub(crate) fn x(&mut self, at_ns: f64) -> f64 {
+        let pieces = &self.axis.pieces;
+        let holds = |piece: &&Piece| (piece.from_ns..=piece.to_ns).contains(&at_ns);
+        if let Some(piece) = pieces.get(self.at).filter(holds) {
+            return piece.x(at_ns);
+        }
+        if let Some(piece) = pieces.get(self.at + 1).filter(holds) {
+            self.at += 1;
+            return piece.x(at_ns);
+        }
+        self.at = pieces.partition_point(|piece| piece.to_ns < at_ns);
+        self.axis.x(at_ns)
     }
 }
 
@@ -254,6 +282,11 @@ mod tests {
             let back = axis.x(axis.at_ns(x));
             prop_assert!((back - x).abs() < 0.01, "{x} came back as {back}: {axis:?}");
             prop_assert!(axis.at_ns(x) <= axis.at_ns(x + 1.0));
+            let mut walk = axis.walk();
+            for step in [0.0, 0.1, 0.2, 0.21, 0.9, 1.0, 0.3] {
+                let at_ns = now_ns * step;
+                prop_assert!((walk.x(at_ns) - axis.x(at_ns)).abs() < 1e-6);
+            }
             prop_assert!((axis.x(layout.anchor_ns) - anchor_px).abs() < 0.5 || !(0.0..1000.0).contains(&anchor_px));
         }
     }

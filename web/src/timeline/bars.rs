@@ -35,7 +35,8 @@ pub(crate) fn columns(
     let (from_ns, to_ns) = (axis.at_ns(0.0), axis.at_ns(width / columns_per_px));
     let now_ns = trace.now_ns();
     let lane = whose.polls(trace);
-    let x = |at_ns: u64| axis.x(at_ns as f64) * columns_per_px;
+    let mut walk = axis.walk();
+    let mut x = |at_ns: u64| walk.x(at_ns as f64) * columns_per_px;
     let waits = matches!(whose, Whose::Task(_));
     let first = trace.first_ending_after(lane, from_ns.max(0.0) as u64);
     let mut polls = 0;

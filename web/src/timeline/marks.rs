@@ -455,6 +455,22 @@ impl Painter<'_> {
             let name = self.fitting(whose.name(self.scene.trace), place.gutter - 18.0);
             self.text(&name, 10.0, top + place.lane / 2.0);
         }
+        self.more();
+    }
+
+    /// How many lanes lie below the picture.
+    fn more(&self) {
+        let place = self.scene.place;
+        let seen = place.index(place.height - place.lane / 2.0).map_or(0, |last| last + 1);
+        let below = self.scene.shown.len().saturating_sub(seen);
+        if below == 0 {
+            return;
+        }
+        self.context.set_fill_style_str(&css(self.colours.ground));
+        self.context.fill_rect(0.0, place.height - 20.0, place.gutter - 6.0, 20.0);
+        self.font(11, false);
+        self.context.set_fill_style_str(&self.colours.accent);
+        self.text(&format!("\u{25be} {below} more: drag up"), 10.0, place.height - 10.0);
     }
 }
 

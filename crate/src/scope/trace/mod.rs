@@ -374,7 +374,7 @@ impl Trace {
             .collect();
         gone.into_iter().for_each(|task| self.tasks.end(task, now_ns, EndKind::Completed));
         for alive in alive {
-            self.tasks.spawn(alive.task, alive.parent, Some(alive.label), alive.number, alive.spawned_at_ns);
+            self.tasks.found_alive(alive, now_ns);
         }
     }
 

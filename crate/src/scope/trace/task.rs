@@ -7,6 +7,7 @@ use super::poll::Wake;
 use crate::scope::event::{
     EndKind, Event, LabelId, ObjectId, PollOutcome, Stamped, TaskId, WakeBy, WorkerId,
 };
+use crate::scope::frame::AliveTask;
 
 /// Tasks that have ended and are still known; the oldest are forgotten first.
 const ENDED_MAX: usize = 5_000;
@@ -167,6 +168,16 @@ impl Tasks {
         task.spawned_ns = task.spawned_ns.min(at_ns);
         task.parent = task.parent.or(parent);
         (task.label, task.number) = (task.label.or(label), number);
+    }
+
+    /// It is told to be alive at `now_ns`, with nothing of what it does. Most tasks wait at most times, and whoever does not
+    /// is seen to soon.
+    pub(super) fn found_alive(&mut self, alive: &AliveTask, now_ns: u64) {
+        let is_new = !self.tasks.contains_key(&alive.task);
+        self.spawn(alive.task, alive.parent, Some(alive.label), alive.number, alive.spawned_at_ns);
+        if is_new && let Some(task) = self.tasks.get_mut(&alive.task) {
+            task.state = TaskState::Idle { wait: Wait::Unknown, since_ns: now_ns };
+        }
     }
 
     pub(super) fn end(&mut self, id: TaskId, at_ns: u64, how: EndKind) {
