@@ -290,6 +290,16 @@ impl Playground {
         longest_run(&self.browser.screenshot().await, area, colour)
     }
 
+    /// Waits until a CSS colour is what `is_so` says, and returns it: the page learns of a theme a moment after the style
+    /// sheet could.
+    pub async fn colour_until(&self, css: &str, is_so: impl Fn(Colour) -> bool) -> Colour {
+        eventually(&format!("another {css}"), async || {
+            let colour = self.colour(css).await;
+            if is_so(colour) { Ok(colour) } else { Err(format!("{colour:?}")) }
+        })
+        .await
+    }
+
     /// Waits until a row of at least `pixels` pixels of a CSS colour stands on an element, and returns the longest.
     pub async fn run_of(&self, selector: &str, css: &str, pixels: usize) -> Run {
         eventually(&format!("{pixels} pixels of {css} in a row"), async || {

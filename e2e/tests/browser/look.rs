@@ -54,22 +54,23 @@ async fn the_theme_is_the_systems_until_one_is_chosen() {
     without_server(Window::WIDE, async |page| {
         let light = page.colour("var(--ground)").await;
         page.browser.set_window(Window::WIDE.dark()).await;
-        let dark = page.colour("var(--ground)").await;
+        let dark = page.colour_until("var(--ground)", |colour| colour != light).await;
         assert!(
             dark.iter().zip(light).all(|(dark, light)| *dark < light),
             "{dark:?} is darker than {light:?}"
         );
+        let turns = async |expected| page.colour_until("var(--ground)", |colour| colour == expected).await;
         page.browser.set_window(Window::WIDE).await;
-        assert_eq!(page.colour("var(--ground)").await, light);
+        turns(light).await;
 
         page.click("#theme").await;
-        assert_eq!(page.colour("var(--ground)").await, dark);
+        turns(dark).await;
         // The canvas follows.
         page.run_of("#canvas", "var(--lane)", 50).await;
         page.reload().await;
-        assert_eq!(page.colour("var(--ground)").await, dark);
+        turns(dark).await;
         page.click("#theme").await;
-        assert_eq!(page.colour("var(--ground)").await, light);
+        turns(light).await;
         page.run_of("#canvas", "var(--lane)", 50).await;
     })
     .await;
