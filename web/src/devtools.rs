@@ -33,27 +33,31 @@ pub(crate) fn install(page: Page) {
         let _ = Reflect::set(&api, &name.into(), &function);
     };
     // They live as long as the page.
-    let run = move |line: String| ask(page, &line, |value| js_value(&value));
-    set("run", Closure::<dyn Fn(String) -> Promise>::new(run).into_js_value());
-    let text = move |line: String| ask(page, &line, |value| Ok(format_value(&value).into()));
-    set("text", Closure::<dyn Fn(String) -> Promise>::new(text).into_js_value());
+    let run = move |line: JsValue| ask(page, &line, |value| js_value(&value));
+    set("run", Closure::<dyn Fn(JsValue) -> Promise>::new(run).into_js_value());
+    let text = move |line: JsValue| ask(page, &line, |value| Ok(format_value(&value).into()));
+    set("text", Closure::<dyn Fn(JsValue) -> Promise>::new(text).into_js_value());
     set("state", Closure::<dyn Fn() -> JsValue>::new(move || state(page)).into_js_value());
     set("help", Closure::<dyn Fn() -> String>::new(|| HELP.to_owned()).into_js_value());
     set("pause", Closure::<dyn Fn()>::new(move || page.set_running(false)).into_js_value());
     set("resume", Closure::<dyn Fn()>::new(move || page.set_running(true)).into_js_value());
-    let source = move |name: String| match Kind::from_name(&name) {
+    let source = move |name: JsValue| match name.as_string().as_deref().and_then(Kind::from_name) {
         Some(kind) => {
             page.choose(kind);
             Ok(())
         }
-        None => Err(js_sys::Error::new(&format!("expected \"native\" or \"tab\", found {name:?}")).into()),
+        None => Err(js_sys::Error::new("expected \"native\" or \"tab\", found something else").into()),
     };
-    set("source", Closure::<dyn Fn(String) -> Result<(), JsValue>>::new(source).into_js_value());
+    set("source", Closure::<dyn Fn(JsValue) -> Result<(), JsValue>>::new(source).into_js_value());
     let _ = Reflect::set(&js_sys::global(), &"interleave".into(), &api);
 }
 
 /// Runs a line on the console in front and promises its reply, made into what the script gets by `convert`.
-fn ask(page: Page, line: &str, convert: fn(Value) -> Result<JsValue, JsValue>) -> Promise {
+fn ask(page: Page, line: &JsValue, convert: fn(Value) -> Result<JsValue, JsValue>) -> Promise {
+    let Some(line) = line.as_string() else {
+        let error = js_sys::Error::new("expected a command as a string, such as \"INCR hits\"");
+        return Promise::reject(&error);
+    };
     Promise::new(&mut |resolve: Function, reject: Function| {
         let Some(console) = page.consoles.front() else { return };
         let done = move |reply: Result<Value, String>| {
@@ -66,7 +70,7 @@ fn ask(page: Page, line: &str, convert: fn(Value) -> Result<JsValue, JsValue>) -
                 Err(error) => reject.call1(&JsValue::NULL, &error),
             };
         };
-        console.run(page, line, Some(Box::new(done)));
+        console.run(page, &line, Some(Box::new(done)));
     })
 }
 

@@ -178,10 +178,14 @@ fn NumbersView(page: Page) -> impl IntoView {
                 <b>{alive}</b> " " <Term term="concurrency"/>
             </span>
             <span class="number" id="parallelism">
-                <b>{at_most}</b> <small>" of " {move || page.numbers.get().workers}</small> " "
+                <b>{at_most}</b>
+                <small data-tip="The most tasks that were polled at the same instant during the last second, of as many as there are workers." tabindex="0">
+                    " of " {move || page.numbers.get().workers} " at most"
+                </small>
+                " "
                 <Term term="parallelism"/>
                 <small class="average" data-tip="Tasks being polled, on average over the last second." tabindex="0">
-                    " ⌀ " {average}
+                    " " {average} " on average"
                 </small>
             </span>
             <span class="number missing" id="dropped" class:none=move || missing().is_none()>

@@ -96,13 +96,13 @@ pub(crate) fn stage(trace: &Trace, stage: Stage) -> String {
         Stage::Scheduled => "bytes arrived: woken, waits for a worker".to_owned(),
         Stage::Read => "polled, reads the bytes".to_owned(),
         Stage::Parsed => "parses the request".to_owned(),
-        Stage::LockWaited(lock) => format!("waits for the lock {}", trace.object_name(lock)),
-        Stage::LockHeld(lock) => format!("holds the lock {}, runs the command", trace.object_name(lock)),
+        Stage::LockWaited(lock) => format!("waits for the lock `{}`", trace.object_name(lock)),
+        Stage::LockHeld(lock) => format!("holds the lock `{}`, runs the command", trace.object_name(lock)),
         Stage::RequestQueued(channel) => {
-            format!("request waits in the channel {}", trace.object_name(channel))
+            format!("request waits in the channel `{}`", trace.object_name(channel))
         }
         Stage::OwnerRan(task) => format!("{} runs the command", trace.task_name(task)),
-        Stage::ReplyQueued(channel) => format!("reply waits in the oneshot {}", trace.object_name(channel)),
+        Stage::ReplyQueued(channel) => format!("reply waits in the oneshot `{}`", trace.object_name(channel)),
         Stage::Ran => "runs the command".to_owned(),
         Stage::Written => "writes the reply".to_owned(),
     }

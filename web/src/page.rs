@@ -118,6 +118,9 @@ impl Page {
 
     /// Leaves the source there is and starts one of `kind`; with `scene`, the tab's opening scene plays.
     pub(crate) fn start(self, kind: Kind, scene: bool) {
+        if self.source.with_value(Option::is_some) {
+            self.consoles.note("Another server from here on: it knows nothing of what was typed before.");
+        }
         // Gone before the next one speaks.
         self.source.set_value(None);
         self.inbox.set_value(Inbox::default());
@@ -174,6 +177,12 @@ impl Page {
         match news {
             News::Trace(message) => self.inbox.update_value(|inbox| inbox.push(message)),
             News::Up(about) => {
+                // A server that is back is another one: what was selected and typed is in no trace of its.
+                if matches!(self.link.get_untracked(), Link::Down { .. }) {
+                    self.selected.set(None);
+                    self.consoles.forget_commands();
+                    self.timeline.forget_trace();
+                }
                 self.link.set(Link::Up(about));
                 for console in self.consoles.list.get_untracked() {
                     self.open(console.number);

@@ -6,12 +6,15 @@ mod connection;
 mod history;
 mod view;
 
+use std::fmt::Write as _;
+
 use interleave::resp::{UnbalancedQuotes, Value, format_raw, format_value, prints_raw, split_line};
 use interleave::scope::trace::{Command, CommandId, Path, Trace};
 use leptos::prelude::*;
 
 use self::connection::Connection;
 pub(crate) use self::view::Dock;
+use crate::format::count;
 use crate::page::Page;
 use crate::saved::{LINES_MAX, SavedConsole, SavedLine};
 use crate::source::News;
@@ -21,6 +24,20 @@ const ENTRIES_MAX: usize = 500;
 
 /// Consoles at a time: each is a connection, and a tab that must be reachable.
 pub(crate) const CONSOLES_MAX: usize = 12;
+
+/// Bytes of a reply that are shown; laying out the millions of a large value would stop the page. A script gets all.
+const REPLY_SHOWN_BYTES_MAX: usize = 20_000;
+
+/// A reply's text, cut where it is too long to be shown.
+fn shortened(mut text: String) -> String {
+    let all = text.len();
+    if all > REPLY_SHOWN_BYTES_MAX {
+        text.truncate(text.floor_char_boundary(REPLY_SHOWN_BYTES_MAX));
+        let shown = count(text.len() as u64);
+        let _ = write!(text, "\u{2026} ({shown} of {} bytes shown)", count(all as u64));
+    }
+    text
+}
 
 /// What came of a command.
 #[derive(Clone, Debug, PartialEq)]
@@ -194,14 +211,30 @@ impl Consoles {
         typed.next().and_then(|entry| entry.way.get_value())
     }
 
-    /// Forgets what was found in a trace that is gone.
+    /// Begins anew with another server.
     pub(crate) fn forget_trace(&self) {
         for console in self.list.get_untracked() {
             console.lose_pending();
             console.standing.set(Standing::Connecting);
-            for entry in console.entries.get_untracked() {
-                entry.command.set(None);
-                entry.way.set_value(None);
+        }
+        self.forget_commands();
+    }
+
+    /// Forgets what was found in a trace that is gone.
+    pub(crate) fn forget_commands(&self) {
+        for entry in self.list.get_untracked().iter().flat_map(|console| console.entries.get_untracked()) {
+            entry.command.set(None);
+            entry.way.set_value(None);
+        }
+    }
+
+    /// Tells something in every console in which anything was typed.
+    pub(crate) fn note(&self, text: &str) {
+        for console in self.list.get_untracked() {
+            let typed =
+                console.entries.with_untracked(|entries| entries.last().is_some_and(|last| !last.is_note));
+            if typed {
+                console.push(self.entry(text, true, None));
             }
         }
     }
@@ -305,7 +338,7 @@ impl Console {
             return;
         };
         if let Some(entry) = pending.entry {
-            let text = if pending.raw { format_raw(&value) } else { format_value(&value) };
+            let text = shortened(if pending.raw { format_raw(&value) } else { format_value(&value) });
             entry.outcome.set(Some(Outcome { text, failed: matches!(value, Value::Error(_)) }));
         }
         if let Some(done) = pending.done {
@@ -370,5 +403,21 @@ impl Console {
             lines,
             history: self.history.with_value(|history| history.lines().to_vec()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_replies_are_cut_between_characters() {
+        assert_eq!(shortened("short".to_owned()), "short");
+        let long = shortened("\u{3042}".repeat(REPLY_SHOWN_BYTES_MAX));
+        assert!(
+            long.ends_with("\u{2026} (19\u{202f}998 of 60\u{202f}000 bytes shown)"),
+            "{}",
+            &long[long.len() - 60..]
+        );
     }
 }

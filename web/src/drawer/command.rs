@@ -1,6 +1,6 @@
 //! The way of a command, from the wake to the written reply. Knows no page.
 
-use interleave::scope::trace::{CommandId, PollId, Trace};
+use interleave::scope::trace::{CommandId, Path, PollId, Trace};
 
 use super::{Fact, Link, Sheet, Stretch};
 use crate::console::Way;
@@ -35,14 +35,7 @@ pub(super) fn sheet(trace: &Trace, id: CommandId, kept: Option<Way>) -> Option<S
     if !path.missing.is_empty() {
         notes.push(format!("Not recorded: {}.", path.missing.join(", ")));
     }
-    let stretches = path.segments.iter().map(|segment| Stretch {
-        label: names::stage(trace, segment.stage),
-        colour: names::stage_colour(segment.stage),
-        from_ns: segment.from_ns,
-        to_ns: segment.to_ns,
-        evidence: names::evidence(segment.evidence),
-    });
-    let stretches = stretches.collect();
+    let stretches = stretches(trace, &path);
     let mut links = Vec::new();
     if let Some(task) = command.task {
         links.push(Link { label: trace.task_name(task), to: Selected::Task(task) });
@@ -56,4 +49,30 @@ pub(super) fn sheet(trace: &Trace, id: CommandId, kept: Option<Way>) -> Option<S
     }
     let title = trace.label(command.name).to_uppercase();
     Some(Sheet { kind: "command", title, facts, stretches, notes, links, ..Sheet::default() })
+}
+
+/// The stretches of a way in order, with what lies between them, so that they add up.
+fn stretches(trace: &Trace, path: &Path) -> Vec<Stretch> {
+    let mut stretches: Vec<Stretch> = Vec::new();
+    let mut until_ns = path.segments.first().map_or(0, |first| first.from_ns);
+    for segment in &path.segments {
+        if segment.from_ns > until_ns {
+            stretches.push(Stretch {
+                label: "in between".to_owned(),
+                colour: "between",
+                from_ns: until_ns,
+                to_ns: segment.from_ns,
+                evidence: "observed",
+            });
+        }
+        stretches.push(Stretch {
+            label: names::stage(trace, segment.stage),
+            colour: names::stage_colour(segment.stage),
+            from_ns: segment.from_ns,
+            to_ns: segment.to_ns,
+            evidence: names::evidence(segment.evidence),
+        });
+        until_ns = until_ns.max(segment.to_ns);
+    }
+    stretches
 }

@@ -157,6 +157,7 @@ impl Painter<'_> {
             }
         }
         let bottom = self.bottom();
+        let mut free_from = 0.0;
         for (from, to, lost) in strips {
             let (from, to) = (from - GAP_PX / 2.0, to + GAP_PX / 2.0);
             if to < place.gutter || from > place.width {
@@ -168,7 +169,11 @@ impl Painter<'_> {
             self.line((from, RULER_PX), (from, bottom));
             self.line((to, RULER_PX), (to, bottom));
             let label = format!("{} dropped", format::count(lost));
-            self.text(&label, from.max(place.gutter + 4.0), (bottom + 9.0).min(place.height - 8.0));
+            let x = from.max(place.gutter + 4.0);
+            if x >= free_from {
+                self.text(&label, x, (bottom + 9.0).min(place.height - 8.0));
+                free_from = x + self.width_of(&label) + 8.0;
+            }
         }
     }
 

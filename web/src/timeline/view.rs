@@ -184,7 +184,8 @@ fn GoTo(page: Page) -> impl IntoView {
             on:keydown=move |event| {
                 if event.key() == "Enter" {
                     match format::parse_moment(&event_target_value(&event)) {
-                        Some(at_ns) => page.timeline.go_to(at_ns),
+                        // Past the end there is nothing to see.
+                        Some(at_ns) => page.timeline.go_to(at_ns.min(page.trace.with_value(|trace| trace.now_ns()) as f64)),
                         None => wrong.set(true),
                     }
                 }
