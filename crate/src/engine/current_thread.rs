@@ -44,7 +44,7 @@ impl CurrentThread {
     #[must_use]
     pub fn new(started_unix_ms: u64) -> Self {
         let timers = Arc::new(Timers::new(started_unix_ms));
-        let recording = EngineRecording::start(timers.clock());
+        let recording = EngineRecording::start(timers.clock(), 1);
         // With an event interval of 1, Tokio comes back to `block_on`'s own future after every poll of a task.
         let runtime = Builder::new_current_thread()
             .event_interval(1)
@@ -98,7 +98,7 @@ impl CurrentThread {
 
     /// Appends what was recorded since the last call.
     pub fn take_frames(&self, frames: &mut Vec<Frame>) {
-        self.recording.take(frames);
+        self.recording.take(frames, self.now_ns());
     }
 }
 

@@ -54,6 +54,11 @@ impl Timers {
         self.now_ns.fetch_max(now_ns, Ordering::Relaxed);
     }
 
+    /// Sets the clock, back too: to that of the worker whose turn it is.
+    pub(crate) fn set(&self, now_ns: u64) {
+        self.now_ns.store(now_ns, Ordering::Relaxed);
+    }
+
     /// When the next sleep ends.
     #[must_use]
     pub fn next_deadline_ns(&self) -> Option<u64> {

@@ -1,0 +1,340 @@
+//! The tasks of a runtime of ours: which there are, and what each is doing; [`Scheduler`] decides where ready ones wait.
+//!
+//! A task goes through the states that Tokio's do (`runtime/task/state.rs`). Its poll happens inside a real Tokio
+//! runtime, so that the budget of cooperative scheduling is the real one. Knows no order, no worker and no time.
+//!
+//! The pool is locked for moves of what it holds only; wakers, polls and drops run unlocked, for they come back to it.
+
+use std::future::poll_fn;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::task::{Context, Poll, Wake, Waker};
+
+use tokio::runtime::{Builder, Runtime};
+use tokio::task::coop;
+
+use crate::rt::{Body, Spawn};
+use crate::scope::event::TaskId;
+
+/// Where ready tasks wait. Called while the pool is locked: it must not wake, poll or drop a task.
+pub(super) trait Scheduler: Send + 'static {
+    /// `task` is ready. `yields`: it was woken while it was being polled, so it lets the others go first.
+    fn schedule(&mut self, task: Key, yields: bool);
+}
+
+/// A task's place in the pool. Places are used again, keys are not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct Key {
+    index: u32,
+    generation: u32,
+}
+
+impl Key {
+    /// Its place in the pool.
+    pub(super) fn index(self) -> usize {
+        self.index as usize
+    }
+
+    fn to_bits(self) -> u64 {
+        u64::from(self.generation) << 32 | u64::from(self.index)
+    }
+
+    fn from_bits(bits: u64) -> Self {
+        Self { index: bits as u32, generation: (bits >> 32) as u32 }
+    }
+}
+
+/// A task and where it waits, behind one lock.
+pub(super) struct Pool<S> {
+    // The wakers hold the pool.
+    me: Weak<Self>,
+    state: Mutex<State<S>>,
+}
+
+pub(super) struct State<S> {
+    pub(super) scheduler: S,
+    places: Vec<Place>,
+    vacant: Vec<u32>,
+    /// Tasks without a name in the recording are numbered here.
+    nameless: u32,
+    /// Wakes are kept here instead of taking effect.
+    held: Option<Vec<Key>>,
+    closed: bool,
+}
+
+struct Place {
+    generation: u32,
+    name: TaskId,
+    life: Life,
+    aborted: bool,
+    // None while it is polled.
+    task: Option<Task>,
+}
+
+/// What a task is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Life {
+    /// It waits to be woken.
+    Idle,
+    /// It waits to be polled.
+    Scheduled,
+    /// It is being polled.
+    Running,
+    /// It is being polled and was woken meanwhile.
+    RunningScheduled,
+    /// It has ended.
+    Gone,
+}
+
+/// What is polled.
+pub(super) struct Task {
+    body: Body,
+    waker: Waker,
+}
+
+/// A task taken out to be run.
+pub(super) enum Turn {
+    Poll(Task),
+    /// It was aborted: drop it instead.
+    Cancel(Task),
+}
+
+impl<S: Scheduler> Pool<S> {
+    pub(super) fn new(scheduler: S) -> Arc<Self> {
+        Arc::new_cyclic(|me| Self {
+            me: Weak::clone(me),
+            state: Mutex::new(State {
+                scheduler,
+                places: Vec::new(),
+                vacant: Vec::new(),
+                nameless: 0,
+                held: None,
+                closed: false,
+            }),
+        })
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, State<S>> {
+        // No foreign code runs while it is held; a panic can only be a bug of ours, which the tests would have shown.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Drops all tasks. What is spawned from now on is dropped at once.
+    pub(super) fn close(&self) {
+        let mut index = 0;
+        loop {
+            let mut state = self.lock();
+            state.closed = true;
+            let Some(place) = state.places.get_mut(index) else { break };
+            place.life = Life::Gone;
+            let task = place.task.take();
+            drop(state);
+            // What its drop wakes or spawns comes back here: unlocked.
+            drop(task);
+            index += 1;
+        }
+    }
+
+    fn wake(&self, key: Key) {
+        let mut state = self.lock();
+        if let Some(held) = &mut state.held {
+            return held.push(key);
+        }
+        state.wake(key);
+    }
+}
+
+impl<S> State<S> {
+    /// What `key` is called. The name of a task that is gone may be another's by now.
+    pub(super) fn name(&self, key: Key) -> TaskId {
+        self.places[key.index as usize].name
+    }
+
+    /// From now on, wakes are kept.
+    pub(super) fn hold_wakes(&mut self) {
+        self.held = Some(Vec::new());
+    }
+
+    /// Ends what [`Self::hold_wakes`] began: who was woken meanwhile, in order.
+    pub(super) fn let_wakes_go(&mut self) -> Vec<Key> {
+        self.held.take().unwrap_or_default()
+    }
+
+    /// Takes `key` out to run it. `None`: it is gone.
+    pub(super) fn begin(&mut self, key: Key) -> Option<Turn> {
+        let place = self.place(key)?;
+        debug_assert_eq!(place.life, Life::Scheduled, "only what is scheduled is run");
+        let task = place.task.take().expect("a task that waits to be polled is in its place");
+        place.life = Life::Running;
+        Some(if place.aborted { Turn::Cancel(task) } else { Turn::Poll(task) })
+    }
+
+    /// `key` has ended.
+    pub(super) fn ended(&mut self, key: Key) {
+        if let Some(place) = self.place(key) {
+            place.life = Life::Gone;
+            place.generation = place.generation.wrapping_add(1);
+            self.vacant.push(key.index);
+        }
+    }
+
+    fn place(&mut self, key: Key) -> Option<&mut Place> {
+        self.places.get_mut(key.index as usize).filter(|place| place.generation == key.generation)
+    }
+}
+
+impl<S: Scheduler> State<S> {
+    /// Puts `key` back after a poll that left it waiting. Gives it back if it was aborted meanwhile: drop it, then say
+    /// that it [`ended`](Self::ended).
+    pub(super) fn waits(&mut self, key: Key, task: Task) -> Option<Task> {
+        let closed = self.closed;
+        let place = self.place(key)?;
+        if place.aborted || closed {
+            return Some(task);
+        }
+        place.task = Some(task);
+        if place.life == Life::RunningScheduled {
+            // `runtime/task/harness.rs`: a task notified while it runs is yielded, which puts it last.
+            place.life = Life::Scheduled;
+            self.scheduler.schedule(key, true);
+        } else {
+            place.life = Life::Idle;
+        }
+        None
+    }
+
+    /// Makes `key` ready, if it waits.
+    pub(super) fn wake(&mut self, key: Key) {
+        let Some(place) = self.place(key) else { return };
+        match place.life {
+            Life::Idle => {
+                place.life = Life::Scheduled;
+                self.scheduler.schedule(key, false);
+            }
+            Life::Running => place.life = Life::RunningScheduled,
+            Life::Scheduled | Life::RunningScheduled | Life::Gone => {}
+        }
+    }
+}
+
+impl<S: Scheduler> Spawn for Pool<S> {
+    fn spawn(&self, task: Option<TaskId>, body: Body) -> u64 {
+        let mut state = self.lock();
+        if state.closed {
+            drop(state);
+            drop(body);
+            return u64::MAX;
+        }
+        let name = task.unwrap_or_else(|| {
+            state.nameless += 1;
+            TaskId(state.nameless)
+        });
+        let index = state.vacant.pop().unwrap_or(state.places.len() as u32);
+        let generation = state.places.get(index as usize).map_or(0, |place| place.generation);
+        let key = Key { index, generation };
+        let pool = self.me.upgrade().expect("whoever calls holds the pool");
+        let task = Task { body, waker: Waker::from(Arc::new(TaskWaker { pool, key })) };
+        let place = Place { generation, name, life: Life::Scheduled, aborted: false, task: Some(task) };
+        if state.places.len() == index as usize {
+            state.places.push(place);
+        } else {
+            state.places[index as usize] = place;
+        }
+        state.scheduler.schedule(key, false);
+        key.to_bits()
+    }
+
+    fn abort(&self, key: u64) {
+        let key = Key::from_bits(key);
+        let mut state = self.lock();
+        let Some(place) = state.place(key) else { return };
+        place.aborted = true;
+        // It ends where it would have been polled, as in `runtime/task/harness.rs`.
+        if place.life == Life::Idle {
+            state.wake(key);
+        }
+    }
+}
+
+struct TaskWaker<S> {
+    pool: Arc<Pool<S>>,
+    key: Key,
+}
+
+impl<S: Scheduler> Wake for TaskWaker<S> {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.pool.wake(self.key);
+    }
+}
+
+/// Where tasks are polled: a real Tokio runtime that has none of its own.
+#[derive(Debug)]
+pub(super) struct Stage {
+    runtime: Runtime,
+    /// What a poll may spend (`task/coop/mod.rs`: 128).
+    budget: u8,
+}
+
+/// How a poll went.
+pub(super) struct Polled {
+    pub(super) poll: Poll<()>,
+    /// What is left of the budget, if somebody asked.
+    pub(super) budget: Option<u8>,
+}
+
+impl Stage {
+    pub(super) fn new() -> Self {
+        let runtime =
+            Builder::new_current_thread().build().expect("a runtime without drivers asks nothing of the system");
+        let budget = runtime.block_on(poll_fn(|cx| Poll::Ready(spend(cx, u8::MAX))));
+        Self { runtime, budget }
+    }
+
+    /// What a poll may spend.
+    pub(super) fn budget(&self) -> u8 {
+        self.budget
+    }
+
+    /// Polls `task` with `budget` to spend. Calls `before_deferred` when the poll is over and says by it whether to count
+    /// what is left; then Tokio wakes whoever it had put off until the worker has nothing else to do: the task itself, if
+    /// it gave way.
+    pub(super) fn poll(
+        &self,
+        task: &mut Task,
+        budget: u8,
+        mut before_deferred: impl FnMut(&Poll<()>) -> bool,
+    ) -> Polled {
+        let mut polled: Option<Polled> = None;
+        self.runtime.block_on(poll_fn(|cx| {
+            if let Some(polled) = polled.take() {
+                return Poll::Ready(polled);
+            }
+            spend(cx, self.budget - budget);
+            let poll = task.body.as_mut().poll(&mut Context::from_waker(&task.waker));
+            let count = before_deferred(&poll);
+            let budget = count.then(|| spend(cx, u8::MAX));
+            if poll.is_ready() {
+                // Nobody is left to be woken.
+                return Poll::Ready(Polled { poll, budget });
+            }
+            polled = Some(Polled { poll, budget });
+            // Pending once, for this is when Tokio comes to its deferred wakers.
+            cx.waker().wake_by_ref();
+            Poll::Pending
+        }))
+    }
+}
+
+/// Spends up to `most` of the budget; how much it was.
+fn spend(cx: &mut Context<'_>, most: u8) -> u8 {
+    let mut spent = 0;
+    while spent < most && coop::has_budget_remaining() {
+        let Poll::Ready(unit) = coop::poll_proceed(cx) else { break };
+        unit.made_progress();
+        spent += 1;
+    }
+    spent
+}
