@@ -27,14 +27,18 @@ fn order(frames: &[Frame]) -> Vec<String> {
     let mut names = HashMap::<TaskId, (LabelId, u32)>::new();
     for frame in frames {
         match frame {
-            Frame::Define(definitions) => labels.extend(definitions.iter().filter_map(|definition| match definition {
-                Definition::Label { id, text, .. } => Some((*id, text.as_str())),
-                _ => None,
-            })),
-            Frame::Events(chunk) => names.extend(chunk.events.iter().filter_map(|stamped| match stamped.event {
-                Event::Spawn { task, label, number } => Some((task, (label, number))),
-                _ => None,
-            })),
+            Frame::Define(definitions) => {
+                labels.extend(definitions.iter().filter_map(|definition| match definition {
+                    Definition::Label { id, text, .. } => Some((*id, text.as_str())),
+                    _ => None,
+                }))
+            }
+            Frame::Events(chunk) => {
+                names.extend(chunk.events.iter().filter_map(|stamped| match stamped.event {
+                    Event::Spawn { task, label, number } => Some((task, (label, number))),
+                    _ => None,
+                }))
+            }
             _ => {}
         }
     }

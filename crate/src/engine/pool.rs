@@ -274,67 +274,76 @@ impl<S: Scheduler> Wake for TaskWaker<S> {
 #[derive(Debug)]
 pub(super) struct Stage {
     runtime: Runtime,
-    /// What a poll may spend (`task/coop/mod.rs`: 128).
-    budget: u8,
 }
 
-/// How a poll went.
-pub(super) struct Polled {
-    pub(super) poll: Poll<()>,
-    /// What is left of the budget, if somebody asked.
-    pub(super) budget: Option<u8>,
+/// What a poll left of its budget, for the next one to go on with.
+///
+/// Tokio tells nobody the number, but gives out what restores it: dropped inside a later poll on the same thread, the
+/// permit to make one step sets the budget to what it was before that step.
+#[derive(Debug)]
+pub(super) struct Budget(Option<coop::RestoreOnPending>);
+
+impl Budget {
+    /// What the current poll has left; `None` if that is nothing.
+    fn left(cx: &mut Context<'_>) -> Option<Self> {
+        if !coop::has_budget_remaining() {
+            return None;
+        }
+        match coop::poll_proceed(cx) {
+            Poll::Ready(permit) => Some(Self(Some(permit))),
+            Poll::Pending => None,
+        }
+    }
+
+    /// Makes it the current poll's.
+    fn restore(mut self) {
+        drop(self.0.take());
+    }
+}
+
+impl Drop for Budget {
+    fn drop(&mut self) {
+        // Unused: the code that runs now keeps what it has.
+        if let Some(permit) = &self.0 {
+            permit.made_progress();
+        }
+    }
 }
 
 impl Stage {
     pub(super) fn new() -> Self {
-        let runtime =
-            Builder::new_current_thread().build().expect("a runtime without drivers asks nothing of the system");
-        let budget = runtime.block_on(poll_fn(|cx| Poll::Ready(spend(cx, u8::MAX))));
-        Self { runtime, budget }
+        let runtime = Builder::new_current_thread().build();
+        Self { runtime: runtime.expect("a runtime without drivers asks nothing of the system") }
     }
 
-    /// What a poll may spend.
-    pub(super) fn budget(&self) -> u8 {
-        self.budget
-    }
-
-    /// Polls `task` with `budget` to spend. Calls `before_deferred` when the poll is over and says by it whether to count
-    /// what is left; then Tokio wakes whoever it had put off until the worker has nothing else to do: the task itself, if
-    /// it gave way.
+    /// Polls `task` with `budget`, or with a new one (`task/coop/mod.rs`: 128 units); how that went, and what is left of
+    /// the budget. When a poll leaves the task waiting, `waits` is called; then Tokio wakes whoever it had put off until
+    /// its worker has nothing else to do: the task itself, if it gave way.
     pub(super) fn poll(
         &self,
         task: &mut Task,
-        budget: u8,
-        mut before_deferred: impl FnMut(&Poll<()>) -> bool,
-    ) -> Polled {
-        let mut polled: Option<Polled> = None;
+        mut budget: Option<Budget>,
+        mut waits: impl FnMut(),
+    ) -> (Poll<()>, Option<Budget>) {
+        let mut polled = None;
         self.runtime.block_on(poll_fn(|cx| {
             if let Some(polled) = polled.take() {
                 return Poll::Ready(polled);
             }
-            spend(cx, self.budget - budget);
+            if let Some(budget) = budget.take() {
+                budget.restore();
+            }
             let poll = task.body.as_mut().poll(&mut Context::from_waker(&task.waker));
-            let count = before_deferred(&poll);
-            let budget = count.then(|| spend(cx, u8::MAX));
+            let left = Budget::left(cx);
             if poll.is_ready() {
                 // Nobody is left to be woken.
-                return Poll::Ready(Polled { poll, budget });
+                return Poll::Ready((poll, left));
             }
-            polled = Some(Polled { poll, budget });
+            polled = Some((poll, left));
+            waits();
             // Pending once, for this is when Tokio comes to its deferred wakers.
             cx.waker().wake_by_ref();
             Poll::Pending
         }))
     }
-}
-
-/// Spends up to `most` of the budget; how much it was.
-fn spend(cx: &mut Context<'_>, most: u8) -> u8 {
-    let mut spent = 0;
-    while spent < most && coop::has_budget_remaining() {
-        let Poll::Ready(unit) = coop::poll_proceed(cx) else { break };
-        unit.made_progress();
-        spent += 1;
-    }
-    spent
 }

@@ -99,7 +99,8 @@ impl EngineSink {
         }
         let touched_ns = &mut self.touched_ns[index];
         // Answers of one kind share a number and nothing else: their senders do not wait for each other.
-        let alone = matches!(event, Event::Send { .. }) && self.registry.kind(object) == Some(ObjectKind::Oneshot);
+        let alone =
+            matches!(event, Event::Send { .. }) && self.registry.kind(object) == Some(ObjectKind::Oneshot);
         let at_ns = if alone { at_ns } else { at_ns.max(*touched_ns) };
         *touched_ns = (*touched_ns).max(at_ns + VIRTUAL_TICK_NS);
         at_ns

@@ -24,7 +24,7 @@ use std::task::Poll;
 
 use self::worker::{At, Chain, Deferred, Phase, Workers};
 use super::Step;
-use super::pool::{Key, Pool, Stage, Turn};
+use super::pool::{Budget, Key, Pool, Stage, Task, Turn};
 use crate::rt::{Rt, Spawn, Timers};
 use crate::scope::event::{Event, TaskId, WakeBy, WorkerId};
 use crate::scope::frame::{Frame, Origin};
@@ -42,7 +42,8 @@ pub struct MultiThread {
     stage: Stage,
     timers: Arc<Timers>,
     recording: EngineRecording,
-    workers: usize,
+    /// For every worker, what its next poll may spend, if it goes on with what another left.
+    budgets: Vec<Option<Budget>>,
 }
 
 /// Where each ready task waits.
@@ -95,18 +96,28 @@ impl MultiThread {
     /// If `workers` is not 1 to [`WORKERS_MAX`], or if the calling thread already has an engine.
     #[must_use]
     pub fn new(workers: usize, seed: u64, started_unix_ms: u64) -> Self {
-        assert!((1..=WORKERS_MAX).contains(&workers), "a model has 1 to {WORKERS_MAX} workers, not {workers}");
+        assert!(
+            (1..=WORKERS_MAX).contains(&workers),
+            "a model has 1 to {WORKERS_MAX} workers, not {workers}"
+        );
         let timers = Arc::new(Timers::new(started_unix_ms));
         let pool = Pool::new(Workers::new(workers, seed, Arc::clone(&timers)));
         // One thread for each worker, and the host's.
         let recording = EngineRecording::start(timers.clock(), workers + 1);
-        Self { pool, stage: Stage::new(), timers, recording, workers }
+        let budgets = (0..workers).map(|_| None).collect();
+        Self { pool, stage: Stage::new(), timers, recording, budgets }
     }
 
     /// The door through which code on this runtime spawns, sleeps and tells the time.
     #[must_use]
     pub fn rt(&self) -> Rt {
         Rt::ours(Arc::clone(&self.timers), Arc::clone(&self.pool) as Arc<dyn Spawn>)
+    }
+
+    /// How many workers it has.
+    #[must_use]
+    pub fn workers(&self) -> usize {
+        self.budgets.len()
     }
 
     /// Virtual nanoseconds since the start: nothing happens earlier any more.
@@ -122,7 +133,7 @@ impl MultiThread {
         self.timers.set(state.scheduler.host_ns());
         state.hold_wakes();
         drop(state);
-        self.recording.turn(self.workers, WorkerId::NONE);
+        self.recording.turn(self.workers(), WorkerId::NONE);
         self.recording.hold_wakes_back(true);
         let result = f();
         self.recording.hold_wakes_back(false);
@@ -204,7 +215,7 @@ impl MultiThread {
     }
 
     /// Lets `worker` go on until it has polled, or sleeps, or has to wait for others to catch up. Whether it polled.
-    fn turn(&self, worker: usize) -> bool {
+    fn turn(&mut self, worker: usize) -> bool {
         loop {
             let mut state = self.pool.lock();
             let scheduler = &mut state.scheduler;
@@ -217,8 +228,9 @@ impl MultiThread {
                     }
                     let scheduler = &mut state.scheduler;
                     if let Some(task) = scheduler.next_task(worker).or_else(|| scheduler.steal(worker)) {
-                        let chain = Chain::new(self.stage.budget());
-                        scheduler.workers[worker].phase = Phase::Took(task, chain);
+                        scheduler.workers[worker].phase = Phase::Took(task, Chain::NEW);
+                        drop(state);
+                        self.budgets[worker] = None;
                     } else if scheduler.workers[worker].deferred.is_empty() {
                         drop(state);
                         self.park(worker);
@@ -230,7 +242,8 @@ impl MultiThread {
                 }
                 Phase::Polled(mut chain) => {
                     let lifo = scheduler.next_lifo(worker, &mut chain);
-                    scheduler.workers[worker].phase = lifo.map_or(Phase::Tick, |task| Phase::Took(task, chain));
+                    scheduler.workers[worker].phase =
+                        lifo.map_or(Phase::Tick, |task| Phase::Took(task, chain));
                 }
                 Phase::Took(task, chain) => {
                     if !scheduler.reaches(worker, task) {
@@ -260,27 +273,24 @@ impl MultiThread {
         }
     }
 
-    fn poll(&self, worker: usize, task: Key, mut live: super::pool::Task, mut chain: Chain) {
-        let polled = self.stage.poll(&mut live, chain.budget, |poll| {
-            let mut state = self.pool.lock();
-            if poll.is_pending() {
-                // Who is woken from here on gave way: Tokio's own list of them is the stage's, the model has another.
-                state.hold_wakes();
-                self.recording.hold_wakes_back(true);
-            }
-            state.scheduler.workers[worker].lifo_slot.is_some()
+    fn poll(&mut self, worker: usize, task: Key, mut live: Task, mut chain: Chain) {
+        let budget = self.budgets[worker].take();
+        let (poll, left) = self.stage.poll(&mut live, budget, || {
+            // Who is woken from here on gave way: Tokio's own list of them is the stage's, the model has another.
+            self.pool.lock().hold_wakes();
+            self.recording.hold_wakes_back(true);
         });
         self.recording.hold_wakes_back(false);
         let mut state = self.pool.lock();
-        let gave_way = state.let_wakes_go();
         // Tokio wakes from the end of its list.
-        for &task in gave_way.iter().rev() {
+        for task in state.let_wakes_go().into_iter().rev() {
             let deferred = Deferred { task, name: state.name(task) };
             state.scheduler.workers[worker].defer(deferred);
         }
-        chain.budget = polled.budget.unwrap_or(chain.budget);
+        chain.spent = left.is_none();
+        self.budgets[worker] = left;
         state.scheduler.workers[worker].phase = Phase::Polled(chain);
-        let over = match polled.poll {
+        let over = match poll {
             Poll::Ready(()) => Some(live),
             Poll::Pending => state.waits(task, live),
         };
@@ -370,7 +380,10 @@ impl MultiThread {
 
 impl fmt::Debug for MultiThread {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MultiThread").field("workers", &self.workers).field("queues", &self.queues()).finish()
+        f.debug_struct("MultiThread")
+            .field("workers", &self.workers())
+            .field("queues", &self.queues())
+            .finish()
     }
 }
 
@@ -379,7 +392,7 @@ impl Drop for MultiThread {
         // The cancelled tasks still have a recording: the host's, which shuts the runtime down.
         let host_ns = self.pool.lock().scheduler.host_ns();
         self.timers.set(host_ns);
-        self.recording.turn(self.workers, WorkerId::NONE);
+        self.recording.turn(self.workers(), WorkerId::NONE);
         self.pool.close();
     }
 }

@@ -75,15 +75,14 @@ pub(super) enum Phase {
 /// Polls that follow each other through the LIFO slot in one tick.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Chain {
-    /// One budget for all of them.
-    pub(super) budget: u8,
+    /// The one budget of all of them is spent.
+    pub(super) spent: bool,
     lifo_polls: u8,
 }
 
 impl Chain {
-    pub(super) fn new(budget: u8) -> Self {
-        Self { budget, lifo_polls: 0 }
-    }
+    /// Before the first of them.
+    pub(super) const NEW: Self = Self { spent: false, lifo_polls: 0 };
 }
 
 /// A wake that waits, with the name to record it by.
@@ -165,7 +164,9 @@ impl Workers {
     pub(super) fn now_ns(&self) -> u64 {
         let turns = self.workers.iter().filter_map(Worker::turn_ns);
         // All sleep: time goes on with the host.
-        turns.min().unwrap_or_else(|| self.workers.iter().map(|worker| worker.clock_ns).fold(self.host_ns, u64::max))
+        turns
+            .min()
+            .unwrap_or_else(|| self.workers.iter().map(|worker| worker.clock_ns).fold(self.host_ns, u64::max))
     }
 
     /// When the host's next deed is.
@@ -335,7 +336,7 @@ impl Workers {
             it.lifo_enabled = true;
             return None;
         };
-        if chain.budget == 0 {
+        if chain.spent {
             self.push_back(worker, task);
             return None;
         }
