@@ -56,8 +56,6 @@ pub(super) struct State<S> {
     vacant: Vec<u32>,
     /// Tasks without a name in the recording are numbered here.
     nameless: u32,
-    /// Wakes are kept here instead of taking effect.
-    held: Option<Vec<Key>>,
     closed: bool,
 }
 
@@ -107,7 +105,6 @@ impl<S: Scheduler> Pool<S> {
                 places: Vec::new(),
                 vacant: Vec::new(),
                 nameless: 0,
-                held: None,
                 closed: false,
             }),
         })
@@ -133,30 +130,12 @@ impl<S: Scheduler> Pool<S> {
             index += 1;
         }
     }
-
-    fn wake(&self, key: Key) {
-        let mut state = self.lock();
-        if let Some(held) = &mut state.held {
-            return held.push(key);
-        }
-        state.wake(key);
-    }
 }
 
 impl<S> State<S> {
     /// What `key` is called. The name of a task that is gone may be another's by now.
     pub(super) fn name(&self, key: Key) -> TaskId {
         self.places[key.index as usize].name
-    }
-
-    /// From now on, wakes are kept.
-    pub(super) fn hold_wakes(&mut self) {
-        self.held = Some(Vec::new());
-    }
-
-    /// Ends what [`Self::hold_wakes`] began: who was woken meanwhile, in order.
-    pub(super) fn let_wakes_go(&mut self) -> Vec<Key> {
-        self.held.take().unwrap_or_default()
     }
 
     /// Takes `key` out to run it. `None`: it is gone.
@@ -203,7 +182,7 @@ impl<S: Scheduler> State<S> {
     }
 
     /// Makes `key` ready, if it waits.
-    pub(super) fn wake(&mut self, key: Key) {
+    fn wake(&mut self, key: Key) {
         let Some(place) = self.place(key) else { return };
         match place.life {
             Life::Idle => {
@@ -266,7 +245,7 @@ impl<S: Scheduler> Wake for TaskWaker<S> {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        self.pool.wake(self.key);
+        self.pool.lock().wake(self.key);
     }
 }
 

@@ -8,6 +8,7 @@ use std::cell::{Cell, RefCell};
 use std::panic::Location;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::task::Waker;
 
 use super::event::{Event, LabelId, ObjectId, Stamped, TaskId, WakeBy, WorkerId};
 use super::frame::{Chunk, Frame, ObjectKind};
@@ -32,7 +33,8 @@ thread_local! {
             polls: Cell::new(0),
             from_outside: Cell::new(false),
             plays: Cell::new(None),
-            holds_back: Cell::new(false),
+            keep: Cell::new(Keep::Nothing),
+            kept: RefCell::new(Vec::new()),
         }
     };
 }
@@ -54,8 +56,26 @@ struct Thread {
     from_outside: Cell<bool>,
     /// The worker whose part this thread plays for an engine that models several.
     plays: Cell<Option<WorkerId>>,
-    /// The engine records wakes itself, when they take effect.
-    holds_back: Cell<bool>,
+    /// Which wakes an engine keeps for later, and those it keeps.
+    keep: Cell<Keep>,
+    kept: RefCell<Vec<Kept>>,
+}
+
+/// Which wakes an engine keeps back, to let them go when the runtime it stands for would.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Keep {
+    /// They take effect at once.
+    Nothing,
+    /// Those of tasks that gave way.
+    Deferred,
+    All,
+}
+
+/// A wake that was kept: not yet recorded, and without effect so far.
+#[derive(Debug)]
+pub(crate) struct Kept {
+    pub(crate) task: TaskId,
+    pub(crate) waker: Waker,
 }
 
 /// Where a thread's events go.
@@ -264,13 +284,20 @@ pub(crate) fn releasing<R>(lock: ObjectId, f: impl FnOnce() -> R) -> R {
 }
 
 /// Records that `task` was woken, and by whom. `deferred`: the task gave way in its last poll, and Tokio
-/// wakes it later from its own list.
-pub(super) fn woken(task: TaskId, deferred: bool) {
+/// wakes it later from its own list. False: an engine keeps `waker`, and the wake has no effect yet.
+pub(super) fn woken(task: TaskId, deferred: bool, waker: impl FnOnce() -> Waker) -> bool {
     let cause = THREAD.with(|thread| {
-        if thread.holds_back.get() {
+        let (current, joined) = (thread.current.get(), thread.joined.get());
+        let keep = match thread.keep.get() {
+            Keep::Nothing => false,
+            Keep::Deferred => deferred && current.is_none() && joined.is_none(),
+            Keep::All => true,
+        };
+        if keep {
+            thread.kept.borrow_mut().push(Kept { task, waker: waker() });
             return None;
         }
-        let by = match (thread.current.get(), thread.joined.get()) {
+        let by = match (current, joined) {
             (Some(current), _) => WakeBy::Task(current),
             (None, _) if deferred => WakeBy::Task(task),
             (None, Some(joined)) => WakeBy::Finished(joined),
@@ -280,11 +307,12 @@ pub(super) fn woken(task: TaskId, deferred: bool) {
         };
         Some((by, thread.releasing.get()))
     });
-    let Some((by, lock)) = cause else { return };
+    let Some((by, lock)) = cause else { return false };
     record(Event::Wake { task, by });
     if let Some(lock) = lock {
         record(Event::LockGranted { lock, to: task });
     }
+    true
 }
 
 /// The worker this thread is.
@@ -345,9 +373,14 @@ impl EngineRecording {
         });
     }
 
-    /// Whether wakes are left unrecorded: the engine tells of them itself, when they take effect.
-    pub(crate) fn hold_wakes_back(&self, hold: bool) {
-        THREAD.with(|thread| thread.holds_back.set(hold));
+    /// Keeps wakes back from now on.
+    pub(crate) fn keep(&self, keep: Keep) {
+        THREAD.with(|thread| thread.keep.set(keep));
+    }
+
+    /// The wakes that were kept, in order.
+    pub(crate) fn take_kept(&self) -> impl DoubleEndedIterator<Item = Kept> + use<> {
+        THREAD.with(|thread| thread.kept.take()).into_iter()
     }
 
     /// Definitions and living tasks; what comes later is in [`Self::take`].
@@ -388,6 +421,8 @@ impl Drop for EngineRecording {
         // `ON` stays set: another thread's engine may be recording, and a thread without a sink loses nothing but the look.
         THREAD.with(|thread| {
             thread.plays.set(None);
+            thread.keep.set(Keep::Nothing);
+            thread.kept.take();
             *thread.sink.borrow_mut() = Sink::None;
         });
     }

@@ -16,40 +16,54 @@ use tokio::sync::{Notify, Semaphore, broadcast};
 pub(super) type Running = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// A program, by name. Its future is its first task.
-pub(super) type Program = (&'static str, fn(Rt) -> Running);
+#[derive(Clone, Copy)]
+pub(super) struct Program {
+    pub(super) name: &'static str,
+    /// It sleeps: on a busy machine, deadlines that lie apart may all have passed when somebody looks.
+    pub(super) sleeps: bool,
+    pub(super) main: fn(Rt) -> Running,
+}
+
+const fn program(name: &'static str, main: fn(Rt) -> Running) -> Program {
+    Program { name, sleeps: false, main }
+}
+
+const fn sleeping(name: &'static str, main: fn(Rt) -> Running) -> Program {
+    Program { name, sleeps: true, main }
+}
 
 /// All of them.
 pub(super) const PROGRAMS: &[Program] = &[
-    ("spawn three", |rt| Box::pin(spawn_three(rt))),
-    ("spawn tree", |rt| Box::pin(async move { tree(&rt, 4, false).await })),
-    ("spawn tree, joined", |rt| Box::pin(async move { tree(&rt, 4, true).await })),
-    ("ping-pong", |rt| Box::pin(ping_pong(rt, 10, 0))),
-    ("ping-pong among others", |rt| Box::pin(ping_pong(rt, 40, 3))),
-    ("mutex hand-off", |rt| Box::pin(mutex(rt, 5, 3))),
-    ("mutex held over a sleep", |rt| Box::pin(mutex_and_sleep(rt))),
-    ("mpsc, room for one", |rt| Box::pin(mpsc(rt, 1, 4, 10))),
-    ("mpsc, room for many", |rt| Box::pin(mpsc(rt, 64, 4, 50))),
-    ("oneshot chain", |rt| Box::pin(oneshots(rt))),
-    ("join in reverse", |rt| Box::pin(join_in_reverse(rt))),
-    ("yield in turn", |rt| Box::pin(yields(rt, 3, 5))),
-    ("yield many times", |rt| Box::pin(yields(rt, 7, 100))),
-    ("yield while others spawn", |rt| Box::pin(yield_and_spawn(rt))),
-    ("budget spent on a channel", |rt| Box::pin(budget(rt))),
-    ("budget spent on joins", |rt| Box::pin(joins(rt))),
-    ("budget shared through the LIFO slot", |rt| Box::pin(shared_budget(rt))),
-    ("select", |rt| Box::pin(select(rt))),
-    ("sleepers", |rt| Box::pin(sleepers(rt))),
-    ("timeouts", |rt| Box::pin(timeouts(rt))),
-    ("600 spawned at once", |rt| Box::pin(many(rt, 600, false))),
-    ("600 that yield", |rt| Box::pin(many(rt, 600, true))),
-    ("abort", |rt| Box::pin(abort(rt))),
-    ("panic", |rt| Box::pin(panics(rt))),
-    ("wakes itself", |rt| Box::pin(wakes_itself(rt))),
-    ("actor", |rt| Box::pin(actor(rt))),
-    ("notify all", |rt| Box::pin(notify(rt))),
-    ("semaphore", |rt| Box::pin(semaphore(rt))),
-    ("broadcast", |rt| Box::pin(broadcasts(rt))),
-    ("a long time with everything", |rt| Box::pin(everything(rt))),
+    program("spawn three", |rt| Box::pin(spawn_three(rt))),
+    program("spawn tree", |rt| Box::pin(async move { tree(&rt, 4, false).await })),
+    program("spawn tree, joined", |rt| Box::pin(async move { tree(&rt, 4, true).await })),
+    program("ping-pong", |rt| Box::pin(ping_pong(rt, 10, 0))),
+    program("ping-pong among others", |rt| Box::pin(ping_pong(rt, 40, 3))),
+    program("mutex hand-off", |rt| Box::pin(mutex(rt, 5, 3))),
+    sleeping("mutex held over a sleep", |rt| Box::pin(mutex_and_sleep(rt))),
+    program("mpsc, room for one", |rt| Box::pin(mpsc(rt, 1, 4, 10))),
+    program("mpsc, room for many", |rt| Box::pin(mpsc(rt, 64, 4, 50))),
+    program("oneshot chain", |rt| Box::pin(oneshots(rt))),
+    program("join in reverse", |rt| Box::pin(join_in_reverse(rt))),
+    program("yield in turn", |rt| Box::pin(yields(rt, 3, 5))),
+    program("yield many times", |rt| Box::pin(yields(rt, 7, 100))),
+    program("yield while others spawn", |rt| Box::pin(yield_and_spawn(rt))),
+    program("budget spent on a channel", |rt| Box::pin(budget(rt))),
+    sleeping("budget spent on joins", |rt| Box::pin(joins(rt))),
+    program("budget shared through the LIFO slot", |rt| Box::pin(shared_budget(rt))),
+    program("select", |rt| Box::pin(select(rt))),
+    sleeping("sleepers", |rt| Box::pin(sleepers(rt))),
+    sleeping("timeouts", |rt| Box::pin(timeouts(rt))),
+    program("600 spawned at once", |rt| Box::pin(many(rt, 600, false))),
+    program("600 that yield", |rt| Box::pin(many(rt, 600, true))),
+    program("abort", |rt| Box::pin(abort(rt))),
+    program("panic", |rt| Box::pin(panics(rt))),
+    program("wakes itself", |rt| Box::pin(wakes_itself(rt))),
+    program("actor", |rt| Box::pin(actor(rt))),
+    program("notify all", |rt| Box::pin(notify(rt))),
+    program("semaphore", |rt| Box::pin(semaphore(rt))),
+    program("broadcast", |rt| Box::pin(broadcasts(rt))),
+    program("a long time with everything", |rt| Box::pin(everything(rt))),
 ];
 
 fn ms(ms: u64) -> Duration {

@@ -22,13 +22,13 @@ use std::fmt;
 use std::sync::Arc;
 use std::task::Poll;
 
-use self::worker::{At, Chain, Deferred, Phase, Workers};
+use self::worker::{At, Chain, Phase, Workers};
 use super::Step;
 use super::pool::{Budget, Key, Pool, Stage, Task, Turn};
 use crate::rt::{Rt, Spawn, Timers};
-use crate::scope::event::{Event, TaskId, WakeBy, WorkerId};
+use crate::scope::event::{Event, TaskId, WorkerId};
 use crate::scope::frame::{Frame, Origin};
-use crate::scope::record::{self, EngineRecording};
+use crate::scope::record::{self, EngineRecording, Keep};
 
 /// The most workers a model has.
 pub const WORKERS_MAX: usize = 8;
@@ -129,21 +129,15 @@ impl MultiThread {
     /// Runs `f` outside any task: to spawn the first ones, or to put bytes into a pipe. Whom it wakes is woken by the
     /// driver, when a worker comes to it; what it spawns goes to the injection queue.
     pub fn enter<R>(&self, f: impl FnOnce() -> R) -> R {
-        let mut state = self.pool.lock();
-        self.timers.set(state.scheduler.host_ns());
-        state.hold_wakes();
-        drop(state);
+        self.timers.set(self.pool.lock().scheduler.host_ns());
         self.recording.turn(self.workers(), WorkerId::NONE);
-        self.recording.hold_wakes_back(true);
+        self.recording.keep(Keep::All);
         let result = f();
-        self.recording.hold_wakes_back(false);
-        let mut state = self.pool.lock();
+        self.recording.keep(Keep::Nothing);
         let now_ns = self.timers.now_ns();
-        for task in state.let_wakes_go() {
-            let arrived = Deferred { task, name: state.name(task) };
-            state.scheduler.arrived.push_back((now_ns, arrived));
-        }
-        state.scheduler.host_was_at(now_ns);
+        let scheduler = &mut self.pool.lock().scheduler;
+        scheduler.arrived.extend(self.recording.take_kept().map(|kept| (now_ns, kept)));
+        scheduler.host_was_at(now_ns);
         result
     }
 
@@ -197,7 +191,7 @@ impl MultiThread {
                 running,
                 lifo_slot: worker.lifo_slot.as_ref().map(name),
                 local: worker.queue.iter().map(name).collect(),
-                deferred: worker.deferred.iter().map(|deferred| deferred.name).collect(),
+                deferred: worker.deferred.iter().map(|kept| kept.task).collect(),
             }
         });
         Queues { workers: workers.collect(), injection: scheduler.injection.iter().map(name).collect() }
@@ -275,17 +269,14 @@ impl MultiThread {
 
     fn poll(&mut self, worker: usize, task: Key, mut live: Task, mut chain: Chain) {
         let budget = self.budgets[worker].take();
-        let (poll, left) = self.stage.poll(&mut live, budget, || {
-            // Who is woken from here on gave way: Tokio's own list of them is the stage's, the model has another.
-            self.pool.lock().hold_wakes();
-            self.recording.hold_wakes_back(true);
-        });
-        self.recording.hold_wakes_back(false);
+        // Who is woken after the poll gave way: Tokio's own list of them is the stage's, the model has another.
+        let waits = || self.recording.keep(Keep::All);
+        let (poll, left) = self.stage.poll(&mut live, budget, waits);
+        self.recording.keep(Keep::Nothing);
         let mut state = self.pool.lock();
         // Tokio wakes from the end of its list.
-        for task in state.let_wakes_go().into_iter().rev() {
-            let deferred = Deferred { task, name: state.name(task) };
-            state.scheduler.workers[worker].defer(deferred);
+        for kept in self.recording.take_kept().rev() {
+            state.scheduler.workers[worker].defer(kept);
         }
         chain.spent = left.is_none();
         self.budgets[worker] = left;
@@ -352,12 +343,14 @@ impl MultiThread {
         let mut state = self.pool.lock();
         state.scheduler.at = At::Driver(worker);
         // `../defer.rs`: from the end.
-        while let Some(Deferred { task, name }) = state.scheduler.workers[worker].deferred.pop() {
-            record::record(Event::Wake { task: name, by: WakeBy::Task(name) });
-            state.wake(task);
-        }
-        state.scheduler.at = At::Worker(worker);
-        state.scheduler.notify_others(worker);
+        let mut deferred = std::mem::take(&mut state.scheduler.workers[worker].deferred);
+        drop(state);
+        deferred.drain(..).rev().for_each(|kept| kept.waker.wake());
+        let scheduler = &mut self.pool.lock().scheduler;
+        // Empty, and its memory used again.
+        scheduler.workers[worker].deferred = deferred;
+        scheduler.at = At::Worker(worker);
+        scheduler.notify_others(worker);
     }
 
     /// Wakes, on `worker`, whom bytes and timers wake by now; bytes first, as in `runtime/driver.rs`.
@@ -365,13 +358,11 @@ impl MultiThread {
         let mut state = self.pool.lock();
         state.scheduler.at = At::Driver(worker);
         let now_ns = self.timers.now_ns();
-        while let Some((_, Deferred { task, name })) =
-            state.scheduler.arrived.pop_front_if(|(arrived_ns, _)| *arrived_ns <= now_ns)
-        {
-            record::record(Event::Wake { task: name, by: WakeBy::Driver });
-            state.wake(task);
-        }
+        let arrived = &mut state.scheduler.arrived;
+        let due = arrived.partition_point(|(arrived_ns, _)| *arrived_ns <= now_ns);
+        let due: Vec<_> = arrived.drain(..due).collect();
         drop(state);
+        due.into_iter().for_each(|(_, kept)| kept.waker.wake());
         // Its wakers come back to the pool.
         self.timers.fire();
         self.pool.lock().scheduler.at = At::Worker(worker);

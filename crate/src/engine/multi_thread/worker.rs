@@ -11,7 +11,7 @@ use fastrand::Rng;
 use super::idle::Idle;
 use crate::engine::pool::{Key, Scheduler};
 use crate::rt::Timers;
-use crate::scope::event::TaskId;
+use crate::scope::record::Kept;
 
 /// Places in a local queue (`queue.rs`, `LOCAL_QUEUE_CAPACITY`).
 pub(super) const LOCAL_QUEUE_CAPACITY: usize = 256;
@@ -34,7 +34,7 @@ pub(super) struct Workers {
     /// Who parks on the driver: one at most (`park.rs`, `Shared::driver`).
     pub(super) driver: Option<usize>,
     /// Whom the host's bytes woke, for the driver to tell, and since when.
-    pub(super) arrived: VecDeque<(u64, Deferred)>,
+    pub(super) arrived: VecDeque<(u64, Kept)>,
     /// Whose code runs.
     pub(super) at: At,
     /// The host's clock: after what it did last.
@@ -55,7 +55,7 @@ pub(super) struct Worker {
     pub(super) queue: VecDeque<Key>,
     pub(super) searching: bool,
     /// Gave way, to be woken when there is nothing else (`../defer.rs`).
-    pub(super) deferred: Vec<Deferred>,
+    pub(super) deferred: Vec<Kept>,
     rng: Rng,
 }
 
@@ -83,13 +83,6 @@ pub(super) struct Chain {
 impl Chain {
     /// Before the first of them.
     pub(super) const NEW: Self = Self { spent: false, lifo_polls: 0 };
-}
-
-/// A wake that waits, with the name to record it by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Deferred {
-    pub(super) task: Key,
-    pub(super) name: TaskId,
 }
 
 /// Whose code runs.
@@ -192,7 +185,7 @@ impl Workers {
     /// Wakes who parks on the driver, if it has something to tell by now. The next sleep ends at `deadline_ns`.
     pub(super) fn driver_turns(&mut self, deadline_ns: Option<u64>) {
         let Some(worker) = self.driver else { return };
-        let arrived_ns = self.arrived.front().map(|&(arrived_ns, _)| arrived_ns);
+        let arrived_ns = self.arrived.front().map(|(arrived_ns, _)| *arrived_ns);
         if let Some(first_ns) = arrived_ns.into_iter().chain(deadline_ns).min()
             && first_ns <= self.now_ns()
         {
@@ -373,9 +366,9 @@ impl Worker {
     }
 
     /// `../defer.rs`: a task that gives way twice in a row is deferred once.
-    pub(super) fn defer(&mut self, deferred: Deferred) {
-        if self.deferred.last() != Some(&deferred) {
-            self.deferred.push(deferred);
+    pub(super) fn defer(&mut self, kept: Kept) {
+        if self.deferred.last().is_none_or(|last| last.task != kept.task) {
+            self.deferred.push(kept);
         }
     }
 }
