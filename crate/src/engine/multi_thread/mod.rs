@@ -149,11 +149,10 @@ impl MultiThread {
     /// Lets the worker that is furthest behind take its next poll, if any has one to take.
     pub fn step(&mut self) -> Step {
         loop {
-            let next_deadline_ns = self.timers.next_deadline_ns();
             let mut state = self.pool.lock();
-            state.scheduler.driver_turns(next_deadline_ns);
+            state.scheduler.driver_turns();
             let Some(worker) = state.scheduler.next_turn() else {
-                return Step::Idle { next_deadline_ns };
+                return Step::Idle { next_deadline_ns: self.timers.next_deadline_ns() };
             };
             self.timers.set(state.scheduler.begin_turn(worker));
             drop(state);
@@ -278,6 +277,7 @@ impl MultiThread {
         for kept in self.recording.take_kept().rev() {
             state.scheduler.workers[worker].defer(kept);
         }
+        state.scheduler.ready_from(task, self.timers.now_ns());
         chain.spent = left.is_none();
         self.budgets[worker] = left;
         state.scheduler.workers[worker].phase = Phase::Polled(chain);

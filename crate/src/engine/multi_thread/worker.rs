@@ -41,8 +41,8 @@ pub(super) struct Workers {
     host_ns: u64,
     /// The clock of whoever has its turn.
     timers: Arc<Timers>,
-    /// When each task became ready, by the place of its key.
-    ready_ns: Vec<u64>,
+    /// From when on each task may be polled, by the place of its key.
+    ready: Vec<(Key, u64)>,
 }
 
 /// One worker (`worker.rs`, `Core`).
@@ -98,11 +98,7 @@ pub(super) enum At {
 
 impl Scheduler for Workers {
     fn schedule(&mut self, task: Key, yields: bool) {
-        let index = task.index();
-        if self.ready_ns.len() <= index {
-            self.ready_ns.resize(index + 1, 0);
-        }
-        self.ready_ns[index] = self.timers.now_ns();
+        self.ready_from(task, self.timers.now_ns());
         match self.at {
             At::Outside => {
                 self.injection.push_back(task);
@@ -143,7 +139,7 @@ impl Workers {
             at: At::Outside,
             host_ns: 0,
             timers,
-            ready_ns: Vec::new(),
+            ready: Vec::new(),
         }
     }
 
@@ -156,10 +152,19 @@ impl Workers {
     /// Nothing happens before this any more.
     pub(super) fn now_ns(&self) -> u64 {
         let turns = self.workers.iter().filter_map(Worker::turn_ns);
-        // All sleep: time goes on with the host.
-        turns
-            .min()
-            .unwrap_or_else(|| self.workers.iter().map(|worker| worker.clock_ns).fold(self.host_ns, u64::max))
+        // When all sleep, time goes on with the host.
+        let behind_ns = turns.min().unwrap_or_else(|| {
+            self.workers.iter().map(|worker| worker.clock_ns).fold(self.host_ns, u64::max)
+        });
+        self.driver_turn().map_or(behind_ns, |(_, driver_ns)| driver_ns.min(behind_ns))
+    }
+
+    /// Who parks on the driver, and when that has something to tell next: bytes, or the end of a sleep.
+    fn driver_turn(&self) -> Option<(usize, u64)> {
+        let worker = self.driver?;
+        let arrived_ns = self.arrived.front().map(|(arrived_ns, _)| *arrived_ns);
+        let first_ns = arrived_ns.into_iter().chain(self.timers.next_deadline_ns()).min()?;
+        Some((worker, first_ns.max(self.workers[worker].clock_ns)))
     }
 
     /// When the host's next deed is.
@@ -182,14 +187,12 @@ impl Workers {
         }
     }
 
-    /// Wakes who parks on the driver, if it has something to tell by now. The next sleep ends at `deadline_ns`.
-    pub(super) fn driver_turns(&mut self, deadline_ns: Option<u64>) {
-        let Some(worker) = self.driver else { return };
-        let arrived_ns = self.arrived.front().map(|(arrived_ns, _)| *arrived_ns);
-        if let Some(first_ns) = arrived_ns.into_iter().chain(deadline_ns).min()
-            && first_ns <= self.now_ns()
+    /// Wakes who parks on the driver, if it has something to tell by now.
+    pub(super) fn driver_turns(&mut self) {
+        if let Some((worker, driver_ns)) = self.driver_turn()
+            && driver_ns <= self.now_ns()
         {
-            self.workers[worker].unpark_at(first_ns);
+            self.workers[worker].unpark_at(driver_ns);
         }
     }
 
@@ -207,10 +210,22 @@ impl Workers {
         self.at = At::Outside;
     }
 
+    /// `task` is polled at `now_ns` at the earliest. Also said when a poll ends: whoever wakes it by a clock that is behind
+    /// does not have it polled twice at once.
+    pub(super) fn ready_from(&mut self, task: Key, now_ns: u64) {
+        let index = task.index();
+        if self.ready.len() <= index {
+            self.ready.resize(index + 1, (task, now_ns));
+        }
+        let (whose, ready_ns) = self.ready[index];
+        let earliest_ns = if whose == task { ready_ns.max(now_ns) } else { now_ns };
+        self.ready[index] = (task, earliest_ns);
+    }
+
     /// Whether `worker` polls `task` now: neither before it was woken, nor while another worker is behind.
     pub(super) fn reaches(&mut self, worker: usize, task: Key) -> bool {
         let now_ns = self.timers.now_ns();
-        let ready_ns = self.ready_ns[task.index()];
+        let (_, ready_ns) = self.ready[task.index()];
         self.workers[worker].clock_ns = now_ns.max(ready_ns);
         if now_ns < ready_ns {
             self.timers.set(ready_ns);
