@@ -26,16 +26,18 @@ fn order(frames: &[Frame]) -> Vec<String> {
     for frame in frames {
         match frame {
             Frame::Define(definitions) => {
-                labels.extend(definitions.iter().filter_map(|definition| match definition {
-                    Definition::Label { id, text, .. } => Some((*id, text.as_str())),
-                    _ => None,
-                }))
+                for definition in definitions {
+                    if let Definition::Label { id, text, .. } = definition {
+                        labels.insert(*id, text);
+                    }
+                }
             }
             Frame::Events(chunk) => {
-                names.extend(chunk.events.iter().filter_map(|stamped| match stamped.event {
-                    Event::Spawn { task, label, number } => Some((task, (label, number))),
-                    _ => None,
-                }))
+                for stamped in &chunk.events {
+                    if let Event::Spawn { task, label, number } = stamped.event {
+                        names.insert(task, (label, number));
+                    }
+                }
             }
             _ => {}
         }

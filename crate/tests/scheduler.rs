@@ -270,3 +270,48 @@ fn work_is_shared() {
         assert!(polls.iter().all(|&polls| polls > 801 / workers as u32 / 3), "{polls:?}");
     }
 }
+
+/// The queues of `workers` workers after each of the first steps, when `tasks` are spawned at once by a task of the first.
+fn after_spawning(workers: usize, tasks: u32, steps: usize) -> Vec<Queues> {
+    let mut engine = MultiThread::new(workers, 0, 0);
+    let rt = engine.rt();
+    // They sleep; the last to fall asleep wakes first.
+    assert!(matches!(engine.step(), Step::Idle { .. }));
+    let inner = rt.clone();
+    engine.enter(|| {
+        rt.spawn("main", 0, async move {
+            for number in 0..tasks {
+                inner.spawn("task", number, async {});
+            }
+        })
+    });
+    let step = |_| {
+        assert_eq!(engine.step(), Step::Polled);
+        engine.queues()
+    };
+    (0..steps).map(step).collect()
+}
+
+#[test]
+fn a_full_queue_overflows_by_half() {
+    let queues = &after_spawning(1, 600, 1)[0];
+    let worker = &queues.workers[0];
+    // The main task is 1, so tasks are numbered from 2. In the queue: its older half at each overflow, and what came after
+    // the last.
+    assert_eq!(worker.lifo_slot, Some(TaskId(601)));
+    let numbers = |tasks: &[TaskId]| tasks.iter().map(|task| task.0).collect::<Vec<_>>();
+    assert_eq!(numbers(&worker.local), (2..130).chain(517..601).collect::<Vec<_>>());
+    assert_eq!(numbers(&queues.injection), (130..517).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_thief_takes_the_older_half() {
+    let steps = after_spawning(2, 10, 2);
+    // One in the slot, nine in the queue; the thief takes five of them and polls the fifth at once.
+    let lengths =
+        |queues: &Queues| queues.workers.iter().map(|worker| worker.local.len()).collect::<Vec<_>>();
+    assert_eq!(lengths(&steps[0]), [0, 9]);
+    assert_eq!(lengths(&steps[1]), [4, 4]);
+    let thief = &steps[1].workers[0];
+    assert_eq!(thief.local, [2, 3, 4, 5].map(TaskId));
+}

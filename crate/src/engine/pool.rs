@@ -19,6 +19,9 @@ use crate::scope::event::TaskId;
 pub(super) trait Scheduler: Send + 'static {
     /// `task` is ready. `yields`: it was woken while it was being polled, so it lets the others go first.
     fn schedule(&mut self, task: Key, yields: bool);
+
+    /// A poll of `task` is over. Called before it is scheduled again, if it was woken meanwhile.
+    fn polled(&mut self, task: Key);
 }
 
 /// A task's place in the pool. Places are used again, keys are not.
@@ -84,16 +87,9 @@ enum Life {
 }
 
 /// What is polled.
-pub(super) struct Task {
+struct Task {
     body: Body,
     waker: Waker,
-}
-
-/// A task taken out to be run.
-pub(super) enum Turn {
-    Poll(Task),
-    /// It was aborted: drop it instead.
-    Cancel(Task),
 }
 
 impl<S: Scheduler> Pool<S> {
@@ -113,6 +109,36 @@ impl<S: Scheduler> Pool<S> {
     pub(super) fn lock(&self) -> MutexGuard<'_, State<S>> {
         // No foreign code runs while it is held; a panic can only be a bug of ours, which the tests would have shown.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Runs `task`, which waits to be polled: polls it on `stage` with what `budget` there is, or drops it if it was
+    /// aborted. Gives back what is left of the budget. For `gave_way` see [`Stage::poll`].
+    pub(super) fn run(&self, stage: &Stage, key: Key, budget: Budget, gave_way: impl FnMut(bool)) -> Budget {
+        let mut state = self.lock();
+        let Some(place) = state.place(key) else {
+            debug_assert!(false, "{key:?} was scheduled and is gone");
+            return budget;
+        };
+        debug_assert_eq!(place.life, Life::Scheduled, "only what is scheduled is run");
+        place.life = Life::Running;
+        let mut task = place.task.take().expect("a task that waits to be polled is in its place");
+        let aborted = place.aborted;
+        drop(state);
+        let (over, left) = if aborted {
+            (Some(task), budget)
+        } else {
+            let (poll, left) = stage.poll(&mut task, budget, gave_way);
+            let mut state = self.lock();
+            state.scheduler.polled(key);
+            let over = if poll.is_ready() { Some(task) } else { state.put_back(key, task) };
+            (over, left)
+        };
+        if over.is_some() {
+            // Whom its drop wakes comes back here: unlocked.
+            drop(over);
+            self.lock().ended(key);
+        }
+        left
     }
 
     /// Drops all tasks. What is spawned from now on is dropped at once.
@@ -138,17 +164,7 @@ impl<S> State<S> {
         self.places[key.index as usize].name
     }
 
-    /// Takes `key` out to run it. `None`: it is gone.
-    pub(super) fn begin(&mut self, key: Key) -> Option<Turn> {
-        let place = self.place(key)?;
-        debug_assert_eq!(place.life, Life::Scheduled, "only what is scheduled is run");
-        let task = place.task.take().expect("a task that waits to be polled is in its place");
-        place.life = Life::Running;
-        Some(if place.aborted { Turn::Cancel(task) } else { Turn::Poll(task) })
-    }
-
-    /// `key` has ended.
-    pub(super) fn ended(&mut self, key: Key) {
+    fn ended(&mut self, key: Key) {
         if let Some(place) = self.place(key) {
             place.life = Life::Gone;
             place.generation = place.generation.wrapping_add(1);
@@ -162,9 +178,8 @@ impl<S> State<S> {
 }
 
 impl<S: Scheduler> State<S> {
-    /// Puts `key` back after a poll that left it waiting. Gives it back if it was aborted meanwhile: drop it, then say
-    /// that it [`ended`](Self::ended).
-    pub(super) fn waits(&mut self, key: Key, task: Task) -> Option<Task> {
+    /// Puts `task` back after a poll that left it waiting. Gives it back if it was aborted meanwhile.
+    fn put_back(&mut self, key: Key, task: Task) -> Option<Task> {
         let closed = self.closed;
         let place = self.place(key)?;
         if place.aborted || closed {
@@ -255,36 +270,49 @@ pub(super) struct Stage {
     runtime: Runtime,
 }
 
-/// What a poll left of its budget, for the next one to go on with.
+/// What a poll may spend.
+#[derive(Debug)]
+pub(super) enum Budget {
+    /// As much as any first poll of a tick (`task/coop/mod.rs`: 128 units).
+    New,
+    /// What the poll before it left.
+    Left(Left),
+    /// Nothing is left.
+    Spent,
+}
+
+/// What a poll left.
 ///
 /// Tokio tells nobody the number, but gives out what restores it: dropped inside a later poll on the same thread, the
 /// permit to make one step sets the budget to what it was before that step.
 #[derive(Debug)]
-pub(super) struct Budget(Option<coop::RestoreOnPending>);
+pub(super) struct Left(Option<coop::RestoreOnPending>);
 
-impl Budget {
-    /// What the current poll has left; `None` if that is nothing.
-    fn left(cx: &mut Context<'_>) -> Option<Self> {
-        if !coop::has_budget_remaining() {
-            return None;
-        }
-        match coop::poll_proceed(cx) {
-            Poll::Ready(permit) => Some(Self(Some(permit))),
-            Poll::Pending => None,
-        }
-    }
-
+impl Left {
     /// Makes it the current poll's.
     fn restore(mut self) {
         drop(self.0.take());
     }
 }
 
-impl Drop for Budget {
+impl Drop for Left {
     fn drop(&mut self) {
         // Unused: the code that runs now keeps what it has.
         if let Some(permit) = &self.0 {
             permit.made_progress();
+        }
+    }
+}
+
+impl Budget {
+    /// Of the poll that this is called in.
+    fn left(cx: &mut Context<'_>) -> Self {
+        if !coop::has_budget_remaining() {
+            return Self::Spent;
+        }
+        match coop::poll_proceed(cx) {
+            Poll::Ready(permit) => Self::Left(Left(Some(permit))),
+            Poll::Pending => Self::Spent,
         }
     }
 }
@@ -295,22 +323,18 @@ impl Stage {
         Self { runtime: runtime.expect("a runtime without drivers asks nothing of the system") }
     }
 
-    /// Polls `task` with `budget`, or with a new one (`task/coop/mod.rs`: 128 units); how that went, and what is left of
-    /// the budget. When a poll leaves the task waiting, `waits` is called; then Tokio wakes whoever it had put off until
-    /// its worker has nothing else to do: the task itself, if it gave way.
-    pub(super) fn poll(
-        &self,
-        task: &mut Task,
-        mut budget: Option<Budget>,
-        mut waits: impl FnMut(),
-    ) -> (Poll<()>, Option<Budget>) {
+    /// Polls `task`. After a poll that leaves it waiting, Tokio wakes whoever it had put off until its worker has nothing
+    /// else to do (the task itself, if it gave way); `gave_way` is called before and after, with whether that is now.
+    fn poll(&self, task: &mut Task, budget: Budget, mut gave_way: impl FnMut(bool)) -> (Poll<()>, Budget) {
+        let mut budget = if let Budget::Left(left) = budget { Some(left) } else { None };
         let mut polled = None;
         self.runtime.block_on(poll_fn(|cx| {
             if let Some(polled) = polled.take() {
+                gave_way(false);
                 return Poll::Ready(polled);
             }
-            if let Some(budget) = budget.take() {
-                budget.restore();
+            if let Some(left) = budget.take() {
+                left.restore();
             }
             let poll = task.body.as_mut().poll(&mut Context::from_waker(&task.waker));
             let left = Budget::left(cx);
@@ -319,7 +343,7 @@ impl Stage {
                 return Poll::Ready((poll, left));
             }
             polled = Some((poll, left));
-            waits();
+            gave_way(true);
             // Pending once, for this is when Tokio comes to its deferred wakers.
             cx.waker().wake_by_ref();
             Poll::Pending

@@ -20,11 +20,10 @@ mod worker;
 
 use std::fmt;
 use std::sync::Arc;
-use std::task::Poll;
 
 use self::worker::{At, Chain, Phase, Workers};
 use super::Step;
-use super::pool::{Budget, Key, Pool, Stage, Task, Turn};
+use super::pool::{Budget, Key, Pool, Stage};
 use crate::rt::{Rt, Spawn, Timers};
 use crate::scope::event::{Event, TaskId, WorkerId};
 use crate::scope::frame::{Frame, Origin};
@@ -42,8 +41,8 @@ pub struct MultiThread {
     stage: Stage,
     timers: Arc<Timers>,
     recording: EngineRecording,
-    /// For every worker, what its next poll may spend, if it goes on with what another left.
-    budgets: Vec<Option<Budget>>,
+    /// For every worker, what its next poll may spend.
+    budgets: Vec<Budget>,
 }
 
 /// Where each ready task waits.
@@ -104,7 +103,7 @@ impl MultiThread {
         let pool = Pool::new(Workers::new(workers, seed, Arc::clone(&timers)));
         // One thread for each worker, and the host's.
         let recording = EngineRecording::start(timers.clock(), workers + 1);
-        let budgets = (0..workers).map(|_| None).collect();
+        let budgets = (0..workers).map(|_| Budget::New).collect();
         Self { pool, stage: Stage::new(), timers, recording, budgets }
     }
 
@@ -223,7 +222,7 @@ impl MultiThread {
                     if let Some(task) = scheduler.next_task(worker).or_else(|| scheduler.steal(worker)) {
                         scheduler.workers[worker].phase = Phase::Took(task, Chain::NEW);
                         drop(state);
-                        self.budgets[worker] = None;
+                        self.budgets[worker] = Budget::New;
                     } else if scheduler.workers[worker].deferred.is_empty() {
                         drop(state);
                         self.park(worker);
@@ -234,7 +233,8 @@ impl MultiThread {
                     }
                 }
                 Phase::Polled(mut chain) => {
-                    let lifo = scheduler.next_lifo(worker, &mut chain);
+                    let spent = matches!(self.budgets[worker], Budget::Spent);
+                    let lifo = scheduler.next_lifo(worker, &mut chain, spent);
                     scheduler.workers[worker].phase =
                         lifo.map_or(Phase::Tick, |task| Phase::Took(task, chain));
                 }
@@ -244,16 +244,8 @@ impl MultiThread {
                     }
                     scheduler.found_work(worker);
                     scheduler.workers[worker].phase = Phase::Polled(chain);
-                    let turn = state.begin(task);
                     drop(state);
-                    match turn {
-                        Some(Turn::Poll(live)) => self.poll(worker, task, live, chain),
-                        Some(Turn::Cancel(cancelled)) => {
-                            drop(cancelled);
-                            self.pool.lock().ended(task);
-                        }
-                        None => debug_assert!(false, "{task:?} was queued and is gone"),
-                    }
+                    self.poll(worker, task);
                     return true;
                 }
                 Phase::Parked(_) => {
@@ -266,29 +258,16 @@ impl MultiThread {
         }
     }
 
-    fn poll(&mut self, worker: usize, task: Key, mut live: Task, mut chain: Chain) {
-        let budget = self.budgets[worker].take();
-        // Who is woken after the poll gave way: Tokio's own list of them is the stage's, the model has another.
-        let waits = || self.recording.keep(Keep::All);
-        let (poll, left) = self.stage.poll(&mut live, budget, waits);
-        self.recording.keep(Keep::Nothing);
-        let mut state = self.pool.lock();
+    fn poll(&mut self, worker: usize, task: Key) {
+        let budget = std::mem::replace(&mut self.budgets[worker], Budget::Spent);
+        // Tokio's own list of those who gave way is the stage's, the model has another.
+        let gave_way = |now: bool| self.recording.keep(if now { Keep::All } else { Keep::Nothing });
+        self.budgets[worker] = self.pool.run(&self.stage, task, budget, gave_way);
         // Tokio wakes from the end of its list.
-        for kept in self.recording.take_kept().rev() {
-            state.scheduler.workers[worker].defer(kept);
-        }
-        state.scheduler.ready_from(task, self.timers.now_ns());
-        chain.spent = left.is_none();
-        self.budgets[worker] = left;
-        state.scheduler.workers[worker].phase = Phase::Polled(chain);
-        let over = match poll {
-            Poll::Ready(()) => Some(live),
-            Poll::Pending => state.waits(task, live),
-        };
-        if over.is_some() {
-            drop(state);
-            drop(over);
-            self.pool.lock().ended(task);
+        let mut kept = self.recording.take_kept().rev().peekable();
+        if kept.peek().is_some() {
+            let scheduler = &mut self.pool.lock().scheduler;
+            kept.for_each(|kept| scheduler.workers[worker].defer(kept));
         }
     }
 

@@ -72,17 +72,15 @@ pub(super) enum Phase {
     Parked(Option<u64>),
 }
 
-/// Polls that follow each other through the LIFO slot in one tick.
+/// Polls that follow each other through the LIFO slot in one tick, with one budget for all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Chain {
-    /// The one budget of all of them is spent.
-    pub(super) spent: bool,
     lifo_polls: u8,
 }
 
 impl Chain {
     /// Before the first of them.
-    pub(super) const NEW: Self = Self { spent: false, lifo_polls: 0 };
+    pub(super) const NEW: Self = Self { lifo_polls: 0 };
 }
 
 /// Whose code runs.
@@ -98,7 +96,7 @@ pub(super) enum At {
 
 impl Scheduler for Workers {
     fn schedule(&mut self, task: Key, yields: bool) {
-        self.ready_from(task, self.timers.now_ns());
+        self.ready_from_now(task);
         match self.at {
             At::Outside => {
                 self.injection.push_back(task);
@@ -113,6 +111,11 @@ impl Scheduler for Workers {
                 self.schedule_local(worker, task, yields);
             }
         }
+    }
+
+    fn polled(&mut self, task: Key) {
+        // Whoever wakes it by a clock that is behind does not have it polled twice at once.
+        self.ready_from_now(task);
     }
 }
 
@@ -210,9 +213,9 @@ impl Workers {
         self.at = At::Outside;
     }
 
-    /// `task` is polled at `now_ns` at the earliest. Also said when a poll ends: whoever wakes it by a clock that is behind
-    /// does not have it polled twice at once.
-    pub(super) fn ready_from(&mut self, task: Key, now_ns: u64) {
+    /// `task` is polled from now on at the earliest.
+    fn ready_from_now(&mut self, task: Key) {
+        let now_ns = self.timers.now_ns();
         let index = task.index();
         if self.ready.len() <= index {
             self.ready.resize(index + 1, (task, now_ns));
@@ -338,13 +341,13 @@ impl Workers {
     }
 
     /// After a poll: the task in the LIFO slot, if it is to be polled in the same tick (`worker.rs`, `run_task`).
-    pub(super) fn next_lifo(&mut self, worker: usize, chain: &mut Chain) -> Option<Key> {
+    pub(super) fn next_lifo(&mut self, worker: usize, chain: &mut Chain, spent: bool) -> Option<Key> {
         let it = &mut self.workers[worker];
         let Some(task) = it.lifo_slot.take() else {
             it.lifo_enabled = true;
             return None;
         };
-        if chain.spent {
+        if spent {
             self.push_back(worker, task);
             return None;
         }
