@@ -11,6 +11,8 @@
 //! Known departures from Tokio, each for a reason:
 //! - The injection queue's interval stays at 61; Tokio follows the time that polls take, and here they take none.
 //! - A worker looks for work in no time, and wakes up in no time: threads of a real machine take some microseconds.
+//! - What is random in Tokio outside the scheduler does not follow the seed: `select!` without `biased`, and
+//!   the order in which `tokio::sync::watch` wakes several. Code whose runs are to repeat depends on neither.
 //! - Nothing happens between the steps of a search or of parking, so no steal meets another and no wake-up is spurious.
 //! - A future inside a task that wakes by wakers of its own (`FuturesUnordered`) hears of a deferred wake at the end of
 //!   its poll, the task itself when Tokio would tell it.
@@ -88,8 +90,8 @@ impl MultiThread {
     /// How its recordings came about.
     pub const ORIGIN: Origin = Origin::Modelled;
 
-    /// A model without tasks, at 0 ns of virtual time, whose wall clock shows `started_unix_ms`. All that Tokio leaves to
-    /// chance follows from `seed`.
+    /// A model without tasks, at 0 ns of virtual time, whose wall clock shows `started_unix_ms`. All that the scheduler
+    /// leaves to chance follows from `seed`.
     ///
     /// # Panics
     /// If `workers` is not 1 to [`WORKERS_MAX`], or if the calling thread already has an engine.
