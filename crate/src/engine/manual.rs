@@ -124,8 +124,7 @@ impl Manual {
         if option < ready {
             let task = state.scheduler.0.remove(option);
             let choice = Choice::Poll(state.name(task));
-            drop(state);
-            self.pool.run(&self.stage, task, Budget::New, |_| {});
+            self.pool.run(state, &self.stage, task, Budget::New, |_| {});
             return choice;
         }
         drop(state);

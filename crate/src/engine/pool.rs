@@ -111,10 +111,16 @@ impl<S: Scheduler> Pool<S> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Runs `task`, which waits to be polled: polls it on `stage` with what `budget` there is, or drops it if it was
-    /// aborted. Gives back what is left of the budget. For `gave_way` see [`Stage::poll`].
-    pub(super) fn run(&self, stage: &Stage, key: Key, budget: Budget, gave_way: impl FnMut(bool)) -> Budget {
-        let mut state = self.lock();
+    /// Runs `key`, which waits to be polled: polls it on `stage` with what `budget` there is, or drops it if it was
+    /// aborted. `state` is the pool's own, which is unlocked meanwhile. Gives back what is left of the budget. For `gave_way` see [`Stage::poll`].
+    pub(super) fn run(
+        &self,
+        mut state: MutexGuard<'_, State<S>>,
+        stage: &Stage,
+        key: Key,
+        budget: Budget,
+        gave_way: impl FnMut(bool),
+    ) -> Budget {
         let Some(place) = state.place(key) else {
             debug_assert!(false, "{key:?} was scheduled and is gone");
             return budget;

@@ -20,12 +20,13 @@
 mod idle;
 mod worker;
 
+use std::cell::Cell;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, MutexGuard};
 
 use self::worker::{At, Chain, Phase, Workers};
 use super::Step;
-use super::pool::{Budget, Key, Pool, Stage};
+use super::pool::{Budget, Key, Pool, Stage, State};
 use crate::rt::{Rt, Spawn, Timers};
 use crate::scope::event::{Event, TaskId, WorkerId};
 use crate::scope::frame::{Frame, Origin};
@@ -44,8 +45,10 @@ pub struct MultiThread {
     timers: Arc<Timers>,
     recording: EngineRecording,
     /// For every worker, what its next poll may spend.
-    budgets: Vec<Budget>,
+    budgets: Vec<Cell<Budget>>,
 }
+
+type Locked<'a> = MutexGuard<'a, State<Workers>>;
 
 /// Where each ready task waits.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -105,7 +108,7 @@ impl MultiThread {
         let pool = Pool::new(Workers::new(workers, seed, Arc::clone(&timers)));
         // One thread for each worker, and the host's.
         let recording = EngineRecording::start(timers.clock(), workers + 1);
-        let budgets = (0..workers).map(|_| Budget::New).collect();
+        let budgets = (0..workers).map(|_| Cell::new(Budget::New)).collect();
         Self { pool, stage: Stage::new(), timers, recording, budgets }
     }
 
@@ -156,10 +159,12 @@ impl MultiThread {
                 return Step::Idle { next_deadline_ns: self.timers.next_deadline_ns() };
             };
             self.timers.set(state.scheduler.begin_turn(worker));
-            drop(state);
             self.recording.turn(worker, WorkerId(worker as u16));
-            let polled = self.turn(worker);
-            self.pool.lock().scheduler.end_turn(worker);
+            let polled = self.turn(worker, state);
+            let scheduler = &mut self.pool.lock().scheduler;
+            // Tokio wakes those who gave way from the end of its list.
+            self.recording.take_kept().rev().for_each(|kept| scheduler.workers[worker].defer(kept));
+            scheduler.end_turn(worker);
             if polled {
                 return Step::Polled;
             }
@@ -209,36 +214,31 @@ impl MultiThread {
     }
 
     /// Lets `worker` go on until it has polled, or sleeps, or has to wait for others to catch up. Whether it polled.
-    fn turn(&mut self, worker: usize) -> bool {
+    fn turn<'a>(&'a self, worker: usize, mut state: Locked<'a>) -> bool {
         loop {
-            let mut state = self.pool.lock();
             let scheduler = &mut state.scheduler;
             match scheduler.workers[worker].phase {
                 Phase::Tick => {
                     if scheduler.tick(worker) {
-                        drop(state);
-                        self.park_yield(worker);
-                        state = self.pool.lock();
+                        state = self.park_yield(worker, state);
                     }
                     let scheduler = &mut state.scheduler;
                     if let Some(task) = scheduler.next_task(worker).or_else(|| scheduler.steal(worker)) {
                         scheduler.workers[worker].phase = Phase::Took(task, Chain::NEW);
-                        drop(state);
-                        self.budgets[worker] = Budget::New;
+                        self.budgets[worker].set(Budget::New);
                     } else if scheduler.workers[worker].deferred.is_empty() {
-                        drop(state);
-                        self.park(worker);
+                        self.park(worker, state);
                         return false;
                     } else {
-                        drop(state);
-                        self.park_yield(worker);
+                        state = self.park_yield(worker, state);
                     }
                 }
                 Phase::Polled(mut chain) => {
-                    let spent = matches!(self.budgets[worker], Budget::Spent);
-                    let lifo = scheduler.next_lifo(worker, &mut chain, spent);
+                    let budget = self.budgets[worker].replace(Budget::Spent);
+                    let lifo = scheduler.next_lifo(worker, &mut chain, matches!(budget, Budget::Spent));
                     scheduler.workers[worker].phase =
                         lifo.map_or(Phase::Tick, |task| Phase::Took(task, chain));
+                    self.budgets[worker].set(budget);
                 }
                 Phase::Took(task, chain) => {
                     if !scheduler.reaches(worker, task) {
@@ -246,37 +246,24 @@ impl MultiThread {
                     }
                     scheduler.found_work(worker);
                     scheduler.workers[worker].phase = Phase::Polled(chain);
-                    drop(state);
-                    self.poll(worker, task);
+                    let budget = self.budgets[worker].replace(Budget::Spent);
+                    // Tokio's own list of those who gave way is the stage's, the model has another.
+                    let gave_way =
+                        |now: bool| self.recording.keep(if now { Keep::All } else { Keep::Nothing });
+                    self.budgets[worker].set(self.pool.run(state, &self.stage, task, budget, gave_way));
                     return true;
                 }
-                Phase::Parked(_) => {
-                    drop(state);
-                    if !self.unpark(worker) {
-                        return false;
-                    }
-                }
+                Phase::Parked(_) => match self.unpark(worker, state) {
+                    Some(awake) => state = awake,
+                    None => return false,
+                },
             }
         }
     }
 
-    fn poll(&mut self, worker: usize, task: Key) {
-        let budget = std::mem::replace(&mut self.budgets[worker], Budget::Spent);
-        // Tokio's own list of those who gave way is the stage's, the model has another.
-        let gave_way = |now: bool| self.recording.keep(if now { Keep::All } else { Keep::Nothing });
-        self.budgets[worker] = self.pool.run(&self.stage, task, budget, gave_way);
-        // Tokio wakes from the end of its list.
-        let mut kept = self.recording.take_kept().rev().peekable();
-        if kept.peek().is_some() {
-            let scheduler = &mut self.pool.lock().scheduler;
-            kept.for_each(|kept| scheduler.workers[worker].defer(kept));
-        }
-    }
-
     /// Sleeps, unless there is work after all (`worker.rs`, `park` and `transition_to_parked`).
-    fn park(&self, worker: usize) {
+    fn park(&self, worker: usize, mut state: Locked<'_>) {
         record::record(Event::Park { worker: WorkerId(worker as u16) });
-        let mut state = self.pool.lock();
         let scheduler = &mut state.scheduler;
         let searched = std::mem::replace(&mut scheduler.workers[worker].searching, false);
         debug_assert!(!scheduler.workers[worker].has_tasks(), "a worker with tasks polls them");
@@ -290,13 +277,12 @@ impl MultiThread {
         }
     }
 
-    /// Woken. False: for nothing, it sleeps on (`worker.rs`, `park` and `transition_from_parked`).
-    fn unpark(&self, worker: usize) -> bool {
-        if self.pool.lock().scheduler.driver == Some(worker) {
-            self.drive(worker);
-            self.pool.lock().scheduler.driver = None;
+    /// Woken. `None`: for nothing, it sleeps on (`worker.rs`, `park` and `transition_from_parked`).
+    fn unpark<'a>(&'a self, worker: usize, mut state: Locked<'a>) -> Option<Locked<'a>> {
+        if state.scheduler.driver == Some(worker) {
+            state = self.drive(worker, state);
+            state.scheduler.driver = None;
         }
-        let mut state = self.pool.lock();
         let scheduler = &mut state.scheduler;
         scheduler.notify_others(worker);
         if scheduler.workers[worker].has_tasks() {
@@ -305,48 +291,49 @@ impl MultiThread {
         } else if scheduler.idle.sleeps(worker) {
             scheduler.workers[worker].phase = Phase::Parked(None);
             scheduler.driver = scheduler.driver.or(Some(worker));
-            return false;
+            return None;
         } else {
             scheduler.workers[worker].searching = true;
         }
         scheduler.workers[worker].phase = Phase::Tick;
-        drop(state);
         record::record(Event::Unpark { worker: WorkerId(worker as u16) });
-        true
+        Some(state)
     }
 
     /// Looks at the driver without sleeping, then wakes who gave way (`worker.rs`, `park_yield`).
-    fn park_yield(&self, worker: usize) {
+    fn park_yield<'a>(&'a self, worker: usize, mut state: Locked<'a>) -> Locked<'a> {
         // Nobody can drive who finds another parked there.
-        if self.pool.lock().scheduler.driver.is_none() {
-            self.drive(worker);
+        if state.scheduler.driver.is_none() {
+            state = self.drive(worker, state);
         }
-        let mut state = self.pool.lock();
         state.scheduler.at = At::Driver(worker);
-        // `../defer.rs`: from the end.
+        // `../defer.rs`: from the end. The wakers come back to the pool.
         let mut deferred = std::mem::take(&mut state.scheduler.workers[worker].deferred);
         drop(state);
         deferred.drain(..).rev().for_each(|kept| kept.waker.wake());
-        let scheduler = &mut self.pool.lock().scheduler;
+        let mut state = self.pool.lock();
+        let scheduler = &mut state.scheduler;
         // Empty, and its memory used again.
         scheduler.workers[worker].deferred = deferred;
         scheduler.at = At::Worker(worker);
         scheduler.notify_others(worker);
+        state
     }
 
     /// Wakes, on `worker`, whom bytes and timers wake by now; bytes first, as in `runtime/driver.rs`.
-    fn drive(&self, worker: usize) {
-        let mut state = self.pool.lock();
+    fn drive<'a>(&'a self, worker: usize, mut state: Locked<'a>) -> Locked<'a> {
         state.scheduler.at = At::Driver(worker);
         let now_ns = self.timers.now_ns();
         let arrived = &mut state.scheduler.arrived;
         let due = arrived.partition_point(|(arrived_ns, _)| *arrived_ns <= now_ns);
         let due: Vec<_> = arrived.drain(..due).collect();
+        // The wakers come back to the pool.
         drop(state);
         due.into_iter().for_each(|(_, kept)| kept.waker.wake());
-        // Its wakers come back to the pool.
         self.timers.fire();
-        self.pool.lock().scheduler.at = At::Worker(worker);
+        let mut state = self.pool.lock();
+        state.scheduler.at = At::Worker(worker);
+        state
     }
 }
 

@@ -154,12 +154,17 @@ impl Workers {
 
     /// Nothing happens before this any more.
     pub(super) fn now_ns(&self) -> u64 {
+        let behind_ns = self.behind_ns();
+        self.driver_turn().map_or(behind_ns, |(_, driver_ns)| driver_ns.min(behind_ns))
+    }
+
+    /// The clock that is furthest behind, without the driver's.
+    fn behind_ns(&self) -> u64 {
         let turns = self.workers.iter().filter_map(Worker::turn_ns);
         // When all sleep, time goes on with the host.
-        let behind_ns = turns.min().unwrap_or_else(|| {
-            self.workers.iter().map(|worker| worker.clock_ns).fold(self.host_ns, u64::max)
-        });
-        self.driver_turn().map_or(behind_ns, |(_, driver_ns)| driver_ns.min(behind_ns))
+        turns
+            .min()
+            .unwrap_or_else(|| self.workers.iter().map(|worker| worker.clock_ns).fold(self.host_ns, u64::max))
     }
 
     /// Who parks on the driver, and when that has something to tell next: bytes, or the end of a sleep.
@@ -193,7 +198,7 @@ impl Workers {
     /// Wakes who parks on the driver, if it has something to tell by now.
     pub(super) fn driver_turns(&mut self) {
         if let Some((worker, driver_ns)) = self.driver_turn()
-            && driver_ns <= self.now_ns()
+            && driver_ns <= self.behind_ns()
         {
             self.workers[worker].unpark_at(driver_ns);
         }
