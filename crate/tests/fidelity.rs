@@ -1,7 +1,8 @@
 //! The engines against Tokio itself: the same programs, their tasks polled in the same order.
 //!
 //! Tokio runs natively and is recorded as the server is; the engines run in virtual time. With one worker there is one right
-//! order, and where an engine has another the reason stands here and in its documentation.
+//! order, and both engines have it in every program. What Tokio itself does at random is left out of the programs
+//! (`support/programs.rs` says what); how the model departs from Tokio otherwise stands in its documentation.
 
 #[path = "support/programs.rs"]
 mod programs;
