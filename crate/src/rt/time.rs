@@ -8,8 +8,10 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
+
+use tokio::task::coop;
 
 use crate::scope::event::Event;
 use crate::scope::record;
@@ -160,7 +162,10 @@ impl Future for Sleep {
 
 impl VirtualSleep {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        // At the price that the end of Tokio's sleep has: one of the task's budget (`time/sleep.rs`).
+        let budget = ready!(coop::poll_proceed(cx));
         if self.timers.now_ns() >= self.deadline_ns {
+            budget.made_progress();
             return Poll::Ready(());
         }
         let mut sleepers = self.timers.sleepers();

@@ -51,6 +51,7 @@ pub(super) const PROGRAMS: &[Program] = &[
     program("budget spent on a channel", |rt| Box::pin(budget(rt))),
     sleeping("budget spent on joins", |rt| Box::pin(joins(rt))),
     program("budget shared through the LIFO slot", |rt| Box::pin(shared_budget(rt))),
+    sleeping("budget handed on, and none left", |rt| Box::pin(handed_budget(rt))),
     program("select", |rt| Box::pin(select(rt))),
     sleeping("sleepers", |rt| Box::pin(sleepers(rt))),
     sleeping("timeouts", |rt| Box::pin(timeouts(rt))),
@@ -243,6 +244,32 @@ async fn shared_budget(rt: Rt) {
             sender.send(letter).await.unwrap();
         }
     });
+}
+
+/// Each task of a row spends some of the budget that it shares with those before it, and wakes the next.
+async fn handed_budget(rt: Rt) {
+    for row in [[50, 50, 50], [128, 1, 1], [100, 28, 1], [127, 0, 2]] {
+        let bells: Vec<_> = row.iter().map(|_| Arc::new(Notify::new())).collect();
+        for (number, spends) in row.into_iter().enumerate() {
+            let (bell, next) = (Arc::clone(&bells[number]), bells.get(number + 1).map(Arc::clone));
+            rt.spawn("link", row[0] * 10 + number as u32, async move {
+                // Costs nothing, other than a wait that Tokio counts.
+                tokio::task::coop::unconstrained(bell.notified()).await;
+                for _ in 0..spends {
+                    tokio::task::coop::consume_budget().await;
+                }
+                if let Some(next) = next {
+                    next.notify_one();
+                }
+            });
+        }
+        // All wait before the first is woken; meanwhile others are ready, behind whom a task without budget goes.
+        rt.sleep(ms(2)).await;
+        for number in 0..3 {
+            rt.spawn("bystander", number, async {});
+        }
+        bells[0].notify_one();
+    }
 }
 
 async fn select(rt: Rt) {
