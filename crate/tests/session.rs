@@ -1,4 +1,5 @@
-//! Sessions over an in-memory pipe, for every sharing: every transcript, and what is no request at all.
+//! Sessions over an in-memory pipe, for every sharing and on both runtimes that can be stopped: every transcript, and what is
+//! no request at all.
 
 #[path = "support/transcript.rs"]
 mod transcript;
@@ -13,59 +14,73 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use interleave::command::{Config, Peer, Server};
-use interleave::engine::{CurrentThread, Step};
+use interleave::engine::{CurrentThread, MultiThread, Step};
 use interleave::resp::{ReplyDecoder, encode_request, format_raw, format_value, prints_raw, split_line};
+use interleave::rt::{JoinHandle, Rt};
 use interleave::session::Service;
 use interleave::sharing::{Kind, Options, Sharing};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 use tokio::sync::watch;
 
-/// All that a new server answers to `bytes`, and whether it closed the connection before the client did.
-fn talk(kind: Kind, bytes: &[u8]) -> (Vec<u8>, bool) {
-    let mut engine = CurrentThread::new(1_800_000_000_000);
-    let rt = engine.rt();
-    let (_stop, stop) = watch::channel(false);
-    let bytes = bytes.to_vec();
-    let client = engine.enter(|| {
-        let server = Arc::new(Server::new(Config::default(), rt.unix_ms(), 7));
-        let service = Service {
-            sharing: Sharing::new(kind, Options::default(), &rt, &server),
-            server,
-            rt: rt.clone(),
-            unfinished_timeout: Duration::from_secs(10),
-            idle_timeout: Some(Duration::from_secs(10)),
-            stop,
-        };
-        let (near, far) = duplex(1000);
-        let session = service.spawn(far, Peer::default());
-        let timer = rt.clone();
-        rt.spawn("visitor", 0, async move {
-            let (mut reads, mut writes) = tokio::io::split(near);
-            let mut answer = Vec::new();
-            let write = async {
-                // The server may close before it has read everything.
-                let _ = writes.write_all(&bytes).await;
-                timer.sleep(Duration::from_secs(1)).await;
-                let closed = session.is_finished();
-                let _ = writes.shutdown().await;
-                closed
-            };
-            let (closed, read) = tokio::join!(write, reads.read_to_end(&mut answer));
-            read.expect("a pipe in memory does not break");
-            (answer, closed)
-        })
-    });
-    loop {
-        match engine.step() {
-            Step::Polled => {}
-            Step::Idle { next_deadline_ns: Some(at_ns) } => engine.advance_to(at_ns),
-            Step::Idle { next_deadline_ns: None } => break,
+macro_rules! talk_on {
+    ($engine:expr, $kind:expr, $bytes:expr) => {{
+        let mut engine = $engine;
+        let rt = engine.rt();
+        let (_stop, stop) = watch::channel(false);
+        let client = engine.enter(|| start(&rt, $kind, $bytes, stop));
+        loop {
+            match engine.step() {
+                Step::Polled => {}
+                Step::Idle { next_deadline_ns: Some(at_ns) } => engine.advance_to(at_ns),
+                Step::Idle { next_deadline_ns: None } => break,
+            }
         }
-    }
-    match pin!(client).poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(answer) => answer.expect("the client's task does not panic"),
-        Poll::Pending => panic!("under {kind} the client still waits"),
-    }
+        match pin!(client).poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(answer) => answer.expect("the client's task does not panic"),
+            Poll::Pending => panic!("under {} the client still waits", $kind),
+        }
+    }};
+}
+
+/// All that a new server answers to `bytes`, and whether it closed the connection before the client did. The same under
+/// real current-thread Tokio and under the model of four workers.
+fn talk(kind: Kind, bytes: &[u8]) -> (Vec<u8>, bool) {
+    let one = talk_on!(CurrentThread::new(1_800_000_000_000), kind, bytes);
+    let four = talk_on!(MultiThread::new(4, 7, 1_800_000_000_000), kind, bytes);
+    assert_eq!(one, four, "under {kind}, one worker and four");
+    one
+}
+
+/// Starts a server, and a client's task on the other end of its pipe.
+fn start(rt: &Rt, kind: Kind, bytes: &[u8], stop: watch::Receiver<bool>) -> JoinHandle<(Vec<u8>, bool)> {
+    let bytes = bytes.to_vec();
+    let server = Arc::new(Server::new(Config::default(), rt.unix_ms(), 7));
+    let service = Service {
+        sharing: Sharing::new(kind, Options::default(), rt, &server),
+        server,
+        rt: rt.clone(),
+        unfinished_timeout: Duration::from_secs(10),
+        idle_timeout: Some(Duration::from_secs(10)),
+        stop,
+    };
+    let (near, far) = duplex(1000);
+    let session = service.spawn(far, Peer::default());
+    let timer = rt.clone();
+    rt.spawn("visitor", 0, async move {
+        let (mut reads, mut writes) = tokio::io::split(near);
+        let mut answer = Vec::new();
+        let write = async {
+            // The server may close before it has read everything.
+            let _ = writes.write_all(&bytes).await;
+            timer.sleep(Duration::from_secs(1)).await;
+            let closed = session.is_finished();
+            let _ = writes.shutdown().await;
+            closed
+        };
+        let (closed, read) = tokio::join!(write, reads.read_to_end(&mut answer));
+        read.expect("a pipe in memory does not break");
+        (answer, closed)
+    })
 }
 
 #[test]

@@ -1,17 +1,24 @@
 //! Tokio's current-thread runtime, one poll a step, in virtual time.
 //!
-//! The runtime is the real one: its queues, its wakers, its coop budget. What is ours is when it runs, and what time
-//! it is. Nothing here waits: when no task is ready the host is told until when, and moves the clock.
+//! The runtime is the real one: its queues, its wakers, its coop budget. What is ours is when it runs, what time it is, and
+//! when the driver has its turn: a runtime left to itself lets it have one after 61 polls, or when no task is ready
+//! (`runtime/scheduler/current_thread/mod.rs`, `block_on`), but a runtime that is stepped comes by after each poll. So
+//! what the driver would do, waking for bytes and timers and waking the tasks that gave way, is kept until its time.
+//! Nothing here waits: when no task is ready the host is told until when, and moves the clock.
 
-use std::future::Future;
+use std::cell::RefCell;
+use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::Poll;
 
 use tokio::runtime::{Builder, Runtime};
 
 use crate::rt::{Rt, Timers};
-use crate::scope::frame::Frame;
-use crate::scope::record::EngineRecording;
+use crate::scope::frame::{Frame, Origin};
+use crate::scope::record::{EngineRecording, Keep, Kept};
+
+/// Polls after which the driver has its turn even if tasks are ready (`runtime/builder.rs`, `event_interval`).
+const EVENT_INTERVAL: u32 = 61;
 
 /// A current-thread Tokio runtime that polls one task whenever it is told to.
 ///
@@ -21,6 +28,11 @@ pub struct CurrentThread {
     // Dropped before the recording, so that the cancelled tasks still have one.
     runtime: Runtime,
     timers: Arc<Timers>,
+    polls_since_driver: u32,
+    /// Whom the host's bytes woke, for the driver to tell.
+    arrived: RefCell<Vec<Kept>>,
+    /// Who gave way, for the driver to wake, the last first.
+    deferred: Vec<Kept>,
     recording: EngineRecording,
 }
 
@@ -37,6 +49,9 @@ pub enum Step {
 }
 
 impl CurrentThread {
+    /// How its recordings come about.
+    pub const ORIGIN: Origin = Origin::Observed;
+
     /// A runtime without tasks, at 0 ns of virtual time, whose wall clock shows `started_unix_ms`.
     ///
     /// # Panics
@@ -44,13 +59,14 @@ impl CurrentThread {
     #[must_use]
     pub fn new(started_unix_ms: u64) -> Self {
         let timers = Arc::new(Timers::new(started_unix_ms));
-        let recording = EngineRecording::start(timers.clock());
+        let recording = EngineRecording::start(timers.clock(), 1);
         // With an event interval of 1, Tokio comes back to `block_on`'s own future after every poll of a task.
         let runtime = Builder::new_current_thread()
             .event_interval(1)
             .build()
             .expect("a runtime without drivers asks nothing of the system");
-        Self { runtime, timers, recording }
+        let arrived = RefCell::default();
+        Self { runtime, timers, polls_since_driver: 0, arrived, deferred: Vec::new(), recording }
     }
 
     /// The door through which code on this runtime spawns, sleeps and tells the time.
@@ -66,28 +82,68 @@ impl CurrentThread {
     }
 
     /// Runs `f` inside the runtime, outside any task: to spawn the first ones, or to put bytes into a pipe. Whom it
-    /// wakes was woken by the driver, whose place the host has here.
+    /// wakes is woken by the driver, when that has its turn.
     pub fn enter<R>(&self, f: impl FnOnce() -> R) -> R {
         let _guard = self.runtime.enter();
-        self.recording.as_driver(f)
+        self.recording.keep(Keep::All);
+        let result = f();
+        self.recording.keep(Keep::Nothing);
+        self.arrived.borrow_mut().extend(self.recording.take_kept());
+        result
     }
 
-    /// Moves the clock on to `now_ns` and wakes whoever has slept long enough.
+    /// Moves the clock on to `now_ns`. Who has slept long enough is woken by the driver, when that has its turn.
     pub fn advance_to(&self, now_ns: u64) {
         self.timers.advance_to(now_ns);
-        self.enter(|| self.timers.fire());
     }
 
     /// Polls the next ready task, if there is one.
     pub fn step(&mut self) -> Step {
-        self.enter(|| self.timers.fire());
-        let before = self.recording.polls();
-        self.runtime.block_on(pending_once());
-        if self.recording.polls() == before {
-            Step::Idle { next_deadline_ns: self.timers.next_deadline_ns() }
-        } else {
+        let driver = self.polls_since_driver >= EVENT_INTERVAL;
+        if self.poll_one(driver) || self.poll_one(true) {
             Step::Polled
+        } else {
+            Step::Idle { next_deadline_ns: self.timers.next_deadline_ns() }
         }
+    }
+
+    /// Lets the driver have its turn, if it is, then polls one task. False: none was ready.
+    fn poll_one(&mut self, driver: bool) -> bool {
+        let before = self.recording.polls();
+        let (mut arrived, mut deferred) = (Vec::new(), Vec::new());
+        if driver {
+            self.polls_since_driver = 0;
+            std::mem::swap(&mut arrived, self.arrived.get_mut());
+            std::mem::swap(&mut deferred, &mut self.deferred);
+        }
+        let mut polled = false;
+        self.runtime.block_on(poll_fn(|cx| {
+            if std::mem::replace(&mut polled, true) {
+                return Poll::Ready(());
+            }
+            if driver {
+                // Inside the runtime, so that they wait where a driver's would: in the local queue.
+                self.recording.as_driver(|| {
+                    arrived.drain(..).for_each(|kept| kept.waker.wake());
+                    self.timers.fire();
+                    deferred.drain(..).rev().for_each(|kept| kept.waker.wake());
+                });
+            }
+            self.recording.keep(Keep::Deferred);
+            // Pending once, having woken itself: `block_on` then polls one ready task and comes back.
+            cx.waker().wake_by_ref();
+            Poll::Pending
+        }));
+        self.recording.keep(Keep::Nothing);
+        if driver {
+            // Empty, and its memory used again.
+            self.deferred = deferred;
+        }
+        // Tokio woke them from the end of its list.
+        self.deferred.extend(self.recording.take_kept().rev());
+        let polled = self.recording.polls() != before;
+        self.polls_since_driver += u32::from(polled);
+        polled
     }
 
     /// The definitions and living tasks that a watcher who comes now must be told first.
@@ -98,20 +154,8 @@ impl CurrentThread {
 
     /// Appends what was recorded since the last call.
     pub fn take_frames(&self, frames: &mut Vec<Frame>) {
-        self.recording.take(frames);
+        self.recording.take(frames, self.now_ns());
     }
-}
-
-/// Pending once, having woken itself: `block_on` then polls one ready task and comes back.
-fn pending_once() -> impl Future<Output = ()> {
-    let mut polled = false;
-    std::future::poll_fn(move |cx| {
-        if std::mem::replace(&mut polled, true) {
-            return Poll::Ready(());
-        }
-        cx.waker().wake_by_ref();
-        Poll::Pending
-    })
 }
 
 #[cfg(test)]
@@ -219,10 +263,10 @@ mod tests {
         PollStart { task: TaskId(2), worker: WorkerId(0) }
         LockAcquired { lock: ObjectId(0) }
         PollEnd { outcome: Yield }
-        Wake { task: TaskId(2), by: Task(TaskId(2)) }
         PollStart { task: TaskId(3), worker: WorkerId(0) }
         LockWait { lock: ObjectId(0) }
         PollEnd { outcome: Pending }
+        Wake { task: TaskId(2), by: Task(TaskId(2)) }
         PollStart { task: TaskId(2), worker: WorkerId(0) }
         LockReleased { lock: ObjectId(0) }
         Wake { task: TaskId(3), by: Task(TaskId(2)) }

@@ -1,8 +1,16 @@
-//! Runtimes that can be stopped.
+//! Runtimes that can be stopped, all behind [`crate::rt`] like any runtime.
 //!
-//! One so far: [`CurrentThread`], Tokio's own current-thread runtime, one poll a step, in virtual time. Behind
-//! [`crate::rt`] like any runtime; knows neither store nor commands.
+//! [`CurrentThread`] is Tokio's own current-thread runtime, one poll a step. [`MultiThread`] is a model of Tokio's
+//! multi-thread runtime. In [`Manual`] the caller chooses what happens next. All run in virtual time and know neither
+//! store nor commands.
 
+mod choices;
 mod current_thread;
+mod manual;
+mod multi_thread;
+mod pool;
 
+pub use self::choices::{CHOICES_MAX, Choices, ChoicesError, Parted, Pick};
 pub use self::current_thread::{CurrentThread, Step};
+pub use self::manual::{Choice, Manual};
+pub use self::multi_thread::{MultiThread, Queues, WORKERS_MAX, WorkerQueues, WorkerState};

@@ -6,22 +6,23 @@
 
 mod channel;
 mod lock;
+mod task;
 mod time;
 
 use std::fmt;
 use std::future::Future;
 use std::panic::Location;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
-use crate::scope::event::{Event, TaskId};
+use crate::scope::event::TaskId;
 use crate::scope::record;
-use crate::scope::traced::{JoinWaker, Traced};
+use crate::scope::traced::Traced;
 
 pub use self::channel::{Answer, Answers, Promise, Receiver, Sender, channel};
 pub use self::lock::{AsyncMutex, AsyncMutexGuard, Mutex, MutexGuard};
+pub(crate) use self::task::{Body, Spawn};
+pub use self::task::{JoinError, JoinHandle};
 pub use self::time::{Sleep, Timers};
 
 /// A handle to the runtime that the calling code runs on. Cheap to clone.
@@ -29,6 +30,8 @@ pub use self::time::{Sleep, Timers};
 pub struct Rt {
     // None: Tokio's own clock and timers.
     timers: Option<Arc<Timers>>,
+    // None: the Tokio runtime that the caller runs on.
+    spawner: Option<Arc<dyn Spawn>>,
 }
 
 impl fmt::Debug for Rt {
@@ -42,13 +45,19 @@ impl Rt {
     #[cfg(feature = "native")]
     #[must_use]
     pub fn native() -> Self {
-        Self { timers: None }
+        Self { timers: None, spawner: None }
     }
 
-    /// A runtime whose time is `timers`.
+    /// The Tokio runtime that the caller runs on, whose time is `timers`.
     #[must_use]
     pub fn with_timers(timers: Arc<Timers>) -> Self {
-        Self { timers: Some(timers) }
+        Self { timers: Some(timers), spawner: None }
+    }
+
+    /// A runtime of ours, whose time is `timers`.
+    #[must_use]
+    pub(crate) fn ours(timers: Arc<Timers>, spawner: Arc<dyn Spawn>) -> Self {
+        Self { timers: Some(timers), spawner: Some(spawner) }
     }
 
     /// Spawns a task called `label number`, to be seen at the caller's place in the source.
@@ -60,12 +69,23 @@ impl Rt {
     where
         F: Future<Output: Send> + Send + 'static,
     {
-        #[expect(clippy::disallowed_methods, reason = "the door itself")]
         if cfg!(feature = "scope") {
             let traced = Traced::new(label, number, Location::caller(), future);
-            JoinHandle { task: Some(traced.task()), waker: None, inner: tokio::task::spawn(traced) }
+            self.spawn_as(Some(traced.task()), traced)
         } else {
-            JoinHandle { task: None, waker: None, inner: tokio::task::spawn(future) }
+            self.spawn_as(None, future)
+        }
+    }
+
+    #[inline]
+    fn spawn_as<F>(&self, task: Option<TaskId>, future: F) -> JoinHandle<F::Output>
+    where
+        F: Future<Output: Send> + Send + 'static,
+    {
+        match &self.spawner {
+            #[expect(clippy::disallowed_methods, reason = "the door itself")]
+            None => JoinHandle::tokio(task, tokio::task::spawn(future)),
+            Some(spawner) => JoinHandle::ours(spawner, task, future),
         }
     }
 
@@ -110,48 +130,5 @@ impl Rt {
             Some(timers) => timers.unix_ms(),
             None => time::native_unix_ms(),
         }
-    }
-}
-
-/// Awaits the end of a spawned task. Dropping it lets the task go on, as Tokio's does.
-#[derive(Debug)]
-pub struct JoinHandle<T> {
-    task: Option<TaskId>,
-    // Made at the first wait that is watched, anew only when the joiner's own waker changes.
-    waker: Option<JoinWaker>,
-    inner: tokio::task::JoinHandle<T>,
-}
-
-impl<T> JoinHandle<T> {
-    /// Cancels the task at its next wait.
-    pub fn abort(&self) {
-        self.inner.abort();
-    }
-
-    /// Whether the task has ended.
-    #[must_use]
-    pub fn is_finished(&self) -> bool {
-        self.inner.is_finished()
-    }
-}
-
-impl<T> Future for JoinHandle<T> {
-    type Output = Result<T, tokio::task::JoinError>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Some(task) = self.task.filter(|_| record::is_on() && !self.inner.is_finished()) else {
-            return Pin::new(&mut self.inner).poll(cx);
-        };
-        let Self { waker, inner, .. } = &mut *self;
-        let first = waker.is_none();
-        let waker = match waker {
-            Some(waker) if waker.serves(cx.waker()) => waker,
-            stale => stale.insert(JoinWaker::new(task, cx.waker())),
-        };
-        let poll = Pin::new(inner).poll(&mut Context::from_waker(waker.waker()));
-        if poll.is_pending() && first {
-            record::record(Event::JoinWait { on: task });
-        }
-        poll
     }
 }

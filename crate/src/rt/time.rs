@@ -8,8 +8,10 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
+
+use tokio::task::coop;
 
 use crate::scope::event::Event;
 use crate::scope::record;
@@ -52,6 +54,11 @@ impl Timers {
     /// Moves the clock on to `now_ns` (never back).
     pub fn advance_to(&self, now_ns: u64) {
         self.now_ns.fetch_max(now_ns, Ordering::Relaxed);
+    }
+
+    /// Sets the clock, back too: to that of the worker whose turn it is.
+    pub(crate) fn set(&self, now_ns: u64) {
+        self.now_ns.store(now_ns, Ordering::Relaxed);
     }
 
     /// When the next sleep ends.
@@ -155,7 +162,10 @@ impl Future for Sleep {
 
 impl VirtualSleep {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        // At the price that the end of Tokio's sleep has: one of the task's budget (`time/sleep.rs`).
+        let budget = ready!(coop::poll_proceed(cx));
         if self.timers.now_ns() >= self.deadline_ns {
+            budget.made_progress();
             return Poll::Ready(());
         }
         let mut sleepers = self.timers.sleepers();

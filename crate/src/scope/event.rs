@@ -140,6 +140,23 @@ pub enum Event {
     Gap { lost: u32 },
 }
 
+impl Event {
+    /// The lock or channel it happened to.
+    pub(crate) fn object(self) -> Option<ObjectId> {
+        match self {
+            Self::LockWait { lock }
+            | Self::LockGranted { lock, .. }
+            | Self::LockAcquired { lock }
+            | Self::LockReleased { lock } => Some(lock),
+            Self::Send { channel, .. }
+            | Self::SendWait { channel }
+            | Self::Receive { channel, .. }
+            | Self::ReceiveWait { channel } => Some(channel),
+            _ => None,
+        }
+    }
+}
+
 /// An event and when it happened.
 ///
 /// `at_ns` is nanoseconds since the recording's epoch: of the processor's monotonic clock natively, of the engine's

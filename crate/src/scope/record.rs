@@ -8,6 +8,7 @@ use std::cell::{Cell, RefCell};
 use std::panic::Location;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::task::Waker;
 
 use super::event::{Event, LabelId, ObjectId, Stamped, TaskId, WakeBy, WorkerId};
 use super::frame::{Chunk, Frame, ObjectKind};
@@ -31,6 +32,9 @@ thread_local! {
             releasing: Cell::new(None),
             polls: Cell::new(0),
             from_outside: Cell::new(false),
+            plays: Cell::new(None),
+            keep: Cell::new(Keep::Nothing),
+            kept: RefCell::new(Vec::new()),
         }
     };
 }
@@ -50,6 +54,28 @@ struct Thread {
     polls: Cell<u64>,
     /// The host of an engine stands in for the driver right now.
     from_outside: Cell<bool>,
+    /// The worker whose part this thread plays for an engine that models several.
+    plays: Cell<Option<WorkerId>>,
+    /// Which wakes an engine keeps for later, and those it keeps.
+    keep: Cell<Keep>,
+    kept: RefCell<Vec<Kept>>,
+}
+
+/// Which wakes an engine keeps back, to let them go when the runtime it stands for would.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Keep {
+    /// They take effect at once.
+    Nothing,
+    /// Those of tasks that gave way.
+    Deferred,
+    All,
+}
+
+/// A wake that was kept: not yet recorded, and without effect so far.
+#[derive(Debug)]
+pub(crate) struct Kept {
+    pub(crate) task: TaskId,
+    pub(crate) waker: Waker,
 }
 
 /// Where a thread's events go.
@@ -60,11 +86,45 @@ enum Sink {
     Engine(Box<EngineSink>),
 }
 
-/// An engine's buffer, its clock and its own names. Unbounded in itself: the engine hands it out after every turn.
+/// An engine's buffers, its clock and its own names. Unbounded in itself: the engine hands it out after every turn.
 struct EngineSink {
-    events: Vec<Stamped>,
+    /// Events by the thread they stand for: one, or one for each worker of a model and one for its host.
+    threads: Vec<Vec<Stamped>>,
+    /// Which of them has its turn.
+    turn: usize,
     clock_ns: Arc<AtomicU64>,
+    /// For every lock and channel, when it was last touched, if there are several threads.
+    touched_ns: Vec<u64>,
     registry: Registry,
+}
+
+impl EngineSink {
+    fn push(&mut self, event: Event) {
+        let mut at_ns = self.clock_ns.load(Ordering::Relaxed);
+        if self.threads.len() > 1
+            && let Some(object) = event.object()
+        {
+            at_ns = self.touch(object, event, at_ns);
+        }
+        self.clock_ns.store(at_ns + VIRTUAL_TICK_NS, Ordering::Relaxed);
+        self.threads[self.turn].push(Stamped { at_ns, event });
+    }
+
+    /// When `event` happens to `object`: a worker whose clock is behind does not touch it before the one who touched it
+    /// last. So nobody is seen to hold a lock before another let it go, or to receive what is not yet sent.
+    fn touch(&mut self, object: ObjectId, event: Event, at_ns: u64) -> u64 {
+        let index = object.0 as usize;
+        if self.touched_ns.len() <= index {
+            self.touched_ns.resize(index + 1, 0);
+        }
+        let touched_ns = &mut self.touched_ns[index];
+        // Answers of one kind share a number and nothing else: their senders do not wait for each other.
+        let alone =
+            matches!(event, Event::Send { .. }) && self.registry.kind(object) == Some(ObjectKind::Oneshot);
+        let at_ns = if alone { at_ns } else { at_ns.max(*touched_ns) };
+        *touched_ns = (*touched_ns).max(at_ns + VIRTUAL_TICK_NS);
+        at_ns
+    }
 }
 
 /// Whether events are recorded.
@@ -101,10 +161,7 @@ pub(super) enum At {
 #[inline(never)]
 fn push(event: Event, at: At) {
     THREAD.with(|thread| match &mut *thread.sink.borrow_mut() {
-        Sink::Engine(engine) => {
-            let at_ns = engine.clock_ns.fetch_add(VIRTUAL_TICK_NS, Ordering::Relaxed);
-            engine.events.push(Stamped { at_ns, event });
-        }
+        Sink::Engine(engine) => engine.push(event),
         #[cfg(feature = "native")]
         Sink::Ring(ring) => ring.push(event, at),
         #[cfg(feature = "native")]
@@ -227,10 +284,20 @@ pub(crate) fn releasing<R>(lock: ObjectId, f: impl FnOnce() -> R) -> R {
 }
 
 /// Records that `task` was woken, and by whom. `deferred`: the task gave way in its last poll, and Tokio
-/// wakes it later from its own list.
-pub(super) fn woken(task: TaskId, deferred: bool) {
-    let (by, lock) = THREAD.with(|thread| {
-        let by = match (thread.current.get(), thread.joined.get()) {
+/// wakes it later from its own list. False: an engine keeps `waker`, and the wake has no effect yet.
+pub(super) fn woken(task: TaskId, deferred: bool, waker: impl FnOnce() -> Waker) -> bool {
+    let cause = THREAD.with(|thread| {
+        let (current, joined) = (thread.current.get(), thread.joined.get());
+        let keep = match thread.keep.get() {
+            Keep::Nothing => false,
+            Keep::Deferred => deferred && current.is_none() && joined.is_none(),
+            Keep::All => true,
+        };
+        if keep {
+            thread.kept.borrow_mut().push(Kept { task, waker: waker() });
+            return None;
+        }
+        let by = match (current, joined) {
             (Some(current), _) => WakeBy::Task(current),
             (None, _) if deferred => WakeBy::Task(task),
             (None, Some(joined)) => WakeBy::Finished(joined),
@@ -238,17 +305,22 @@ pub(super) fn woken(task: TaskId, deferred: bool) {
             (None, None) if worker() != WorkerId::NONE => WakeBy::Driver,
             (None, None) => WakeBy::Outside,
         };
-        (by, thread.releasing.get())
+        Some((by, thread.releasing.get()))
     });
+    let Some((by, lock)) = cause else { return false };
     record(Event::Wake { task, by });
     if let Some(lock) = lock {
         record(Event::LockGranted { lock, to: task });
     }
+    true
 }
 
 /// The worker this thread is.
 pub(super) fn worker() -> WorkerId {
-    tokio::runtime::worker_index().map_or(WorkerId::NONE, |index| WorkerId(index as u16))
+    let plays = THREAD.with(|thread| thread.plays.get());
+    plays.unwrap_or_else(|| {
+        tokio::runtime::worker_index().map_or(WorkerId::NONE, |index| WorkerId(index as u16))
+    })
 }
 
 /// Nanoseconds since the recording's epoch on this thread's clock.
@@ -270,17 +342,20 @@ pub(crate) struct EngineRecording {
 }
 
 impl EngineRecording {
-    /// Starts recording this thread on `clock_ns`, which every event moves by [`VIRTUAL_TICK_NS`].
+    /// Starts recording this thread on `clock_ns`, which every event moves by [`VIRTUAL_TICK_NS`]. It stands for
+    /// `threads` threads, of which the first has the first turn.
     ///
     /// # Panics
     /// If this thread already has an engine.
-    pub(crate) fn start(clock_ns: Arc<AtomicU64>) -> Self {
+    pub(crate) fn start(clock_ns: Arc<AtomicU64>, threads: usize) -> Self {
         THREAD.with(|thread| {
             let mut sink = thread.sink.borrow_mut();
             assert!(!matches!(*sink, Sink::Engine(_)), "one engine a thread: drop the other first");
             *sink = Sink::Engine(Box::new(EngineSink {
-                events: Vec::new(),
+                threads: vec![Vec::new(); threads],
+                turn: 0,
                 clock_ns,
+                touched_ns: Vec::new(),
                 registry: Registry::default(),
             }));
         });
@@ -288,20 +363,42 @@ impl EngineRecording {
         Self { _not_send: std::marker::PhantomData }
     }
 
+    /// What happens next happens on thread number `turn`, which is `worker`.
+    pub(crate) fn turn(&self, turn: usize, worker: WorkerId) {
+        THREAD.with(|thread| {
+            thread.plays.set(Some(worker));
+            if let Sink::Engine(engine) = &mut *thread.sink.borrow_mut() {
+                engine.turn = turn;
+            }
+        });
+    }
+
+    /// Keeps wakes back from now on.
+    pub(crate) fn keep(&self, keep: Keep) {
+        THREAD.with(|thread| thread.keep.set(keep));
+    }
+
+    /// The wakes that were kept, in order.
+    pub(crate) fn take_kept(&self) -> impl DoubleEndedIterator<Item = Kept> + use<> {
+        THREAD.with(|thread| thread.kept.take()).into_iter()
+    }
+
     /// Definitions and living tasks; what comes later is in [`Self::take`].
     pub(crate) fn snapshot(&self) -> [Frame; 2] {
         with_registry(Registry::snapshot)
     }
 
-    /// What was recorded since the last call.
-    pub(crate) fn take(&self, frames: &mut Vec<Frame>) {
+    /// What was recorded since the last call, complete up to `until_ns`.
+    pub(crate) fn take(&self, frames: &mut Vec<Frame>, until_ns: u64) {
         THREAD.with(|thread| {
             let Sink::Engine(engine) = &mut *thread.sink.borrow_mut() else { return };
             frames.extend(engine.registry.take_fresh());
-            if !engine.events.is_empty() {
-                frames.push(Frame::Events(Chunk { thread: 0, events: std::mem::take(&mut engine.events) }));
+            for (thread, events) in (0..).zip(&mut engine.threads) {
+                if !events.is_empty() {
+                    frames.push(Frame::Events(Chunk { thread, events: std::mem::take(events) }));
+                }
             }
-            frames.push(Frame::Drained { at_ns: engine.clock_ns.load(Ordering::Relaxed) });
+            frames.push(Frame::Drained { at_ns: until_ns });
         });
     }
 
@@ -322,6 +419,11 @@ impl EngineRecording {
 impl Drop for EngineRecording {
     fn drop(&mut self) {
         // `ON` stays set: another thread's engine may be recording, and a thread without a sink loses nothing but the look.
-        THREAD.with(|thread| *thread.sink.borrow_mut() = Sink::None);
+        THREAD.with(|thread| {
+            thread.plays.set(None);
+            thread.keep.set(Keep::Nothing);
+            thread.kept.take();
+            *thread.sink.borrow_mut() = Sink::None;
+        });
     }
 }

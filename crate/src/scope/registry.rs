@@ -58,6 +58,14 @@ impl Registry {
         id
     }
 
+    /// What `object` is.
+    pub(super) fn kind(&self, object: ObjectId) -> Option<ObjectKind> {
+        match self.objects.get(object.0 as usize)? {
+            Definition::Object { kind, .. } => Some(*kind),
+            _ => None,
+        }
+    }
+
     /// What `client` calls itself; empty when it no longer does, or has gone.
     pub(super) fn client_name(&mut self, client: u32, name: &str) {
         if name.is_empty() {

@@ -167,8 +167,9 @@ impl Wake for Target {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        if record::is_on() {
-            record::woken(self.task, self.deferred.load(Ordering::Relaxed));
+        let deferred = self.deferred.load(Ordering::Relaxed);
+        if record::is_on() && !record::woken(self.task, deferred, || Waker::from(Arc::clone(self))) {
+            return;
         }
         self.runtime.wake_by_ref();
     }

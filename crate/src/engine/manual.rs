@@ -1,0 +1,185 @@
+//! A runtime whose scheduler is whoever calls: each step lists what may happen next, and one of it is chosen.
+//!
+//! Any ready task may be polled next, and while any sleeps, its time may come, be others ready or not: whatever a scheduler
+//! could do is a row of choices here. What was chosen is recorded, and the run made again from it ([`Choices`]). One worker;
+//! a task that gave way is ready again at once. Knows no rule by which to choose.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::choices::{Choices, Parted};
+use super::pool::{Budget, Key, Pool, Scheduler, Stage};
+use crate::rt::{Rt, Spawn, Timers};
+use crate::scope::event::{TaskId, WorkerId};
+use crate::scope::frame::{Frame, Origin};
+use crate::scope::record::EngineRecording;
+
+/// A runtime that is told each step which task to poll.
+///
+/// One engine a thread: its recording is the thread's. Dropping it cancels its tasks. A panic ends the task it
+/// happens in; in WebAssembly it is a trap that ends the instance.
+pub struct Manual {
+    pool: Arc<Pool<Ready>>,
+    stage: Stage,
+    timers: Arc<Timers>,
+    recording: EngineRecording,
+    choices: Choices,
+}
+
+/// What may happen next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Choice {
+    /// This task is polled.
+    Poll(TaskId),
+    /// Time goes on to the end of the next sleep, or that is past already; who has slept long enough is woken.
+    Wait {
+        /// Virtual nanoseconds since the start.
+        until_ns: u64,
+    },
+}
+
+/// Tasks that are ready, in the order in which they became so.
+#[derive(Debug, Default)]
+struct Ready(Vec<Key>);
+
+impl Scheduler for Ready {
+    fn schedule(&mut self, task: Key, _yields: bool) {
+        self.0.push(task);
+    }
+
+    fn polled(&mut self, _task: Key) {}
+}
+
+impl Manual {
+    /// How its recordings come about.
+    pub const ORIGIN: Origin = Origin::Modelled;
+
+    /// A runtime without tasks, at 0 ns of virtual time, whose wall clock shows `started_unix_ms`.
+    ///
+    /// # Panics
+    /// If the calling thread already has an engine.
+    #[must_use]
+    pub fn new(started_unix_ms: u64) -> Self {
+        let timers = Arc::new(Timers::new(started_unix_ms));
+        let recording = EngineRecording::start(timers.clock(), 1);
+        recording.turn(0, WorkerId(0));
+        Self {
+            pool: Pool::new(Ready::default()),
+            stage: Stage::new(),
+            timers,
+            recording,
+            choices: Choices::default(),
+        }
+    }
+
+    /// The door through which code on this runtime spawns, sleeps and tells the time.
+    #[must_use]
+    pub fn rt(&self) -> Rt {
+        Rt::ours(Arc::clone(&self.timers), Arc::clone(&self.pool) as Arc<dyn Spawn>)
+    }
+
+    /// Virtual nanoseconds since the start.
+    #[must_use]
+    pub fn now_ns(&self) -> u64 {
+        self.timers.now_ns()
+    }
+
+    /// Runs `f` outside any task: to spawn the first ones, or to put bytes into a pipe. Whom it wakes was woken by the
+    /// driver. What a host does here is no choice: to make a run again, do the same at the same steps.
+    pub fn enter<R>(&self, f: impl FnOnce() -> R) -> R {
+        self.recording.as_driver(f)
+    }
+
+    /// Moves the clock on to `now_ns`. It wakes nobody: that is [`Choice::Wait`].
+    pub fn advance_to(&self, now_ns: u64) {
+        self.timers.advance_to(now_ns);
+    }
+
+    /// How many options there are now. None: every task that lives waits for another, or for the host.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.pool.lock().scheduler.0.len() + usize::from(self.timers.next_deadline_ns().is_some())
+    }
+
+    /// What may happen now: ready tasks, those first that have been so longest; then the end of a sleep.
+    #[must_use]
+    pub fn options(&self) -> Vec<Choice> {
+        let state = self.pool.lock();
+        let polls = state.scheduler.0.iter().map(|&task| Choice::Poll(state.name(task)));
+        let wait = self.timers.next_deadline_ns().map(|until_ns| Choice::Wait { until_ns });
+        polls.chain(wait).collect()
+    }
+
+    /// Lets option number `option` of [`Self::options`] happen, and records that it was chosen.
+    ///
+    /// # Panics
+    /// If there is no such option.
+    pub fn choose(&mut self, option: usize) -> Choice {
+        let next_deadline_ns = self.timers.next_deadline_ns();
+        let mut state = self.pool.lock();
+        let ready = state.scheduler.0.len();
+        let count = ready + usize::from(next_deadline_ns.is_some());
+        assert!(option < count, "there are {count} options, from 0, and option {option} is none of them");
+        self.choices.push(option, count);
+        if option < ready {
+            let task = state.scheduler.0.remove(option);
+            let choice = Choice::Poll(state.name(task));
+            self.pool.run(state, &self.stage, task, Budget::New, |_| {});
+            return choice;
+        }
+        drop(state);
+        let until_ns = next_deadline_ns.expect("the one option that is no ready task");
+        self.timers.advance_to(until_ns);
+        self.recording.as_driver(|| self.timers.fire());
+        Choice::Wait { until_ns }
+    }
+
+    /// What was chosen so far.
+    #[must_use]
+    pub fn choices(&self) -> &Choices {
+        &self.choices
+    }
+
+    /// Makes the steps of `choices`, of which this run has made the first ones.
+    ///
+    /// # Errors
+    /// If other options are found than were recorded. The steps before that are made.
+    pub fn replay(&mut self, choices: &Choices) -> Result<(), Parted> {
+        let mut picks = choices.picks()[self.choices.picks().len().min(choices.picks().len())..].iter();
+        while self.choices.steps() < choices.steps() {
+            let count = self.count() as u32;
+            let pick = if count > 1 { picks.next() } else { None };
+            let recorded = pick.map_or(0, |pick| pick.options);
+            match (count, pick) {
+                (1, _) => self.choose(0),
+                (_, Some(pick)) if pick.options == count => self.choose(pick.option as usize),
+                _ => return Err(Parted { steps: self.choices.steps(), recorded, found: count }),
+            };
+        }
+        Ok(())
+    }
+
+    /// The definitions and living tasks that a watcher who comes now must be told first.
+    #[must_use]
+    pub fn snapshot(&self) -> [Frame; 2] {
+        self.recording.snapshot()
+    }
+
+    /// Appends what was recorded since the last call.
+    pub fn take_frames(&self, frames: &mut Vec<Frame>) {
+        self.recording.take(frames, self.now_ns());
+    }
+}
+
+impl fmt::Debug for Manual {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Manual").field("options", &self.options()).finish_non_exhaustive()
+    }
+}
+
+impl Drop for Manual {
+    fn drop(&mut self) {
+        // The cancelled tasks still have a recording.
+        self.pool.close();
+    }
+}
