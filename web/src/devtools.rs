@@ -41,12 +41,14 @@ pub(crate) fn install(page: Page) {
     set("help", Closure::<dyn Fn() -> String>::new(|| HELP.to_owned()).into_js_value());
     set("pause", Closure::<dyn Fn()>::new(move || page.set_running(false)).into_js_value());
     set("resume", Closure::<dyn Fn()>::new(move || page.set_running(true)).into_js_value());
-    let source = move |name: JsValue| match name.as_string().as_deref().and_then(Kind::from_name) {
-        Some(kind) => {
-            page.choose(kind);
-            Ok(())
-        }
-        None => Err(js_sys::Error::new("expected \"native\" or \"tab\", found something else").into()),
+    let source = move |name: JsValue| {
+        let name = name.as_string().unwrap_or_else(|| "(no string)".to_owned());
+        let Some(kind) = Kind::from_name(&name) else {
+            let why = format!("expected \"native\" or \"tab\", found {name:?}");
+            return Err(js_sys::Error::new(&why).into());
+        };
+        page.choose(kind);
+        Ok(())
     };
     set("source", Closure::<dyn Fn(JsValue) -> Result<(), JsValue>>::new(source).into_js_value());
     let _ = Reflect::set(&js_sys::global(), &"interleave".into(), &api);

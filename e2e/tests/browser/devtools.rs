@@ -22,6 +22,7 @@ async fn runs_commands() {
             ("interleave.run('GET nobody')", json!(null)),
             ("interleave.run('MGET greeting nobody')", json!(["hello world", null])),
             ("interleave.run('INCR greeting')", json!("Error: ERR value is not an integer or out of range")),
+            ("interleave.run(5)", json!("Error: expected a command as a string, such as \"INCR hits\"")),
             ("interleave.run('')", json!("Error: expected a command, found an empty line")),
             ("interleave.text('MGET greeting nobody')", json!("1) \"hello world\"\n2) (nil)")),
             ("interleave.run('SET binary \"\\\\xff\"').then(() => interleave.run('GET binary')).then((bytes) => [...bytes])",
