@@ -9,9 +9,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
-use interleave::engine::{CurrentThread, Step};
+use interleave::engine::{CurrentThread, MultiThread, Step, WORKERS_MAX};
 use interleave::scenario::{Limits, Outcome, Run, Scenario, ScriptError, Setting};
+use interleave::scope::frame::Frame;
 use interleave::sharing::{Kind, Options};
+
+use crate::flags::Flavor;
 
 /// Flags of `run`.
 #[derive(Clone, Debug, Args)]
@@ -27,7 +30,15 @@ pub struct RunFlags {
     #[arg(long, value_name = "MS", default_value_t = 0)]
     hold_ms: u64,
 
-    /// Where the server's random choices start: the same seed, the same run.
+    /// The runtime: Tokio's own current-thread one, or the model of its multi-thread one.
+    #[arg(long, value_enum, default_value_t = Flavor::CurrentThread)]
+    flavor: Flavor,
+
+    /// Workers of the modelled runtime.
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=WORKERS_MAX as i64))]
+    workers: u8,
+
+    /// Where random choices start, the server's and the modelled runtime's: the same seed, the same run.
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
 }
@@ -63,7 +74,7 @@ impl fmt::Display for RunError {
 
 impl std::error::Error for RunError {}
 
-/// Runs the scenario on Tokio's current-thread runtime in virtual time: the same flags, the same outcome.
+/// Runs the scenario in virtual time: the same flags, the same outcome. Gives it with the scenario's text.
 ///
 /// # Errors
 /// When the file cannot be read or is no scenario.
@@ -75,20 +86,54 @@ pub fn run(flags: &RunFlags) -> Result<(Outcome, String), RunError> {
     let options =
         Options { hold: Duration::from_millis(flags.hold_ms), seed: flags.seed, ..Options::default() };
     let setting = Setting { sharing: flags.sharing, options, limits: Limits::default() };
-    let mut engine = CurrentThread::new(0);
-    let rt = engine.rt();
-    let run = engine.enter(|| Run::start(&Arc::new(scenario), setting, &rt));
+    let scenario = Arc::new(scenario);
+    let outcome = match flags.flavor {
+        Flavor::CurrentThread => {
+            let mut engine = CurrentThread::new(0);
+            let rt = engine.rt();
+            let run = engine.enter(|| Run::start(&scenario, setting, &rt));
+            to_the_end(
+                &run,
+                &mut engine,
+                CurrentThread::step,
+                CurrentThread::advance_to,
+                CurrentThread::take_frames,
+            )
+        }
+        Flavor::MultiThread => {
+            let mut engine = MultiThread::new(usize::from(flags.workers), flags.seed, 0);
+            let rt = engine.rt();
+            let run = engine.enter(|| Run::start(&scenario, setting, &rt));
+            to_the_end(
+                &run,
+                &mut engine,
+                MultiThread::step,
+                MultiThread::advance_to,
+                MultiThread::take_frames,
+            )
+        }
+    };
+    Ok((outcome, source))
+}
+
+/// Steps `engine` until the run has its outcome, or nobody is ready and nobody sleeps.
+fn to_the_end<E>(
+    run: &Run,
+    engine: &mut E,
+    step: fn(&mut E) -> Step,
+    advance_to: fn(&E, u64),
+    take_frames: fn(&E, &mut Vec<Frame>),
+) -> Outcome {
     let mut frames = Vec::new();
     while run.outcome().is_none() {
-        match engine.step() {
+        match step(engine) {
             Step::Polled => {}
-            Step::Idle { next_deadline_ns: Some(at_ns) } => engine.advance_to(at_ns),
-            // Nobody is ready and nobody sleeps.
+            Step::Idle { next_deadline_ns: Some(at_ns) } => advance_to(engine, at_ns),
             Step::Idle { next_deadline_ns: None } => break,
         }
         // Nobody watches this run; what was recorded must not pile up.
-        engine.take_frames(&mut frames);
+        take_frames(engine, &mut frames);
         frames.clear();
     }
-    Ok((run.deadlock(), source))
+    run.deadlock()
 }
