@@ -123,25 +123,28 @@ fn deserialized<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, DecodeErro
         .map_err(|_| DecodeError::Malformed { what: "a definition that does not parse" })
 }
 
+/// The columns of a chunk are written side by side, in one pass over its events, and joined in the end.
 fn encode_chunk(chunk: &Chunk) -> Vec<u8> {
     let events = &chunk.events;
-    let mut body = Vec::with_capacity(16 + events.len() * 5);
+    let start = events.first().map_or(0, |first| first.at_ns);
+    let mut body = Vec::with_capacity(24 + events.len() * 6);
     put(&mut body, u64::from(chunk.thread));
     put(&mut body, events.len() as u64);
-    let start = events.first().map_or(0, |first| first.at_ns);
     put(&mut body, start);
-    body.extend(events.iter().map(|stamped| row(&stamped.event).0));
+    let mut times = Vec::with_capacity(events.len() * 2);
+    let mut numbers = Vec::with_capacity(events.len() * 3);
     let mut before = start;
     for stamped in events {
-        put(&mut body, stamped.at_ns.saturating_sub(before));
+        let (kind, fields) = row(&stamped.event);
+        body.push(kind);
+        put(&mut times, stamped.at_ns.saturating_sub(before));
         before = before.max(stamped.at_ns);
-    }
-    for stamped in events {
-        let (_, fields) = row(&stamped.event);
         for &field in fields.used() {
-            put(&mut body, u64::from(field));
+            put(&mut numbers, u64::from(field));
         }
     }
+    body.append(&mut times);
+    body.append(&mut numbers);
     body
 }
 

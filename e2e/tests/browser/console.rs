@@ -126,15 +126,20 @@ async fn remembers_completes_and_explains() {
     .await;
 }
 
+/// QUIT closes the console's connection, and what is typed next opens another.
+pub(crate) async fn quits_and_connects_again(page: &Playground) {
+    let before = page.answer("CLIENT ID").await;
+    assert_eq!(page.answer("QUIT").await, "OK");
+    page.until("a closed console", |state| front(state)["connected"] == false).await;
+    page.shows(".console:not(.hidden)", "The next command connects again.").await;
+    assert_eq!(page.answer("PING").await, "PONG");
+    assert_ne!(page.answer("CLIENT ID").await, before);
+}
+
 #[tokio::test]
 async fn quit_closes_and_the_next_command_connects_again() {
     without_server(Window::WIDE, async |page| {
-        let before = page.answer("CLIENT ID").await;
-        assert_eq!(page.answer("QUIT").await, "OK");
-        page.until("a closed console", |state| front(state)["connected"] == false).await;
-        page.shows(".console:not(.hidden)", "The next command connects again.").await;
-        assert_eq!(page.answer("PING").await, "PONG");
-        assert_ne!(page.answer("CLIENT ID").await, before);
+        quits_and_connects_again(&page).await;
         assert_eq!(front(&page.state().await)["connected"], true);
     })
     .await;

@@ -181,12 +181,7 @@ async fn changes_between_the_server_and_the_tab() {
 async fn quit_closes_and_the_next_command_connects_again() {
     with_server(&[], Window::WIDE, async |page, _| {
         page.is_connected().await;
-        let before = page.answer("CLIENT ID").await;
-        assert_eq!(page.answer("QUIT").await, "OK");
-        page.until("a closed console", |state| front(state)["connected"] == false).await;
-        page.shows(".console:not(.hidden)", "The next command connects again.").await;
-        assert_eq!(page.answer("PING").await, "PONG");
-        assert_ne!(page.answer("CLIENT ID").await, before);
+        crate::console::quits_and_connects_again(&page).await;
         assert_eq!(page.state().await["link"], "up");
     })
     .await;

@@ -75,24 +75,10 @@ fn Tools(page: Page) -> impl IntoView {
                 {lane_button(Lanes::Tasks, "lanes-tasks", "by task", "A lane for each task: how they take turns (concurrency).")}
                 {lane_button(Lanes::Workers, "lanes-workers", "by worker", "A lane for each worker: what is polled at the same time (parallelism).")}
             </div>
-            <button
-                id="follow"
-                class="plain toggle"
-                aria-pressed=move || timeline.following.get().to_string()
-                data-tip="Go along with what happens now, or hold the picture. ( F )"
-                on:click=move |_| toggle_following(timeline)
-            >
-                "follow"
-            </button>
-            <button
-                id="fold"
-                class="plain toggle"
-                aria-pressed=move || timeline.folds.get().to_string()
-                data-tip="Fold the time in which nothing happened into a narrow strip, or draw all time at one scale."
-                on:click=move |_| timeline.folds.update(|folds| *folds = !*folds)
-            >
-                "fold idle"
-            </button>
+            {toggle("follow", "follow", "Go along with what happens now, or hold the picture. ( F )",
+                move || timeline.following.get(), move || toggle_following(timeline))}
+            {toggle("fold", "fold idle", "Fold the time in which nothing happened into a narrow strip, or draw all time at one scale.",
+                move || timeline.folds.get(), move || timeline.folds.update(|folds| *folds = !*folds))}
             <div class="segmented" role="group" aria-label="Zoom">
                 <button id="zoom-out" aria-label="Zoom out" data-tip="Zoom out ( − )" on:click=move |_| timeline.zoom(1.0 / STEP, None)>"−"</button>
                 <button id="zoom-in" aria-label="Zoom in" data-tip="Zoom in ( + )" on:click=move |_| timeline.zoom(STEP, None)>"+"</button>
@@ -105,6 +91,27 @@ fn Tools(page: Page) -> impl IntoView {
             <Search page=page/>
             <GoTo page=page/>
         </div>
+    }
+}
+
+/// A button that is on or off.
+fn toggle(
+    id: &'static str,
+    label: &'static str,
+    tip: &'static str,
+    is_on: impl Fn() -> bool + Send + 'static,
+    change: impl Fn() + 'static,
+) -> impl IntoView {
+    view! {
+        <button
+            id=id
+            class="plain toggle"
+            aria-pressed=move || is_on().to_string()
+            data-tip=tip
+            on:click=move |_| change()
+        >
+            {label}
+        </button>
     }
 }
 
@@ -196,7 +203,6 @@ fn GoTo(page: Page) -> impl IntoView {
 
 fn toggle_following(timeline: Timeline) {
     if timeline.following.get_untracked() {
-        timeline.pan(0.0, 0.0);
         timeline.stay();
     } else {
         timeline.following.set(true);
@@ -229,7 +235,7 @@ fn Picture(page: Page, canvas: NodeRef<html::Canvas>) -> impl IntoView {
     };
     let wheel = move |event: ev::WheelEvent| {
         event.prevent_default();
-        let (x, y) = place(&event);
+        let (x, _) = place(&event);
         let (dx, dy) = (event.delta_x(), event.delta_y());
         // Lines and pages, as some browsers count, are made pixels.
         let unit = [1.0, 16.0, 400.0][(event.delta_mode() as usize).min(2)];
@@ -242,7 +248,6 @@ fn Picture(page: Page, canvas: NodeRef<html::Canvas>) -> impl IntoView {
         } else {
             timeline.zoom((-dy * unit * 0.0025).exp(), Some(time_x(x)));
         }
-        let _ = y;
     };
     let down = move |event: ev::PointerEvent| {
         if event.button() != 0 {

@@ -12,28 +12,39 @@ pub(crate) fn need(packages: &[&str]) -> Result<()> {
     if missing.is_empty() {
         return Ok(());
     }
-    let install = format!("apt-get install -y --no-install-recommends {}", missing.join(" "));
+    let command = format!("apt-get install -y --no-install-recommends {}", missing.join(" "));
     if find_program("apt-get").is_none() {
         bail!(
             "these programs are missing, by Debian's package names: {}. Install them and try again",
             missing.join(" ")
         );
     }
-    if !read(Command::new("id").arg("-u")).is_ok_and(|uid| uid == "0") {
-        bail!("Debian packages are missing and only root may install them. Run: sudo {install}");
+    if !is_root() {
+        bail!("Debian packages are missing and only root may install them. Run: sudo {command}");
     }
-    say(format!("installing Debian packages: {}", missing.join(" ")));
+    install(&missing)
+}
+
+/// Installs `packages` in the newest version there is, be they installed already or not.
+pub(crate) fn install(packages: &[&str]) -> Result<()> {
+    say(format!("installing Debian packages: {}", packages.join(" ")));
+    // The lists of a fresh machine are as old as its image, and name versions that are long gone or too old. One list
+    // that cannot be read is no reason to stop: what matters is whether the packages can be installed.
+    if let Err(error) = run(apt_get().arg("update")) {
+        say(format!("the package lists were not renewed ({error}); going on with those that are there"));
+    }
+    run(apt_get().args(["install", "-y", "--no-install-recommends"]).args(packages))
+}
+
+/// Whether packages may be installed from here.
+pub(crate) fn is_root() -> bool {
+    read(Command::new("id").arg("-u")).is_ok_and(|uid| uid == "0")
+}
+
+fn apt_get() -> Command {
     let mut command = Command::new("apt-get");
+    command.env("DEBIAN_FRONTEND", "noninteractive");
     command
-        .args(["install", "-y", "--no-install-recommends"])
-        .args(&missing)
-        .env("DEBIAN_FRONTEND", "noninteractive");
-    if run(&mut command).is_ok() {
-        return Ok(());
-    }
-    // The package lists may be missing or old; that is the usual cause and worth one more try.
-    run(Command::new("apt-get").arg("update"))?;
-    run(&mut command)
 }
 
 fn is_installed(package: &str) -> bool {

@@ -17,13 +17,29 @@ const CARGO: &str = "/usr/bin/cargo";
 /// Named in full: `cargo clippy` would find rustup's first, which cannot read what Debian's compiler made.
 const CLIPPY: &str = "/usr/bin/cargo-clippy";
 const PACKAGES: [&str; 4] = ["rustc-web", "cargo-web", "rust-web-src", "rust-web-clippy"];
+/// The oldest compiler that builds the project, by its manifest.
+const NEEDED: &str = env!("CARGO_PKG_RUST_VERSION");
 /// Part of the sysroot's name: raise it when the way it is built changes.
 const RECIPE: u32 = 1;
 
 pub(super) fn find() -> Result<Wasm> {
     apt::need(&PACKAGES)?;
+    let mut version = read(Command::new(RUSTC).arg("-vV"))?;
+    if is_too_old(&version) && apt::is_root() {
+        // Debian's security updates carry newer compilers than the release began with.
+        apt::install(&PACKAGES)?;
+        version = read(Command::new(RUSTC).arg("-vV"))?;
+    }
+    if is_too_old(&version) {
+        bail!(
+            "this project needs Rust {NEEDED}, and Debian's compiler is {}. Run: sudo apt-get update && sudo apt-get \
+             install -y --no-install-recommends {}; if it stays the same, Debian's security updates are missing from the \
+             sources of apt",
+            version.lines().next().unwrap_or_default(),
+            PACKAGES.join(" ")
+        );
+    }
     let linker = find_linker()?;
-    let version = read(Command::new(RUSTC).arg("-vV"))?;
     let sysroot = cache_dir()?.join(sysroot_name(&version));
     if !sysroot.exists() {
         build_once(&sysroot, &linker)?;
@@ -40,6 +56,15 @@ pub(super) fn find() -> Result<Wasm> {
             ("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", linker.into()),
         ],
     })
+}
+
+/// Whether the compiler that says `version` of itself (`rustc -vV`) is older than [`NEEDED`]. One that says nothing is not
+/// kept from trying.
+fn is_too_old(version: &str) -> bool {
+    let release = version.lines().find_map(|line| line.strip_prefix("release: "));
+    let numbers =
+        |text: &str| -> Vec<u32> { text.split(['.', '-']).map_while(|part| part.parse().ok()).collect() };
+    release.is_some_and(|release| numbers(release) < numbers(NEEDED))
 }
 
 /// Debian's compiler brings no wasm linker: take the default toolchain's, or LLVM's.
@@ -180,4 +205,24 @@ fn symlink(_: &Path, _: &Path) -> Result<()> {
 #[cfg(not(unix))]
 fn make_executable(_: &Path) -> Result<()> {
     bail!("only Debian has this toolchain")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_too_old;
+
+    #[test]
+    fn a_compiler_older_than_the_manifest_says_is_too_old() {
+        let check = |release, expected| {
+            let version = format!("rustc {release}\nbinary: rustc\nrelease: {release}\nLLVM version: 19.1.7");
+            assert_eq!(is_too_old(&version), expected, "{release}");
+        };
+        check("1.85.0", true);
+        check("1.9.0", true);
+        check("1.95.0", false);
+        check("1.95.1-nightly", false);
+        check("1.96.0", false);
+        check("2.0.0", false);
+        assert!(!is_too_old(""));
+    }
 }
