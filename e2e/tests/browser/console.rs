@@ -139,7 +139,7 @@ pub(crate) async fn quits_and_connects_again(page: &Playground) {
 #[tokio::test]
 async fn quit_closes_and_the_next_command_connects_again() {
     without_server(Window::WIDE, async |page| {
-        quits_and_connects_again(&page).await;
+        quits_and_connects_again(page).await;
         assert_eq!(front(&page.state().await)["connected"], true);
     })
     .await;

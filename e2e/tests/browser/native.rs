@@ -181,7 +181,7 @@ async fn changes_between_the_server_and_the_tab() {
 async fn quit_closes_and_the_next_command_connects_again() {
     with_server(&[], Window::WIDE, async |page, _| {
         page.is_connected().await;
-        crate::console::quits_and_connects_again(&page).await;
+        crate::console::quits_and_connects_again(page).await;
         assert_eq!(page.state().await["link"], "up");
     })
     .await;
