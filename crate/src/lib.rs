@@ -6,7 +6,8 @@
 //! Read it in the order a byte travels: [`resp`] turns bytes into requests, [`command`] says what a request means,
 //! [`store`] holds the data, [`sharing`] is how connections reach it, and [`session`] serves one client with all of
 //! them. [`rt`] is the one door to the runtime, [`scope`] records what goes through it, and [`engine`] is a runtime
-//! that can be stopped. [`scenario`] is the language in which a person says what the clients do.
+//! that can be stopped. [`scenario`] is the language in which a person says what the clients do, and
+//! [`machine`] puts the two together: a run that can be stopped, stepped, looked into and made again.
 #![forbid(unsafe_code)]
 
 // Blank lines keep the reading order: rustfmt sorts neighbours by name.
@@ -28,3 +29,5 @@ pub mod scope;
 pub mod engine;
 
 pub mod scenario;
+
+pub mod machine;

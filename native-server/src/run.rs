@@ -85,7 +85,8 @@ pub fn run(flags: &RunFlags) -> Result<(Outcome, String), RunError> {
         .map_err(|error| RunError::Script { file: file(), error: Box::new(error) })?;
     let options =
         Options { hold: Duration::from_millis(flags.hold_ms), seed: flags.seed, ..Options::default() };
-    let setting = Setting { sharing: flags.sharing, options, limits: Limits::default() };
+    let setting =
+        Setting { sharing: flags.sharing, options, limits: Limits::default(), ..Setting::default() };
     let scenario = Arc::new(scenario);
     let outcome = match flags.flavor {
         Flavor::CurrentThread => {

@@ -78,6 +78,14 @@ impl fmt::Display for ChoicesError {
 impl Error for ChoicesError {}
 
 impl Choices {
+    /// Choices that were made somewhere else: in `steps` steps, those where there was more than one option. `None` if an
+    /// option is none of its options, or if there are more choices than steps.
+    #[must_use]
+    pub fn new(steps: u64, picks: Vec<Pick>) -> Option<Self> {
+        let fits = |pick: &Pick| pick.options >= 2 && pick.option < pick.options;
+        (picks.len() as u64 <= steps && picks.iter().all(fits)).then_some(Self { steps, picks })
+    }
+
     /// Steps of the run, chosen or not.
     #[must_use]
     pub fn steps(&self) -> u64 {
@@ -125,14 +133,10 @@ impl Choices {
         for _ in 0..count {
             let options = u32::try_from(read_number(&mut bytes)?).map_err(|_| ChoicesError::Number)?;
             let option = u32::try_from(read_number(&mut bytes)?).map_err(|_| ChoicesError::Number)?;
-            if options < 2 || option >= options {
-                return Err(ChoicesError::Number);
-            }
             picks.push(Pick { option, options });
         }
         match bytes {
-            [] if steps >= count => Ok(Self { steps, picks }),
-            [] => Err(ChoicesError::Number),
+            [] => Self::new(steps, picks).ok_or(ChoicesError::Number),
             _ => Err(ChoicesError::Length),
         }
     }

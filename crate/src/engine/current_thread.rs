@@ -14,6 +14,7 @@ use std::task::Poll;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::rt::{Rt, Timers};
+use crate::scope::event::TaskId;
 use crate::scope::frame::{Frame, Origin};
 use crate::scope::record::{EngineRecording, Keep, Kept};
 
@@ -144,6 +145,12 @@ impl CurrentThread {
         let polled = self.recording.polls() != before;
         self.polls_since_driver += u32::from(polled);
         polled
+    }
+
+    /// The sleeps that go on: when each ends, in virtual nanoseconds, and which task sleeps.
+    #[must_use]
+    pub fn sleeping(&self) -> Vec<(u64, Option<TaskId>)> {
+        self.timers.sleeping()
     }
 
     /// The definitions and living tasks that a watcher who comes now must be told first.

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use super::choices::{Choices, Parted};
 use super::pool::{Budget, Key, Pool, Scheduler, Stage};
+use super::{Queues, WorkerQueues, WorkerState};
 use crate::rt::{Rt, Spawn, Timers};
 use crate::scope::event::{TaskId, WorkerId};
 use crate::scope::frame::{Frame, Origin};
@@ -110,6 +111,23 @@ impl Manual {
         polls.chain(wait).collect()
     }
 
+    /// The ready tasks, as the local queue of its one worker.
+    #[must_use]
+    pub fn queues(&self) -> Queues {
+        let state = self.pool.lock();
+        let local: Vec<_> = state.scheduler.0.iter().map(|&task| state.name(task)).collect();
+        let asleep = if local.is_empty() { WorkerState::ParkedOnDriver } else { WorkerState::Busy };
+        let worker = WorkerQueues {
+            state: asleep,
+            clock_ns: self.timers.now_ns(),
+            running: None,
+            lifo_slot: None,
+            local,
+            deferred: Vec::new(),
+        };
+        Queues { workers: vec![worker], injection: Vec::new() }
+    }
+
     /// Lets option number `option` of [`Self::options`] happen, and records that it was chosen.
     ///
     /// # Panics
@@ -157,6 +175,12 @@ impl Manual {
             };
         }
         Ok(())
+    }
+
+    /// The sleeps that go on: when each ends, in virtual nanoseconds, and which task sleeps.
+    #[must_use]
+    pub fn sleeping(&self) -> Vec<(u64, Option<TaskId>)> {
+        self.timers.sleeping()
     }
 
     /// The definitions and living tasks that a watcher who comes now must be told first.

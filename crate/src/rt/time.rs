@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use tokio::task::coop;
 
-use crate::scope::event::Event;
+use crate::scope::event::{Event, TaskId};
 use crate::scope::record;
 
 /// Virtual time and the tasks that sleep in it.
@@ -27,8 +27,8 @@ pub struct Timers {
 
 #[derive(Debug, Default)]
 struct Sleepers {
-    // By deadline, then by the order in which they went to sleep.
-    wakers: BTreeMap<(u64, u64), Waker>,
+    // By deadline, then by the order in which they went to sleep; with the task that sleeps, if it is recorded.
+    wakers: BTreeMap<(u64, u64), (Waker, Option<TaskId>)>,
     slept: u64,
 }
 
@@ -76,8 +76,15 @@ impl Timers {
             std::mem::replace(&mut sleepers.wakers, rest)
         };
         let count = due.len();
-        due.into_values().for_each(Waker::wake);
+        due.into_values().for_each(|(waker, _)| waker.wake());
         count
+    }
+
+    /// The sleeps that go on: when each ends, in nanoseconds of virtual time, and which task sleeps, if that is recorded.
+    #[must_use]
+    pub fn sleeping(&self) -> Vec<(u64, Option<TaskId>)> {
+        let sleepers = self.sleepers();
+        sleepers.wakers.iter().map(|(&(deadline_ns, _), (_, task))| (deadline_ns, *task)).collect()
     }
 
     /// The clock itself, for the recorder.
@@ -173,7 +180,7 @@ impl VirtualSleep {
             sleepers.slept += 1;
             (self.deadline_ns, sleepers.slept)
         });
-        sleepers.wakers.insert(entry, cx.waker().clone());
+        sleepers.wakers.insert(entry, (cx.waker().clone(), record::current()));
         Poll::Pending
     }
 }

@@ -36,22 +36,27 @@ pub struct Limits {
     pub keys_shown: usize,
 }
 
+impl Limits {
+    /// Those of [`Default`].
+    pub const DEFAULT: Self = Self {
+        source_bytes: 64 << 10,
+        depth: 32,
+        clients: 64,
+        statements: 2_000,
+        name_bytes: 32,
+        channel_messages: 1_024,
+        steps: 100_000,
+        spawned_tasks: 256,
+        time: Duration::from_secs(3_600),
+        commands: 50_000,
+        value_bytes: 4 << 10,
+        total_bytes: 64 << 20,
+        keys_shown: 256,
+    };
+}
+
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            source_bytes: 64 << 10,
-            depth: 32,
-            clients: 64,
-            statements: 2_000,
-            name_bytes: 32,
-            channel_messages: 1_024,
-            steps: 100_000,
-            spawned_tasks: 256,
-            time: Duration::from_secs(3_600),
-            commands: 50_000,
-            value_bytes: 4 << 10,
-            total_bytes: 64 << 20,
-            keys_shown: 256,
-        }
+        Self::DEFAULT
     }
 }

@@ -131,7 +131,7 @@ pub use self::examples::{EXAMPLES, Example};
 pub use self::limits::Limits;
 pub use self::outcome::{End, FailedAssert, Found, Outcome, Stop, TaskOutcome};
 pub use self::parse::{ME, PARTS, STATEMENTS};
-pub use self::progress::{Progress, TaskName, TaskProgress, Waits};
+pub use self::progress::{ChannelProgress, Progress, TaskName, TaskProgress, Waits};
 pub use self::run::{Run, Setting};
 pub use self::value::Value;
 

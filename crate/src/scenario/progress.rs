@@ -4,7 +4,7 @@
 //! them orders anything else, so all accesses are relaxed: under an engine nothing runs while one looks, and natively
 //! what one sees may be a moment old. Knows no statement but by its place.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -218,13 +218,47 @@ pub struct TaskProgress {
     pub variables: BTreeMap<Arc<str>, Value>,
 }
 
+impl Channel {
+    fn inside(&self) -> MutexGuard<'_, Inside> {
+        // Held for queue operations only; no user code can panic inside.
+        self.inside.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// Where the tasks of a run stand. Reading it disturbs nobody.
 #[derive(Debug)]
 pub struct Progress {
     tasks: Mutex<Vec<Arc<Standing>>>,
     /// For each lock, the number of the task that holds it plus one, and its name.
     locks: Vec<(AtomicU32, Arc<str>)>,
-    channels: Vec<Arc<str>>,
+    channels: Vec<Channel>,
+}
+
+/// A channel, and what lies in it.
+#[derive(Debug)]
+struct Channel {
+    name: Arc<str>,
+    capacity: usize,
+    inside: Mutex<Inside>,
+}
+
+/// The messages in a channel, as far as they are noted.
+#[derive(Debug, Default)]
+struct Inside {
+    messages: VecDeque<Value>,
+    /// Natively one may be received before its sender has noted it: how many are still to be noted, and gone.
+    gone: usize,
+}
+
+/// What lies in a channel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChannelProgress {
+    /// Its name.
+    pub name: Arc<str>,
+    /// How many messages it holds at most.
+    pub capacity: usize,
+    /// Those it holds, the first first.
+    pub messages: Vec<Value>,
 }
 
 impl Progress {
@@ -232,7 +266,15 @@ impl Progress {
         Self {
             tasks: Mutex::default(),
             locks: script.locks.iter().map(|name| (AtomicU32::new(0), Arc::clone(name))).collect(),
-            channels: script.channels.iter().map(|channel| Arc::clone(&channel.name)).collect(),
+            channels: script
+                .channels
+                .iter()
+                .map(|channel| Channel {
+                    name: Arc::clone(&channel.name),
+                    capacity: channel.capacity,
+                    inside: Mutex::default(),
+                })
+                .collect(),
         }
     }
 
@@ -260,6 +302,44 @@ impl Progress {
     /// Notes who holds `lock`.
     pub(super) fn holds(&self, lock: usize, holder: Option<&Standing>) {
         self.locks[lock].0.store(holder.map_or(0, |holder| holder.number as u32 + 1), Relaxed);
+    }
+
+    /// Notes that `message` was put into `channel`.
+    pub(super) fn sent(&self, channel: usize, message: Value) {
+        let mut inside = self.channels[channel].inside();
+        match inside.gone.checked_sub(1) {
+            Some(gone) => inside.gone = gone,
+            None => inside.messages.push_back(message),
+        }
+    }
+
+    /// Notes that the first message was taken out of `channel`.
+    pub(super) fn received(&self, channel: usize) {
+        let mut inside = self.channels[channel].inside();
+        if inside.messages.pop_front().is_none() {
+            inside.gone += 1;
+        }
+    }
+
+    /// The channels in the order of the text, and what lies in them. Natively a moment old.
+    #[must_use]
+    pub fn channels(&self) -> Vec<ChannelProgress> {
+        let progress = |channel: &Channel| ChannelProgress {
+            name: Arc::clone(&channel.name),
+            capacity: channel.capacity,
+            messages: channel.inside().messages.iter().cloned().collect(),
+        };
+        self.channels.iter().map(progress).collect()
+    }
+
+    /// How many assertions have failed and tasks have ended with an error so far.
+    #[must_use]
+    pub fn failures(&self) -> usize {
+        let wrong = |standing: &Arc<Standing>| {
+            let error = matches!(standing.end.get(), Some(End::Error { .. }));
+            standing.kept().failed.len() + usize::from(error)
+        };
+        self.standings().iter().map(wrong).sum()
     }
 
     /// All tasks so far, those that have ended among them, in the order of the text.
@@ -291,8 +371,8 @@ impl Progress {
                 let holder = holder.load(Relaxed).checked_sub(1).and_then(|holder| name(holder as usize));
                 Waits::Lock { lock: Arc::clone(lock), holder }
             }
-            Wait::Room(channel) => Waits::Room { channel: Arc::clone(&self.channels[channel]) },
-            Wait::Message(channel) => Waits::Message { channel: Arc::clone(&self.channels[channel]) },
+            Wait::Room(channel) => Waits::Room { channel: Arc::clone(&self.channels[channel].name) },
+            Wait::Message(channel) => Waits::Message { channel: Arc::clone(&self.channels[channel].name) },
             Wait::Join(task) => Waits::Join { task: name(task)? },
             Wait::Sleep => Waits::Sleep,
             Wait::Turn => Waits::Turn,

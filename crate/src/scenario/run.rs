@@ -26,7 +26,7 @@ use crate::command::{Config, Server};
 use crate::resp;
 use crate::rt::{AsyncMutex, JoinHandle, Receiver, Rt, Sender, channel};
 use crate::session::Service;
-use crate::sharing::{Kind, Options, Sharing};
+use crate::sharing::{Kind, Mirror, Options, Sharing};
 
 /// Longer than any run: the other limits come first.
 const UNFINISHED_TIMEOUT: Duration = Duration::from_secs(86_400);
@@ -40,6 +40,8 @@ pub struct Setting {
     pub options: Options,
     /// How long the run may last and how much it may take.
     pub limits: Limits,
+    /// Whether the store's keys can be looked at during the run, see [`Run::keys`]. It costs a copy of each value touched.
+    pub mirrored: bool,
 }
 
 /// A run that has begun. Dropping it does not end its tasks; dropping their runtime does.
@@ -68,6 +70,7 @@ impl Run {
             stop: watch::channel(false).0,
             stopped: OnceLock::new(),
             outcome: OnceLock::new(),
+            mirror: OnceLock::new(),
         });
         rt.spawn("scenario", 0, conduct(Arc::clone(&shared)));
         Self { shared }
@@ -84,6 +87,12 @@ impl Run {
     pub fn deadlock(&self) -> Outcome {
         let stuck = || self.shared.gather(|span, waits| End::Stuck { span, waits }, BTreeMap::new());
         self.outcome().cloned().unwrap_or_else(stuck)
+    }
+
+    /// The store's keys as they are now, if the [`Setting`] says so and the server stands.
+    #[must_use]
+    pub fn keys(&self) -> Option<&Mirror> {
+        self.shared.mirror.get().map(|mirror| &**mirror)
     }
 
     /// Where its tasks stand.
@@ -110,6 +119,7 @@ pub(super) struct Shared {
     stop: watch::Sender<bool>,
     stopped: OnceLock<Stop>,
     outcome: OnceLock<Outcome>,
+    mirror: OnceLock<Arc<Mirror>>,
 }
 
 /// What the tasks of a run meet at. Apart from [`Shared`] because it is made inside the run, where locks and channels
@@ -314,8 +324,16 @@ fn meet(shared: &Arc<Shared>) -> (Arc<Meeting>, Senders) {
     // A command adds at most one such string to the store, and there are `Limits::commands` of them.
     config.limits.bulk_bytes = setting.limits.value_bytes;
     let server = Arc::new(Server::new(config, rt.unix_ms(), setting.options.seed));
+    let sharing = if setting.mirrored {
+        let (sharing, mirror) = Sharing::mirrored(setting.sharing, setting.options, rt, &server);
+        // Nobody else sets it.
+        let _ = shared.mirror.set(mirror);
+        sharing
+    } else {
+        Sharing::new(setting.sharing, setting.options, rt, &server)
+    };
     let service = Service {
-        sharing: Sharing::new(setting.sharing, setting.options, rt, &server),
+        sharing,
         server,
         rt: rt.clone(),
         // Clients of ours finish what they begin.

@@ -301,7 +301,13 @@ impl Task {
         let value = self.eval(value).await?;
         self.standing.waits(Some(Wait::Room(channel)));
         let sent = match self.senders.get(channel) {
-            Some(Some(sender)) => sender.send(value).await.is_ok(),
+            Some(Some(sender)) => {
+                let sent = sender.send(value.clone()).await.is_ok();
+                if sent {
+                    self.run.progress.sent(channel, value);
+                }
+                sent
+            }
             // In `finally` the channels are closed.
             _ => false,
         };
@@ -328,6 +334,9 @@ impl Task {
         self.standing.waits(Some(Wait::Message(channel)));
         let message = receiver.receive().await;
         self.standing.waits(None);
+        if message.is_some() {
+            self.run.progress.received(channel);
+        }
         Ok(message.unwrap_or_default())
     }
 

@@ -10,6 +10,7 @@ pub mod event;
 pub mod frame;
 #[cfg(feature = "native")]
 pub mod hub;
+pub mod merge;
 pub(crate) mod record;
 mod registry;
 pub mod trace;

@@ -8,12 +8,14 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 
-use crate::command::{Ctx, Found, Run, Server, Spec, TABLE};
+use crate::command::{Ctx, Found, Keys, Run, Server, Spec, TABLE};
 use crate::resp::{Args, Batch, Protocol, Reply};
 use crate::rt::Rt;
 use crate::scope::event::{Event, LabelId};
 use crate::scope::record;
 use crate::store::Keyspace;
+
+use super::mirror::Mirror;
 
 /// Replies are written to the client before another command runs once they are this many bytes: a pipeline of large
 /// reads costs the client's patience, not our memory.
@@ -141,13 +143,27 @@ pub(super) struct Executor {
     pub(super) labels: Labels,
     rt: Rt,
     server: Arc<Server>,
+    /// Where onlookers see what the commands touched.
+    mirror: Option<Arc<Mirror>>,
     random: fastrand::Rng,
 }
 
 impl Executor {
-    pub(super) fn new(labels: &Labels, rt: &Rt, server: &Arc<Server>, seed: u64) -> Self {
+    pub(super) fn new(
+        labels: &Labels,
+        rt: &Rt,
+        server: &Arc<Server>,
+        mirror: Option<&Arc<Mirror>>,
+        seed: u64,
+    ) -> Self {
         let random = fastrand::Rng::with_seed(seed);
-        Self { labels: labels.clone(), rt: rt.clone(), server: Arc::clone(server), random }
+        Self {
+            labels: labels.clone(),
+            rt: rt.clone(),
+            server: Arc::clone(server),
+            mirror: mirror.cloned(),
+            random,
+        }
     }
 
     /// Runs `job` on `keyspace` until it is done or its replies should be written.
@@ -186,6 +202,13 @@ impl Executor {
         if let Err(mistake) = run(&mut ctx, job.batch.request(request.index), &mut reply) {
             reply.error(mistake);
             request.failed = true;
+        }
+        if let Some(mirror) = &self.mirror {
+            let args = job.batch.request(request.index);
+            match request.found.spec.keys(args) {
+                Keys::All => mirror.note_all(job.client, keyspace),
+                keys => keys.iter(args).for_each(|key| mirror.note(job.client, key, keyspace)),
+            }
         }
         job.done += 1;
     }

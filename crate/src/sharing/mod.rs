@@ -14,6 +14,7 @@ mod actor;
 mod async_mutex;
 mod isolated;
 mod job;
+mod mirror;
 mod mutex;
 mod sharded;
 
@@ -29,6 +30,7 @@ use crate::rt::Rt;
 
 use self::job::Executor;
 pub(crate) use self::job::{Job, Labels};
+pub use self::mirror::{MIRROR_KEYS_MAX, Mirror, Mirrored};
 
 /// Which way connections share the store.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -138,6 +140,7 @@ pub struct Sharing {
     labels: Labels,
     // Each has random choices of its own, and all repeat with the seed.
     executors: Arc<AtomicU64>,
+    mirror: Option<Arc<Mirror>>,
     data: Data,
 }
 
@@ -166,6 +169,26 @@ impl Sharing {
     /// Outside a Tokio runtime; or if an option is below its minimum.
     #[must_use]
     pub fn new(kind: Kind, options: Options, rt: &Rt, server: &Arc<Server>) -> Self {
+        Self::build(kind, options, rt, server, None)
+    }
+
+    /// The same, with a copy of the keys that can be looked at whoever holds the store.
+    ///
+    /// # Panics
+    /// As [`Self::new`].
+    #[must_use]
+    pub fn mirrored(kind: Kind, options: Options, rt: &Rt, server: &Arc<Server>) -> (Self, Arc<Mirror>) {
+        let mirror = Arc::new(Mirror::new(kind == Kind::Isolated));
+        (Self::build(kind, options, rt, server, Some(Arc::clone(&mirror))), mirror)
+    }
+
+    fn build(
+        kind: Kind,
+        options: Options,
+        rt: &Rt,
+        server: &Arc<Server>,
+        mirror: Option<Arc<Mirror>>,
+    ) -> Self {
         let labels = Labels::new();
         let data = match kind {
             Kind::Isolated => Data::Isolated,
@@ -173,12 +196,12 @@ impl Sharing {
             Kind::AsyncMutex => Data::AsyncMutex(async_mutex::Shared::new(options.hold)),
             Kind::Sharded => Data::Sharded(sharded::Shared::new(options.shards)),
             Kind::Actor => {
-                let executor = Executor::new(&labels, rt, server, options.seed);
+                let executor = Executor::new(&labels, rt, server, mirror.as_ref(), options.seed);
                 Data::Actor(actor::Owner::spawn(rt, executor, options.actor_queue))
             }
         };
         let (rt, server) = (rt.clone(), Arc::clone(server));
-        Self { kind, options, rt, server, labels, executors: Arc::default(), data }
+        Self { kind, options, rt, server, labels, executors: Arc::default(), mirror, data }
     }
 
     /// Which way this is.
@@ -221,7 +244,8 @@ impl Sharing {
 
     fn executor(&self) -> Executor {
         let number = self.executors.fetch_add(1, Ordering::Relaxed) + 1;
-        Executor::new(&self.labels, &self.rt, &self.server, self.options.seed.wrapping_add(number))
+        let seed = self.options.seed.wrapping_add(number);
+        Executor::new(&self.labels, &self.rt, &self.server, self.mirror.as_ref(), seed)
     }
 }
 

@@ -202,6 +202,12 @@ impl MultiThread {
         Queues { workers: workers.collect(), injection: scheduler.injection.iter().map(name).collect() }
     }
 
+    /// The sleeps that go on: when each ends, in virtual nanoseconds, and which task sleeps.
+    #[must_use]
+    pub fn sleeping(&self) -> Vec<(u64, Option<TaskId>)> {
+        self.timers.sleeping()
+    }
+
     /// The definitions and living tasks that a watcher who comes now must be told first.
     #[must_use]
     pub fn snapshot(&self) -> [Frame; 2] {

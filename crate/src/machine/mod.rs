@@ -1,0 +1,347 @@
+//! The time machine: a scenario on a runtime that can be stopped, stepped, looked into and made again.
+//!
+//! Owns what a run is made of ([`Recipe`]), its steps, where to stop ([`Breakpoint`]), and what is seen while it stands
+//! still ([`Look`]). The host keeps copies of its memory, or makes the steps again, to go back. Knows no page and no file.
+//!
+//! ```
+//! use interleave::machine::{Machine, Recipe};
+//!
+//! let scenario = "client a { INCR hits }  client b { INCR hits }".to_owned();
+//! let mut machine = Machine::open(&Recipe { scenario, ..Recipe::default() })?;
+//! while machine.step().is_some() {}
+//! assert_eq!(machine.look().outcome.unwrap().headline, "hits = 2");
+//! # Ok::<(), interleave::machine::OpenError>(())
+//! ```
+
+mod breakpoint;
+mod compare;
+mod look;
+mod recipe;
+mod seen;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use self::seen::Seen;
+use crate::engine::{Choices, Engine, Parted, Stepped};
+use crate::scenario::{Limits, Outcome, Run, Scenario, ScriptError, Setting, Span};
+use crate::scope::event::TaskId;
+use crate::scope::frame::{Frame, Hello};
+use crate::sharing::{Mirror, Options};
+
+pub use self::breakpoint::{Breakpoint, BreakpointKind};
+pub use self::compare::{COMPARED_STEPS_MAX, Compared, Side, Split, compare};
+pub use self::look::{
+    Look, LookChannel, LookKey, LookLock, LookOption, LookOutcome, LookTask, LookTimer, LookWorker,
+};
+pub use self::recipe::{FORMAT, RECIPE_BYTES_MAX, Recipe, RecipeError, STEPS_MAX};
+
+/// What a run may take here: it is kept in memory many times over, to go back in.
+pub const LIMITS: Limits = Limits { total_bytes: 8 << 20, commands: 20_000, ..Limits::DEFAULT };
+
+/// Shards of the keyspace under `sharded`: few enough to be looked at.
+const SHARDS: usize = 4;
+
+/// Messages that wait for the owner under `actor`.
+const ACTOR_QUEUE: usize = 16;
+
+/// The wall clock of every run begins here, for a run repeats: 2026-01-01 00:00 UTC, in milliseconds since 1970.
+const STARTED_UNIX_MS: u64 = 1_767_225_600_000;
+
+/// A run that stands where it was stepped to.
+#[derive(Debug)]
+pub struct Machine {
+    // Dropped first: its tasks still have a run.
+    engine: Engine,
+    run: Run,
+    scenario: Arc<Scenario>,
+    recipe: Recipe,
+    seen: Seen,
+    step: u64,
+    stuck: bool,
+    /// What was recorded and has not been taken.
+    frames: Vec<Frame>,
+    // Empty between calls; its memory is used again.
+    fresh: Vec<Frame>,
+    breakpoints: Vec<Breakpoint>,
+    /// Assertions that failed so far, and tasks that ended with an error.
+    failures: usize,
+    /// Where the run first had other options than its recipe.
+    parted: Option<Parted>,
+}
+
+/// What a step did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Made {
+    /// The breakpoint that says to stop here, if one does.
+    pub hit: Option<usize>,
+}
+
+/// Why a recipe cannot be opened.
+#[derive(Debug)]
+pub enum OpenError {
+    /// Its scenario is none.
+    Script(ScriptError),
+    /// The scenario does not go as it did when the choices were recorded.
+    Parted(Parted),
+    /// It ends before the step that is to be stood at.
+    Ended {
+        /// The step at which it ends.
+        step: u64,
+        /// The step that was asked for.
+        wanted: u64,
+    },
+}
+
+impl fmt::Display for OpenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Script(error) => write!(f, "the scenario cannot be read: {error}"),
+            Self::Parted(parted) => write!(f, "the run cannot be made again: {parted}"),
+            Self::Ended { step, wanted } => write!(
+                f,
+                "expected a run of at least {wanted} steps, found one that ends after {step}: it was saved with another \
+                 scenario or another version"
+            ),
+        }
+    }
+}
+
+impl std::error::Error for OpenError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Script(error) => Some(error),
+            Self::Parted(parted) => Some(parted),
+            Self::Ended { .. } => None,
+        }
+    }
+}
+
+impl Machine {
+    /// A run of `recipe`, before its first step; where it is to stand is [`Self::seek`]'s matter.
+    ///
+    /// # Errors
+    /// If the scenario cannot be read.
+    ///
+    /// # Panics
+    /// If the calling thread already has an engine.
+    pub fn open(recipe: &Recipe) -> Result<Self, OpenError> {
+        let scenario = Scenario::parse(&recipe.scenario, &LIMITS).map_err(OpenError::Script)?;
+        let scenario = Arc::new(scenario);
+        let engine = Engine::new(recipe.flavor, recipe.seed, STARTED_UNIX_MS);
+        let rt = engine.rt();
+        let mut frames = vec![Frame::Hello(hello(recipe, &engine))];
+        frames.extend(engine.snapshot());
+        let run = engine.enter(|| Run::start(&scenario, setting(recipe), &rt));
+        let mut machine = Self {
+            engine,
+            run,
+            scenario,
+            recipe: recipe.clone(),
+            seen: Seen::default(),
+            step: 0,
+            stuck: false,
+            frames: Vec::new(),
+            fresh: frames,
+            breakpoints: Vec::new(),
+            failures: 0,
+            parted: None,
+        };
+        machine.take_in();
+        Ok(machine)
+    }
+
+    /// Makes one step: polls the task whose turn it is, or takes the choice that the recipe has for this step, or the first
+    /// one where it has none. `None`: the run is over, and nothing was done.
+    pub fn step(&mut self) -> Option<Made> {
+        let option = self.recorded();
+        self.make(|engine| match engine.choose(option) {
+            Some(_) => Stepped::On,
+            // It is not the caller's to choose.
+            None => engine.step(),
+        })
+    }
+
+    /// Lets option number `option` happen, where the person is the scheduler. What the recipe had for later steps is
+    /// forgotten: this run parts from it here. `None` if there is no such option.
+    pub fn choose(&mut self, option: usize) -> Option<Made> {
+        if self.is_over() || option >= self.engine.count() {
+            return None;
+        }
+        let made = self.make(|engine| {
+            engine.choose(option);
+            Stepped::On
+        });
+        self.recipe.choices = self.engine.choices().cloned().unwrap_or_default();
+        made
+    }
+
+    /// Steps on to `step`; fewer if the run is over before.
+    pub fn seek(&mut self, step: u64) {
+        while self.step < step && self.step().is_some() {}
+    }
+
+    /// Opens `recipe` and goes to the step it says.
+    ///
+    /// # Errors
+    /// If its scenario cannot be read, or does not go as it did when the recipe was kept.
+    ///
+    /// # Panics
+    /// If the calling thread already has an engine.
+    pub fn stand_at(recipe: &Recipe) -> Result<Self, OpenError> {
+        let mut machine = Self::open(recipe)?;
+        machine.seek(recipe.step);
+        if let Some(parted) = machine.parted {
+            return Err(OpenError::Parted(parted));
+        }
+        if machine.step < recipe.step {
+            return Err(OpenError::Ended { step: machine.step, wanted: recipe.step });
+        }
+        Ok(machine)
+    }
+
+    /// What is to be chosen at later steps: the rest of a run that was gone back in.
+    pub fn follow(&mut self, choices: Choices) {
+        self.recipe.choices = choices;
+    }
+
+    /// Where to stop from now on.
+    pub fn stop_at(&mut self, breakpoints: Vec<Breakpoint>) {
+        self.breakpoints = breakpoints;
+        self.failures = self.run.progress().failures();
+    }
+
+    /// Steps made.
+    #[must_use]
+    pub fn steps(&self) -> u64 {
+        self.step
+    }
+
+    /// Virtual nanoseconds since the start.
+    #[must_use]
+    pub fn now_ns(&self) -> u64 {
+        self.engine.now_ns()
+    }
+
+    /// Whether no step can be made any more.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.stuck || self.run.outcome().is_some() || self.step >= STEPS_MAX
+    }
+
+    /// What came of the run, once it is over.
+    #[must_use]
+    pub fn outcome(&self) -> Option<Outcome> {
+        self.is_over().then(|| self.run.deadlock())
+    }
+
+    /// The scenario that runs.
+    #[must_use]
+    pub fn scenario(&self) -> &Scenario {
+        &self.scenario
+    }
+
+    /// What makes this run again, up to here.
+    #[must_use]
+    pub fn recipe(&self) -> Recipe {
+        Recipe { step: self.step, ..self.recipe.clone() }
+    }
+
+    /// All that is seen while it stands still.
+    #[must_use]
+    pub fn look(&self) -> Look {
+        look::look(self)
+    }
+
+    /// Appends what was recorded since the last call. Call it every few thousand steps at the latest: until then it is kept.
+    pub fn take_frames(&mut self, frames: &mut Vec<Frame>) {
+        frames.append(&mut self.frames);
+    }
+
+    /// The task polled in the last step, if one was.
+    #[must_use]
+    pub fn polled(&self) -> Option<TaskId> {
+        self.seen.step.polled
+    }
+
+    /// A task of the scenario's own: its name, and the statement it stands at.
+    fn stands(&self, task: TaskId) -> Option<(String, Span)> {
+        let tasks = self.run.progress().tasks();
+        let found = tasks.into_iter().find(|progress| progress.traced == Some(task))?;
+        Some((found.name.to_string(), found.span))
+    }
+
+    fn make(&mut self, step: impl FnOnce(&mut Engine) -> Stepped) -> Option<Made> {
+        if self.is_over() {
+            return None;
+        }
+        self.seen.step = seen::Happened::default();
+        if step(&mut self.engine) == Stepped::Stuck {
+            self.stuck = true;
+            return None;
+        }
+        self.step += 1;
+        self.take_in();
+        Some(Made { hit: self.hit() })
+    }
+
+    /// The option that the recipe has for the next step; the first where it has none.
+    fn recorded(&mut self) -> usize {
+        let recorded = &self.recipe.choices;
+        let (Some(made), found) = (self.engine.choices(), self.engine.count()) else { return 0 };
+        if found <= 1 || made.steps() >= recorded.steps() {
+            return 0;
+        }
+        match recorded.picks().get(made.picks().len()) {
+            Some(pick) if pick.options as usize == found => pick.option as usize,
+            other => {
+                let recorded = other.map_or(0, |pick| pick.options);
+                let parted = Parted { steps: self.step, recorded, found: found as u32 };
+                self.parted.get_or_insert(parted);
+                0
+            }
+        }
+    }
+
+    /// Takes in what the engine recorded.
+    fn take_in(&mut self) {
+        self.engine.take_frames(&mut self.fresh);
+        for frame in self.fresh.drain(..) {
+            self.seen.apply(&frame);
+            match (frame, self.frames.last_mut()) {
+                (Frame::Drained { at_ns }, Some(Frame::Drained { at_ns: before })) => *before = at_ns,
+                (frame, _) => self.frames.push(frame),
+            }
+        }
+    }
+
+    /// The first breakpoint that the last step came to.
+    fn hit(&mut self) -> Option<usize> {
+        let touched = self.run.keys().map(Mirror::take_touched).unwrap_or_default();
+        if self.breakpoints.is_empty() {
+            return None;
+        }
+        let failures = self.run.progress().failures();
+        let failed = std::mem::replace(&mut self.failures, failures) < failures;
+        self.breakpoints.iter().position(|breakpoint| breakpoint.is_hit(&self.seen, &touched, failed))
+    }
+}
+
+fn setting(recipe: &Recipe) -> Setting {
+    let hold = Duration::from_millis(recipe.hold_ms);
+    let options = Options { shards: SHARDS, actor_queue: ACTOR_QUEUE, hold, seed: recipe.seed };
+    Setting { sharing: recipe.sharing, options, limits: LIMITS, mirrored: true }
+}
+
+fn hello(recipe: &Recipe, engine: &Engine) -> Hello {
+    Hello {
+        origin: engine.origin(),
+        place: "time machine".to_owned(),
+        flavor: recipe.flavor.name().to_owned(),
+        workers: recipe.flavor.workers().into(),
+        sharing: recipe.sharing.to_string(),
+        virtual_time: true,
+        now_ns: 0,
+    }
+}

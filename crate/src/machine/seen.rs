@@ -1,0 +1,298 @@
+//! What the events of a run so far say about now: which tasks there are and what each waits for, who holds each lock and who
+//! waits for it, which messages lie in each channel.
+//!
+//! Much less than [`scope::trace`](crate::scope::trace), which keeps the past: this is copied with every keyframe. Knows what
+//! was recorded, no engine and no scenario.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use crate::scope::event::{Event, LabelId, ObjectId, PollOutcome, TaskId};
+use crate::scope::frame::{Chunk, Definition, Frame, ObjectKind};
+
+/// The state of everything that was recorded.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    labels: BTreeMap<LabelId, String>,
+    client_names: BTreeMap<u32, String>,
+    pub(super) tasks: BTreeMap<TaskId, Task>,
+    pub(super) objects: BTreeMap<ObjectId, Object>,
+    /// The task polled on each thread.
+    current: BTreeMap<u16, TaskId>,
+    /// What happened in the last step.
+    pub(super) step: Happened,
+}
+
+/// A task.
+#[derive(Debug)]
+pub(super) struct Task {
+    label: LabelId,
+    number: u32,
+    pub(super) state: State,
+    pub(super) waits: Wait,
+    /// What it waited for before its last poll.
+    waited: Wait,
+}
+
+/// What a task is doing between two steps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    Running,
+    /// Woken while it runs.
+    RunningScheduled,
+    Scheduled,
+    Idle,
+    Ended,
+}
+
+/// What a task waited for when its last poll ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wait {
+    Nothing,
+    Lock(ObjectId),
+    Room(ObjectId),
+    Message(ObjectId),
+    Join(TaskId),
+    Sleep,
+    Bytes,
+    ToWrite,
+    Turn,
+}
+
+/// A lock or a channel.
+#[derive(Debug)]
+pub(super) struct Object {
+    pub(super) kind: ObjectKind,
+    pub(super) name: String,
+    /// Who holds it, if it is a lock.
+    pub(super) holder: Option<TaskId>,
+    /// Who waits for the lock, in order.
+    pub(super) waiters: VecDeque<TaskId>,
+    /// What lies in the channel: each message's number and who sent it.
+    pub(super) messages: VecDeque<(u32, Option<TaskId>)>,
+    /// Whether anybody ever touched it.
+    pub(super) touched: bool,
+}
+
+/// What happened in one step, as far as somebody may want to stop there.
+#[derive(Debug, Default)]
+pub(super) struct Happened {
+    pub(super) polled: Option<TaskId>,
+    pub(super) commands: Vec<LabelId>,
+    pub(super) locks: Vec<ObjectId>,
+}
+
+impl Seen {
+    pub(super) fn apply(&mut self, frame: &Frame) {
+        match frame {
+            Frame::Define(definitions) => definitions.iter().for_each(|definition| self.define(definition)),
+            Frame::Events(chunk) => self.events(chunk),
+            // Whoever looks from the start has seen every task being spawned.
+            Frame::Hello(_) | Frame::Alive(_) | Frame::Lost { .. } | Frame::Drained { .. } => {}
+        }
+    }
+
+    /// A task's name: its label and its number, and what its client calls itself.
+    pub(super) fn name(&self, id: TaskId) -> String {
+        let Some(task) = self.tasks.get(&id) else { return format!("task {}", id.0) };
+        let label = self.label(task.label);
+        let called = self.client_names.get(&task.number).filter(|_| label == "client");
+        match (task.number, called) {
+            (0, _) => label.to_owned(),
+            (number, None) => format!("{label} {number}"),
+            (number, Some(called)) => format!("{label} {number} ({called})"),
+        }
+    }
+
+    /// A label's text.
+    pub(super) fn label(&self, label: LabelId) -> &str {
+        self.labels.get(&label).map_or("", String::as_str)
+    }
+
+    /// What `task` waits for, in words.
+    pub(super) fn waits(&self, task: &Task) -> String {
+        let object = |id| self.objects.get(&id).map_or("", |object: &Object| object.name.as_str());
+        match task.waits {
+            Wait::Nothing => String::new(),
+            Wait::Lock(lock) => format!("waits for the lock {}", object(lock)),
+            Wait::Room(channel) => format!("waits for room in {}", object(channel)),
+            Wait::Message(channel) => match self.objects.get(&channel).map(|object| object.kind) {
+                Some(ObjectKind::Oneshot) => format!("waits for its {}", object(channel)),
+                _ => format!("waits for a message from {}", object(channel)),
+            },
+            Wait::Join(on) => format!("waits for the end of {}", self.name(on)),
+            Wait::Sleep => "sleeps".to_owned(),
+            Wait::Bytes => "waits for bytes".to_owned(),
+            Wait::ToWrite => "waits until its client reads".to_owned(),
+            Wait::Turn => "lets the others run".to_owned(),
+        }
+    }
+
+    fn define(&mut self, definition: &Definition) {
+        match definition {
+            Definition::Label { id, text, .. } => drop(self.labels.insert(*id, text.clone())),
+            Definition::Object { id, kind, name, number } => {
+                // Told again with every snapshot.
+                self.objects.entry(*id).or_insert_with(|| Object {
+                    kind: *kind,
+                    name: match (kind, number) {
+                        (ObjectKind::Mutex, _) if name == "shard" => format!("{name} {number}"),
+                        (_, 0) => name.clone(),
+                        (_, number) => format!("{name} {number}"),
+                    },
+                    holder: None,
+                    waiters: VecDeque::new(),
+                    messages: VecDeque::new(),
+                    touched: false,
+                });
+            }
+            Definition::ClientName { client, name } if name.is_empty() => {
+                self.client_names.remove(client);
+            }
+            Definition::ClientName { client, name } => {
+                self.client_names.insert(*client, name.clone());
+            }
+        }
+    }
+
+    fn events(&mut self, chunk: &Chunk) {
+        for stamped in &chunk.events {
+            self.event(chunk.thread, stamped.event);
+        }
+    }
+
+    fn event(&mut self, thread: u16, event: Event) {
+        let current = self.current.get(&thread).copied();
+        match event {
+            Event::Spawn { task, label, number } => {
+                let (state, waits) = (State::Scheduled, Wait::Nothing);
+                self.tasks.insert(task, Task { label, number, state, waits, waited: waits });
+            }
+            Event::PollStart { task, .. } => {
+                self.current.insert(thread, task);
+                self.step.polled = Some(task);
+                if let Some(task) = self.tasks.get_mut(&task) {
+                    task.waited = std::mem::replace(&mut task.waits, Wait::Nothing);
+                    task.state = State::Running;
+                }
+            }
+            Event::PollEnd { outcome } => {
+                self.current.remove(&thread);
+                if let Some(task) = current.and_then(|task| self.tasks.get_mut(&task)) {
+                    task.poll_ends(outcome);
+                }
+            }
+            Event::End { task, .. } => self.ended(task),
+            Event::Wake { task, .. } => {
+                if let Some(task) = self.tasks.get_mut(&task) {
+                    task.woken();
+                }
+            }
+            Event::LockWait { lock } => {
+                self.waits_for(current, Wait::Lock(lock));
+                if let (Some(object), Some(task)) = (self.object(lock), current) {
+                    object.waiters.push_back(task);
+                }
+            }
+            Event::LockGranted { lock, to } => {
+                if let Some(object) = self.object(lock) {
+                    object.waiters.retain(|&task| task != to);
+                    object.holder = Some(to);
+                }
+            }
+            Event::LockAcquired { lock } => {
+                if let Some(object) = self.object(lock) {
+                    object.waiters.retain(|&task| Some(task) != current);
+                    object.holder = current;
+                }
+                self.step.locks.push(lock);
+            }
+            Event::LockReleased { lock } => {
+                if let Some(object) = self.object(lock) {
+                    object.holder = None;
+                }
+                self.step.locks.push(lock);
+            }
+            Event::Send { channel, message } => {
+                if let Some(object) = self.object(channel) {
+                    object.messages.push_back((message, current));
+                }
+            }
+            Event::Receive { channel, message } => {
+                if let Some(object) = self.object(channel) {
+                    object.messages.retain(|&(other, _)| other != message);
+                }
+            }
+            Event::SendWait { channel } => self.waits_for(current, Wait::Room(channel)),
+            Event::ReceiveWait { channel } => self.waits_for(current, Wait::Message(channel)),
+            Event::JoinWait { on } => self.waits_for(current, Wait::Join(on)),
+            Event::Sleep { .. } => self.waits_for(current, Wait::Sleep),
+            Event::ReadWait => self.waits_for(current, Wait::Bytes),
+            Event::WriteWait => self.waits_for(current, Wait::ToWrite),
+            Event::CommandStart { command, .. } => self.step.commands.push(command),
+            Event::Read { .. }
+            | Event::Write { .. }
+            | Event::CommandEnd { .. }
+            | Event::Park { .. }
+            | Event::Unpark { .. }
+            | Event::BlockStart
+            | Event::BlockEnd
+            | Event::Gap { .. } => {}
+        }
+    }
+
+    fn object(&mut self, id: ObjectId) -> Option<&mut Object> {
+        let object = self.objects.get_mut(&id)?;
+        object.touched = true;
+        Some(object)
+    }
+
+    fn waits_for(&mut self, task: Option<TaskId>, wait: Wait) {
+        if let Wait::Room(channel) | Wait::Message(channel) = wait {
+            self.object(channel);
+        }
+        if let Some(task) = task.and_then(|task| self.tasks.get_mut(&task)) {
+            if wait == Wait::Sleep && task.waits != Wait::Nothing {
+                // A time-out is only the other wait's bound.
+                return;
+            }
+            task.waits = wait;
+        }
+    }
+
+    fn ended(&mut self, id: TaskId) {
+        if let Some(task) = self.tasks.get_mut(&id) {
+            (task.state, task.waits) = (State::Ended, Wait::Nothing);
+        }
+        for object in self.objects.values_mut() {
+            object.waiters.retain(|&task| task != id);
+        }
+    }
+}
+
+impl Task {
+    fn woken(&mut self) {
+        self.state = match self.state {
+            State::Idle => State::Scheduled,
+            State::Running => State::RunningScheduled,
+            other => other,
+        };
+    }
+
+    fn poll_ends(&mut self, outcome: PollOutcome) {
+        let woken = self.state == State::RunningScheduled;
+        match outcome {
+            PollOutcome::Pending => {
+                self.state = if woken { State::Scheduled } else { State::Idle };
+                // A wait is told once: this one goes on.
+                if self.waits == Wait::Nothing {
+                    self.waits = self.waited;
+                }
+            }
+            PollOutcome::Yield | PollOutcome::CoopYield => {
+                self.state = if woken { State::Scheduled } else { State::Idle };
+                self.waits = Wait::Turn;
+            }
+            PollOutcome::Ready | PollOutcome::Panicked => self.state = State::Ended,
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! A copy of the keys for whoever looks on from outside.
+//!
+//! While a runtime stands still the store may be locked, or lie inside the task that owns it; what is to be seen then must
+//! lie elsewhere. Whoever runs commands notes here what they touched. Owns the copy; knows no command and no lock of the
+//! store's, and a server without onlookers has none.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::store::{Entry, Keyspace, Value};
+
+/// Keys that are kept; the first in their order, for people to read. Those past it are in the store and not here.
+pub const MIRROR_KEYS_MAX: usize = 1_000;
+
+/// The copy. Costs a clone of each value that a command touches.
+#[derive(Debug)]
+pub struct Mirror {
+    /// Every client has a store of its own.
+    by_client: bool,
+    keys: Mutex<BTreeMap<Place, Mirrored>>,
+    /// The keys that commands named since they were last taken.
+    touched: Mutex<Vec<Box<[u8]>>>,
+}
+
+/// Whose key, and which.
+type Place = (Option<u32>, Box<[u8]>);
+
+/// What a key holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mirrored {
+    /// The value.
+    pub value: Value,
+    /// When the key expires, in milliseconds since the Unix epoch; it may have by now, and nobody has noticed.
+    pub expires_ms: Option<u64>,
+}
+
+impl Mirror {
+    /// An empty one. `by_client`: every client has a store of its own, and keys are told apart by it.
+    #[must_use]
+    pub fn new(by_client: bool) -> Self {
+        Self { by_client, keys: Mutex::default(), touched: Mutex::default() }
+    }
+
+    /// Notes what `keyspace` holds under `key`, or that it holds nothing, after a command of `client`.
+    pub(crate) fn note(&self, client: u32, key: &[u8], keyspace: &mut dyn Keyspace) {
+        // What has expired is kept as it is until a command removes it: looking on changes nothing.
+        let entry = keyspace.store(key).peek(key, 0).map(Mirrored::of);
+        let place = (self.by_client.then_some(client), key.into());
+        let mut touched = self.touched();
+        if touched.len() < MIRROR_KEYS_MAX {
+            touched.push(key.into());
+        }
+        drop(touched);
+        let mut keys = self.keys();
+        match entry {
+            Some(entry) => drop(keys.insert(place, entry)),
+            None => drop(keys.remove(&place)),
+        }
+        if keys.len() > MIRROR_KEYS_MAX {
+            keys.pop_last();
+        }
+    }
+
+    /// Notes all of `keyspace`, of which a command of `client` touched any.
+    pub(crate) fn note_all(&self, client: u32, keyspace: &mut dyn Keyspace) {
+        let owner = self.by_client.then_some(client);
+        let mut keys = self.keys();
+        keys.retain(|(whose, _), _| *whose != owner);
+        for index in 0..keyspace.count() {
+            let store = keyspace.nth(index);
+            for (key, entry) in (0..store.len()).filter_map(|position| store.at(position)) {
+                keys.insert((owner, key.into()), Mirrored::of(entry));
+                if keys.len() > MIRROR_KEYS_MAX {
+                    keys.pop_last();
+                }
+            }
+        }
+    }
+
+    /// The keys in their order, each with the client whose it is if every client has a store of its own.
+    #[must_use]
+    pub fn list(&self) -> Vec<(Option<u32>, Box<[u8]>, Mirrored)> {
+        self.keys().iter().map(|((owner, key), entry)| (*owner, key.clone(), entry.clone())).collect()
+    }
+
+    /// The keys that commands named since the last call, at most [`MIRROR_KEYS_MAX`].
+    #[must_use]
+    pub fn take_touched(&self) -> Vec<Box<[u8]>> {
+        std::mem::take(&mut *self.touched())
+    }
+
+    fn touched(&self) -> MutexGuard<'_, Vec<Box<[u8]>>> {
+        // As below.
+        self.touched.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn keys(&self) -> MutexGuard<'_, BTreeMap<Place, Mirrored>> {
+        // Held for map operations only; no user code can panic inside.
+        self.keys.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Mirrored {
+    fn of(entry: &Entry) -> Self {
+        Self { value: entry.value.clone(), expires_ms: entry.expires_ms() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Store;
+
+    fn listed(mirror: &Mirror) -> Vec<(Option<u32>, String)> {
+        let text = |key: &[u8]| String::from_utf8(key.to_vec()).unwrap();
+        mirror.list().iter().map(|(owner, key, _)| (*owner, text(key))).collect()
+    }
+
+    #[test]
+    fn what_is_noted_is_listed_and_what_is_gone_is_not() {
+        let (mirror, mut store) = (Mirror::new(false), Store::default());
+        store.insert(b"b", Value::Int(1), Some(5));
+        store.insert(b"a", Value::Int(2), None);
+        mirror.note(1, b"b", &mut store);
+        mirror.note(2, b"a", &mut store);
+        assert_eq!(listed(&mirror), [(None, "a".to_owned()), (None, "b".to_owned())]);
+        assert_eq!(mirror.list()[1].2, Mirrored { value: Value::Int(1), expires_ms: Some(5) });
+        store.remove(b"a", 0);
+        mirror.note(1, b"a", &mut store);
+        assert_eq!(listed(&mirror), [(None, "b".to_owned())]);
+        store.clear();
+        mirror.note_all(1, &mut store);
+        assert_eq!(listed(&mirror), []);
+    }
+
+    #[test]
+    fn clients_with_stores_of_their_own_are_told_apart() {
+        let (mirror, mut one, mut two) = (Mirror::new(true), Store::default(), Store::default());
+        one.insert(b"k", Value::Int(1), None);
+        two.insert(b"k", Value::Int(2), None);
+        mirror.note(1, b"k", &mut one);
+        mirror.note_all(2, &mut two);
+        assert_eq!(listed(&mirror), [(Some(1), "k".to_owned()), (Some(2), "k".to_owned())]);
+        one.clear();
+        mirror.note_all(1, &mut one);
+        assert_eq!(listed(&mirror), [(Some(2), "k".to_owned())]);
+    }
+
+    #[test]
+    fn no_more_keys_are_kept_than_the_limit() {
+        let (mirror, mut store) = (Mirror::new(false), Store::default());
+        for number in 0..MIRROR_KEYS_MAX + 10 {
+            let key = format!("{number:06}");
+            store.insert(key.as_bytes(), Value::Int(0), None);
+            mirror.note(1, key.as_bytes(), &mut store);
+        }
+        let listed = listed(&mirror);
+        assert_eq!((listed.len(), &*listed[0].1), (MIRROR_KEYS_MAX, "000000"));
+        mirror.note_all(1, &mut store);
+        assert_eq!(mirror.list().len(), MIRROR_KEYS_MAX);
+    }
+}
