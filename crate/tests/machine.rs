@@ -2,7 +2,7 @@
 //! the same run.
 
 use interleave::engine::Flavor;
-use interleave::machine::{Breakpoint, BreakpointKind, Look, Machine, OpenError, Recipe, compare};
+use interleave::machine::{Breakpoint, BreakpointKind, Look, Machine, OpenError, Recipe, compare, take_over};
 use interleave::scenario::EXAMPLES;
 use interleave::scope::codec;
 use interleave::scope::frame::Frame;
@@ -310,4 +310,37 @@ fn two_runs_stand_side_by_side() {
 
     let same = compare(&one, &one).unwrap();
     assert!(same.parted.is_none());
+}
+
+#[test]
+fn whoever_takes_over_stands_in_the_same_run() {
+    // Who has done what, and what the store holds; neither clocks nor numbers of steps.
+    let standing = |machine: &Machine| {
+        let look = machine.look();
+        let tasks = look.tasks.into_iter().filter(|task| task.script);
+        let tasks = tasks.map(|task| (task.name, task.line, task.variables, task.result)).collect::<Vec<_>>();
+        (tasks, look.keys.into_iter().map(|key| (key.key, key.value)).collect::<Vec<_>>())
+    };
+    all(|recipe| {
+        if recipe.scenario.contains("spin") && recipe.flavor.workers() > 1 {
+            // Two workers compute at the same time there, one after the other here: keys expire sooner.
+            return;
+        }
+        let mut machine = Machine::open(&recipe).unwrap();
+        while machine.step().is_some() {}
+        let over = machine.steps();
+        drop(machine);
+        for step in [0, over / 3, over / 2, over - 1] {
+            let there = Recipe { step, ..recipe.clone() };
+            let machine = Machine::stand_at(&there).unwrap();
+            let stood = standing(&machine);
+            drop(machine);
+            let taken = take_over(&there).unwrap_or_else(|error| panic!("{error}: {there:?}"));
+            assert_eq!(taken.flavor, Flavor::Manual);
+            let mut machine = Machine::stand_at(&taken).unwrap();
+            assert_eq!(standing(&machine), stood, "at {step} of {there:?}");
+            while machine.step().is_some() {}
+            assert!(machine.outcome().is_some());
+        }
+    });
 }

@@ -215,6 +215,13 @@ impl Engine {
         }
     }
 
+    /// Whether the last poll ended in the midst of what would be one poll elsewhere: where the caller is the scheduler, others
+    /// may go first before everything that they can see.
+    #[must_use]
+    pub fn gave_way_midway(&self) -> bool {
+        false
+    }
+
     /// Lets option number `option` of [`Self::options`] happen; `None` if there is none of that number.
     pub fn choose(&mut self, option: usize) -> Option<Choice> {
         match &mut self.runtime {

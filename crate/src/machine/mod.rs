@@ -18,6 +18,7 @@ mod compare;
 mod look;
 mod recipe;
 mod seen;
+mod take_over;
 
 use std::fmt;
 use std::sync::Arc;
@@ -36,6 +37,7 @@ pub use self::look::{
     Look, LookChannel, LookKey, LookLock, LookOption, LookOutcome, LookTask, LookTimer, LookWorker,
 };
 pub use self::recipe::{FORMAT, RECIPE_BYTES_MAX, Recipe, RecipeError, STEPS_MAX};
+pub use self::take_over::take_over;
 
 /// What a run may take here: it is kept in memory many times over, to go back in.
 pub const LIMITS: Limits = Limits { total_bytes: 8 << 20, commands: 20_000, ..Limits::DEFAULT };
@@ -92,6 +94,11 @@ pub enum OpenError {
         /// The step that was asked for.
         wanted: u64,
     },
+    /// It cannot be made step by step by a person.
+    Unlike {
+        /// Steps that can.
+        step: u64,
+    },
 }
 
 impl fmt::Display for OpenError {
@@ -104,6 +111,11 @@ impl fmt::Display for OpenError {
                 "expected a run of at least {wanted} steps, found one that ends after {step}: it was saved with another \
                  scenario or another version"
             ),
+            Self::Unlike { step } => write!(
+                f,
+                "expected a run whose polls can be chosen one by one, found one that cannot after {step}: go back to there and \
+                 take over"
+            ),
         }
     }
 }
@@ -113,7 +125,7 @@ impl std::error::Error for OpenError {
         match self {
             Self::Script(error) => Some(error),
             Self::Parted(parted) => Some(parted),
-            Self::Ended { .. } => None,
+            Self::Ended { .. } | Self::Unlike { .. } => None,
         }
     }
 }
@@ -192,13 +204,20 @@ impl Machine {
     pub fn stand_at(recipe: &Recipe) -> Result<Self, OpenError> {
         let mut machine = Self::open(recipe)?;
         machine.seek(recipe.step);
-        if let Some(parted) = machine.parted {
-            return Err(OpenError::Parted(parted));
-        }
-        if machine.step < recipe.step {
-            return Err(OpenError::Ended { step: machine.step, wanted: recipe.step });
-        }
+        machine.stands_at(recipe.step)?;
         Ok(machine)
+    }
+
+    /// Whether it stands at `step` by its recipe.
+    ///
+    /// # Errors
+    /// If it does not: the scenario does not go as it did when the recipe was kept, or is over before.
+    pub fn stands_at(&self, step: u64) -> Result<(), OpenError> {
+        match self.parted {
+            Some(parted) => Err(OpenError::Parted(parted)),
+            None if self.step < step => Err(OpenError::Ended { step: self.step, wanted: step }),
+            None => Ok(()),
+        }
     }
 
     /// What is to be chosen at later steps: the rest of a run that was gone back in.
@@ -265,6 +284,11 @@ impl Machine {
         self.seen.step.polled
     }
 
+    /// When the last step's poll began, in virtual nanoseconds.
+    fn polled_ns(&self) -> u64 {
+        self.seen.step.polled_ns
+    }
+
     /// A task of the scenario's own: its name, and the statement it stands at.
     fn stands(&self, task: TaskId) -> Option<(String, Span)> {
         let tasks = self.run.progress().tasks();
@@ -288,18 +312,33 @@ impl Machine {
 
     /// The option that the recipe has for the next step; the first where it has none.
     fn recorded(&mut self) -> usize {
-        let recorded = &self.recipe.choices;
-        let (Some(made), found) = (self.engine.choices(), self.engine.count()) else { return 0 };
-        if found <= 1 || made.steps() >= recorded.steps() {
-            return 0;
-        }
-        match recorded.picks().get(made.picks().len()) {
-            Some(pick) if pick.options as usize == found => pick.option as usize,
-            other => {
-                let recorded = other.map_or(0, |pick| pick.options);
-                let parted = Parted { steps: self.step, recorded, found: found as u32 };
+        match self.recorded_option() {
+            Ok(option) => option.unwrap_or(0),
+            Err(parted) => {
                 self.parted.get_or_insert(parted);
                 0
+            }
+        }
+    }
+
+    /// The option that the recipe has for the next step; `None` where it has none.
+    ///
+    /// # Errors
+    /// If the run has other options there than when the recipe was kept.
+    pub fn recorded_option(&self) -> Result<Option<usize>, Parted> {
+        let recorded = &self.recipe.choices;
+        let (Some(made), found) = (self.engine.choices(), self.engine.count()) else { return Ok(None) };
+        if made.steps() >= recorded.steps() {
+            return Ok(None);
+        }
+        if found <= 1 {
+            return Ok(Some(0));
+        }
+        match recorded.picks().get(made.picks().len()) {
+            Some(pick) if pick.options as usize == found => Ok(Some(pick.option as usize)),
+            other => {
+                let recorded = other.map_or(0, |pick| pick.options);
+                Err(Parted { steps: self.step, recorded, found: found as u32 })
             }
         }
     }

@@ -77,6 +77,8 @@ pub(super) struct Object {
 #[derive(Debug, Default)]
 pub(super) struct Happened {
     pub(super) polled: Option<TaskId>,
+    /// When that poll began.
+    pub(super) polled_ns: u64,
     pub(super) commands: Vec<LabelId>,
     pub(super) locks: Vec<ObjectId>,
 }
@@ -156,6 +158,9 @@ impl Seen {
 
     fn events(&mut self, chunk: &Chunk) {
         for stamped in &chunk.events {
+            if let Event::PollStart { .. } = stamped.event {
+                self.step.polled_ns = stamped.at_ns;
+            }
             self.event(chunk.thread, stamped.event);
         }
     }

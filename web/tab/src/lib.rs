@@ -3,6 +3,7 @@
 //! A WebAssembly module of its own, so that the page's worker can drive it, stop it and throw it away. It keeps no
 //! JavaScript object: bytes go in, bytes come out, and the host says what time it is. Knows nothing of the page.
 
+pub mod machine;
 mod pipe;
 mod scene;
 
