@@ -7,7 +7,8 @@
 //! [`store`] holds the data, [`sharing`] is how connections reach it, and [`session`] serves one client with all of
 //! them. [`rt`] is the one door to the runtime, [`scope`] records what goes through it, and [`engine`] is a runtime
 //! that can be stopped. [`scenario`] is the language in which a person says what the clients do, and
-//! [`machine`] puts the two together: a run that can be stopped, stepped, looked into and made again.
+//! [`machine`] puts the two together: a run that can be stopped, stepped, looked into and made again. [`explore`] finds out
+//! all that can come of it.
 #![forbid(unsafe_code)]
 
 // Blank lines keep the reading order: rustfmt sorts neighbours by name.
@@ -31,3 +32,6 @@ pub mod engine;
 pub mod scenario;
 
 pub mod machine;
+
+#[cfg(feature = "scope")]
+pub mod explore;

@@ -168,7 +168,8 @@ impl Engine {
         match &self.runtime {
             Runtime::CurrentThread(engine, _) => engine.now_ns(),
             Runtime::MultiThread(engine) => engine.now_ns(),
-            Runtime::Manual(engine) => engine.now_ns(),
+            // What is recorded is ahead of what tasks are told.
+            Runtime::Manual(engine) => engine.recorded_ns(),
         }
     }
 

@@ -2,7 +2,10 @@
 //!
 //! Any ready task may be polled next, and while any sleeps, its time may come, be others ready or not: whatever a scheduler
 //! could do is a row of choices here. What was chosen is recorded, and the run made again from it ([`Choices`]). One worker;
-//! a task that gave way is ready again at once. Knows no rule by which to choose.
+//! a task that gave way is ready again at once. A poll is a step that ends before the second thing that others can see, so
+//! that every two such things can be had in either order ([`rt::step`](crate::rt)). Knows no rule by which to choose.
+//!
+//! Time goes on by waiting and computing only: an event takes none, and a run goes the same way whether it is recorded or not.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,7 +13,8 @@ use std::sync::Arc;
 use super::choices::{Choices, Parted};
 use super::pool::{Budget, Key, Pool, Scheduler, Stage};
 use super::{Queues, WorkerQueues, WorkerState};
-use crate::rt::{Rt, Spawn, Timers};
+use crate::rt::ledger::{Keeping, digest};
+use crate::rt::{Rt, Spawn, Timers, step};
 use crate::scope::event::{TaskId, WorkerId};
 use crate::scope::frame::{Frame, Origin};
 use crate::scope::record::EngineRecording;
@@ -24,6 +28,7 @@ pub struct Manual {
     stage: Stage,
     timers: Arc<Timers>,
     recording: EngineRecording,
+    notes: Option<Keeping>,
     choices: Choices,
 }
 
@@ -62,13 +67,36 @@ impl Manual {
     #[must_use]
     pub fn new(started_unix_ms: u64) -> Self {
         let timers = Arc::new(Timers::new(started_unix_ms));
-        let recording = EngineRecording::start(timers.clock(), 1);
+        let recording = EngineRecording::start_beside(timers.clock());
+        Self::with(timers, recording)
+    }
+
+    /// As [`Self::new`], and nothing is recorded: the same choices lead to the same end, sooner.
+    ///
+    /// # Panics
+    /// As [`Self::new`].
+    #[must_use]
+    pub fn unrecorded(started_unix_ms: u64) -> Self {
+        let timers = Arc::new(Timers::new(started_unix_ms));
+        let recording = EngineRecording::start_quiet(timers.clock());
+        Self::with(timers, recording)
+    }
+
+    /// As [`Self::unrecorded`], with notes of what makes up the state: see [`Self::state`].
+    pub(crate) fn noting(started_unix_ms: u64) -> Self {
+        let mut engine = Self::unrecorded(started_unix_ms);
+        engine.notes = Some(Keeping::start());
+        engine
+    }
+
+    fn with(timers: Arc<Timers>, recording: EngineRecording) -> Self {
         recording.turn(0, WorkerId(0));
         Self {
             pool: Pool::new(Ready::default()),
             stage: Stage::new(),
             timers,
             recording,
+            notes: None,
             choices: Choices::default(),
         }
     }
@@ -79,10 +107,16 @@ impl Manual {
         Rt::ours(Arc::clone(&self.timers), Arc::clone(&self.pool) as Arc<dyn Spawn>)
     }
 
-    /// Virtual nanoseconds since the start.
+    /// Virtual nanoseconds since the start, as tasks are told.
     #[must_use]
     pub fn now_ns(&self) -> u64 {
         self.timers.now_ns()
+    }
+
+    /// The same in the recording, where every event takes a moment: never less than [`Self::now_ns`].
+    #[must_use]
+    pub fn recorded_ns(&self) -> u64 {
+        self.recording.now_ns()
     }
 
     /// Runs `f` outside any task: to spawn the first ones, or to put bytes into a pipe. Whom it wakes was woken by the
@@ -100,6 +134,26 @@ impl Manual {
     #[must_use]
     pub fn count(&self) -> usize {
         self.pool.lock().scheduler.0.len() + usize::from(self.timers.next_deadline_ns().is_some())
+    }
+
+    /// How many tasks are ready: the first options are to poll them.
+    pub(crate) fn ready(&self) -> usize {
+        self.pool.lock().scheduler.0.len()
+    }
+
+    /// The option to poll the task that was spawned first.
+    ///
+    /// # Panics
+    /// If it is not ready.
+    pub(crate) fn conductor(&self) -> usize {
+        let state = self.pool.lock();
+        let first = state.scheduler.0.iter().position(|&task| state.name(task) == TaskId(1));
+        first.expect("a run that is stopped wakes the task that conducts it")
+    }
+
+    /// When the next sleep ends.
+    pub(crate) fn next_deadline_ns(&self) -> Option<u64> {
+        self.timers.next_deadline_ns()
     }
 
     /// What may happen now: ready tasks, those first that have been so longest; then the end of a sleep.
@@ -141,15 +195,39 @@ impl Manual {
         self.choices.push(option, count);
         if option < ready {
             let task = state.scheduler.0.remove(option);
-            let choice = Choice::Poll(state.name(task));
-            self.pool.run(state, &self.stage, task, Budget::New, |_| {});
-            return choice;
+            let name = state.name(task);
+            if let Some(notes) = &self.notes {
+                notes.polls(name);
+            }
+            step::of(|| self.pool.run(state, &self.stage, task, Budget::New, |_| {}));
+            if let Some(notes) = &self.notes
+                && self.pool.lock().is_gone(task)
+            {
+                notes.ended(name);
+            }
+            return Choice::Poll(name);
         }
         drop(state);
         let until_ns = next_deadline_ns.expect("the one option that is no ready task");
         self.timers.advance_to(until_ns);
         self.recording.as_driver(|| self.timers.fire());
         Choice::Wait { until_ns }
+    }
+
+    /// A number for all that decides how the run can go on: equal for two runs that can go on alike, whatever lies behind
+    /// them. 0 if no notes are kept.
+    pub(crate) fn state(&self) -> u64 {
+        let Some(notes) = &self.notes else { return 0 };
+        let state = self.pool.lock();
+        let tasks = notes.state(state.scheduler.0.iter().map(|&task| state.name(task)));
+        digest((tasks, self.timers.now_ns(), self.timers.next_deadline_ns()))
+    }
+
+    /// A number for what option `option` is, in whatever place it stands among the options of another run in the same state.
+    pub(crate) fn meaning(&self, option: usize) -> u64 {
+        let Some(notes) = &self.notes else { return 0 };
+        let state = self.pool.lock();
+        state.scheduler.0.get(option).map_or(0, |&task| notes.identity(state.name(task)))
     }
 
     /// What was chosen so far.
@@ -191,7 +269,7 @@ impl Manual {
 
     /// Appends what was recorded since the last call.
     pub fn take_frames(&self, frames: &mut Vec<Frame>) {
-        self.recording.take(frames, self.now_ns());
+        self.recording.take(frames, self.recorded_ns());
     }
 }
 

@@ -170,6 +170,11 @@ impl<S> State<S> {
         self.places[key.index as usize].name
     }
 
+    /// Whether `key`'s task has ended.
+    pub(super) fn is_gone(&mut self, key: Key) -> bool {
+        self.place(key).is_none()
+    }
+
     fn ended(&mut self, key: Key) {
         if let Some(place) = self.place(key) {
             place.life = Life::Gone;

@@ -49,7 +49,7 @@ const SHARDS: usize = 4;
 const ACTOR_QUEUE: usize = 16;
 
 /// The wall clock of every run begins here, for a run repeats: 2026-01-01 00:00 UTC, in milliseconds since 1970.
-const STARTED_UNIX_MS: u64 = 1_767_225_600_000;
+pub(crate) const STARTED_UNIX_MS: u64 = 1_767_225_600_000;
 
 /// A run that stands where it was stepped to.
 #[derive(Debug)]
@@ -367,10 +367,11 @@ impl Machine {
     }
 }
 
-fn setting(recipe: &Recipe) -> Setting {
+/// What a run of `recipe` runs on.
+pub(crate) fn setting(recipe: &Recipe) -> Setting {
     let hold = Duration::from_millis(recipe.hold_ms);
     let options = Options { shards: SHARDS, actor_queue: ACTOR_QUEUE, hold, seed: recipe.seed };
-    Setting { sharing: recipe.sharing, options, limits: LIMITS, mirrored: true }
+    Setting { sharing: recipe.sharing, options, limits: LIMITS, mirrored: true, direct: recipe.direct }
 }
 
 fn hello(recipe: &Recipe, engine: &Engine) -> Hello {

@@ -11,6 +11,7 @@ use std::task::{Context, Poll};
 
 use tokio::sync::{mpsc, oneshot};
 
+use super::{ledger, step};
 use crate::scope::event::{Event, ObjectId};
 use crate::scope::frame::ObjectKind;
 use crate::scope::record;
@@ -44,17 +45,22 @@ impl<T> Clone for Sender<T> {
 impl<T> Sender<T> {
     /// Waits for room, then sends. Gives the message back if nobody receives any more. Cancelled: not sent.
     pub async fn send(&self, value: T) -> Result<(), T> {
+        // Room or not: to wait is to take a place among those who wait.
+        step::preempt().await;
         let mut reserving = pin!(self.inner.reserve());
         let mut told = false;
         let permit = poll_fn(|cx| {
             let poll = reserving.as_mut().poll(cx);
             if poll.is_pending() && !std::mem::replace(&mut told, true) {
                 record::record(Event::SendWait { channel: self.id });
+                ledger::waits(self.id);
             }
             poll
         })
         .await;
+        ledger::sent(self.id, permit.is_ok());
         let Ok(permit) = permit else { return Err(value) };
+        step::acted();
         let message = self.sent.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
         // Told before it is sent: the receiver is never seen to receive what nobody sent.
         record::record(Event::Send { channel: self.id, message });
@@ -73,17 +79,31 @@ pub struct Receiver<T> {
 impl<T> Receiver<T> {
     /// The next message; `None` when every sender is gone. Cancellation safe.
     pub async fn receive(&mut self) -> Option<T> {
+        if !self.inner.is_empty() {
+            // Only to take one: there is one receiver, and when it begins to wait for nothing makes no difference.
+            step::preempt().await;
+        }
         let mut told = false;
-        let (message, value) = poll_fn(|cx| {
+        let received = poll_fn(|cx| {
             let poll = self.inner.poll_recv(cx);
             if poll.is_pending() && !std::mem::replace(&mut told, true) {
                 record::record(Event::ReceiveWait { channel: self.id });
             }
             poll
         })
-        .await?;
+        .await;
+        ledger::received(self.id, received.is_some());
+        let (message, value) = received?;
+        step::acted();
         record::record(Event::Receive { channel: self.id, message });
         Some(value)
+    }
+}
+
+impl<T> Drop for Receiver<T> {
+    fn drop(&mut self) {
+        ledger::closed(self.id);
+        step::acted();
     }
 }
 
@@ -107,7 +127,10 @@ impl Answers {
         let message = self.promised.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
         let (sender, receiver) = oneshot::channel();
         let id = self.id;
-        (Promise { id, message, inner: sender }, Answer { id, message, told: false, inner: receiver })
+        (
+            Promise { id, message, whom: ledger::identity(), inner: sender },
+            Answer { id, message, told: false, inner: receiver },
+        )
     }
 }
 
@@ -116,6 +139,8 @@ impl Answers {
 pub struct Promise<T> {
     id: ObjectId,
     message: u32,
+    // Who awaits it, if notes are kept.
+    whom: u64,
     inner: oneshot::Sender<T>,
 }
 
@@ -123,6 +148,8 @@ impl<T> Promise<T> {
     /// Sends the answer, or gives it back if nobody awaits it any more.
     pub fn keep(self, value: T) -> Result<(), T> {
         record::record(Event::Send { channel: self.id, message: self.message });
+        ledger::answered(self.id, self.message, self.whom);
+        step::acted();
         self.inner.send(value)
     }
 }
@@ -146,6 +173,7 @@ impl<T> Future for Answer<T> {
                 if answer.is_ok() {
                     record::record(Event::Receive { channel, message });
                 }
+                ledger::took_answer(channel, message);
                 Poll::Ready(answer.ok())
             }
             Poll::Pending => {

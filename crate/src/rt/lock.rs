@@ -9,6 +9,7 @@ use std::ops::{Deref, DerefMut};
 use std::pin::pin;
 use std::sync::{PoisonError, TryLockError};
 
+use super::{ledger, step};
 use crate::scope::event::{Event, ObjectId};
 use crate::scope::frame::ObjectKind;
 use crate::scope::record;
@@ -93,16 +94,24 @@ impl<T> AsyncMutex<T> {
 
     /// Waits until the lock is free. Cancellation safe, but a cancelled waiter loses its place.
     pub async fn lock(&self) -> AsyncMutexGuard<'_, T> {
+        // Free or not: to wait is to take a place among those who wait.
+        step::preempt().await;
         let mut locking = pin!(self.inner.lock());
         let mut told = false;
         let guard = std::future::poll_fn(|cx| {
             let poll = locking.as_mut().poll(cx);
             if poll.is_pending() && !std::mem::replace(&mut told, true) {
                 record::record(Event::LockWait { lock: self.id });
+                ledger::waits(self.id);
             }
             poll
         })
         .await;
+        if !told {
+            // Who was handed it has it since then: nothing has happened now.
+            step::acted();
+        }
+        ledger::acquired(self.id);
         record::record(Event::LockAcquired { lock: self.id });
         AsyncMutexGuard { id: self.id, guard: Some(guard) }
     }
@@ -132,6 +141,8 @@ impl<T> DerefMut for AsyncMutexGuard<'_, T> {
 impl<T> Drop for AsyncMutexGuard<'_, T> {
     fn drop(&mut self) {
         record::record(Event::LockReleased { lock: self.id });
+        ledger::released(self.id);
+        step::acted();
         // The drop wakes the first waiter, which thereby holds the lock.
         record::releasing(self.id, || drop(self.guard.take()));
     }

@@ -5,7 +5,9 @@
 //! in both places. Knows no store, no command and no client.
 
 mod channel;
+pub(crate) mod ledger;
 mod lock;
+pub(crate) mod step;
 mod task;
 mod time;
 
@@ -71,6 +73,8 @@ impl Rt {
     {
         if cfg!(feature = "scope") {
             let traced = Traced::new(label, number, Location::caller(), future);
+            ledger::spawned(traced.task(), label, number);
+            step::acted();
             self.spawn_as(Some(traced.task()), traced)
         } else {
             self.spawn_as(None, future)
@@ -94,6 +98,7 @@ impl Rt {
         if record::is_on() {
             record::yields();
         }
+        ledger::read("yields");
         #[expect(clippy::disallowed_methods, reason = "the door itself")]
         tokio::task::yield_now().await;
     }

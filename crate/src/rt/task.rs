@@ -15,6 +15,7 @@ use std::task::{Context, Poll, Waker, ready};
 use pin_project_lite::pin_project;
 use tokio::task::coop;
 
+use super::ledger;
 use crate::scope::event::{Event, TaskId};
 use crate::scope::record;
 use crate::scope::traced::JoinWaker;
@@ -215,6 +216,9 @@ impl<T> End<T> {
     fn poll(&self, cx: &mut Context<'_>) -> Poll<Result<T, JoinError>> {
         let budget = ready!(coop::poll_proceed(cx));
         let mut end = self.lock();
+        if end.finished {
+            ledger::read("joined");
+        }
         if let Some(output) = end.output.take() {
             budget.made_progress();
             return Poll::Ready(output);

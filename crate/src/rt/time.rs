@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use tokio::task::coop;
 
+use super::ledger;
 use crate::scope::event::{Event, TaskId};
 use crate::scope::record;
 
@@ -178,6 +179,7 @@ impl VirtualSleep {
         let mut sleepers = self.timers.sleepers();
         let entry = *self.entry.get_or_insert_with(|| {
             sleepers.slept += 1;
+            ledger::read(self.deadline_ns);
             (self.deadline_ns, sleepers.slept)
         });
         sleepers.wakers.insert(entry, (cx.waker().clone(), record::current()));

@@ -31,6 +31,8 @@ pub(super) struct State<'s> {
     pub(super) statements: usize,
     pub(super) locks: Vec<Arc<str>>,
     pub(super) channels: Vec<Channel>,
+    /// Whether anybody computes.
+    pub(super) spins: bool,
     /// For each channel, the task that receives from it.
     pub(super) receivers: Vec<Option<usize>>,
     pub(super) scope: Scope,

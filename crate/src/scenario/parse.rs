@@ -42,6 +42,8 @@ pub(super) struct Script {
     pub(super) setup: Option<Part>,
     pub(super) clients: Vec<Part>,
     pub(super) finally: Option<Part>,
+    /// Whether any task computes: then time may go on while others could run.
+    pub(super) spins: bool,
 }
 
 /// Reads a whole scenario.
@@ -61,15 +63,23 @@ pub(super) fn script(source: &str, limits: &Limits) -> Result<Script, Fault> {
         locks: Vec::new(),
         channels: Vec::new(),
         receivers: Vec::new(),
+        spins: false,
         scope: Scope::default(),
         tasks: 0,
     };
     let mut input = Input { input: LocatingSlice::new(source), state };
-    let mut script =
-        Script { channels: Vec::new(), locks: Vec::new(), setup: None, clients: Vec::new(), finally: None };
+    let mut script = Script {
+        channels: Vec::new(),
+        locks: Vec::new(),
+        setup: None,
+        clients: Vec::new(),
+        finally: None,
+        spins: false,
+    };
     parts(&mut input, &mut script).map_err(unwrapped)?;
     script.channels = input.state.channels;
     script.locks = input.state.locks;
+    script.spins = input.state.spins;
     Ok(script)
 }
 
@@ -306,6 +316,7 @@ fn statement(i: &mut Input<'_>) -> Parsed<Statement> {
         (head(i), Kind::Sleep(duration))
     } else if keyword(i, "spin").is_some() {
         let duration = duration(i)?;
+        i.state.spins = true;
         (head(i), Kind::Spin(duration))
     } else if let Some(span) = keyword(i, "else") {
         return wrong(span, "a statement", "an `else` without its `if`", None);

@@ -24,7 +24,7 @@ use super::task::{Halt, Task};
 use super::value::Value;
 use crate::command::{Config, Server};
 use crate::resp;
-use crate::rt::{AsyncMutex, JoinHandle, Receiver, Rt, Sender, channel};
+use crate::rt::{Answers, AsyncMutex, JoinHandle, Promise, Receiver, Rt, Sender, channel, ledger};
 use crate::session::Service;
 use crate::sharing::{Kind, Mirror, Options, Sharing};
 
@@ -42,6 +42,9 @@ pub struct Setting {
     pub limits: Limits,
     /// Whether the store's keys can be looked at during the run, see [`Run::keys`]. It costs a copy of each value touched.
     pub mirrored: bool,
+    /// Whether commands go straight to the data, without a session and a pipe: no task but those of the scenario (and the
+    /// store's owner, where there is one), and one poll a command. A command about the connection is refused then.
+    pub direct: bool,
 }
 
 /// A run that has begun. Dropping it does not end its tasks; dropping their runtime does.
@@ -80,6 +83,19 @@ impl Run {
     #[must_use]
     pub fn outcome(&self) -> Option<&Outcome> {
         self.shared.outcome.get()
+    }
+
+    /// Whether it has passed a limit: its tasks go no further.
+    #[must_use]
+    pub fn is_stopping(&self) -> bool {
+        self.shared.is_stopping()
+    }
+
+    /// A hash of what was counted against the limits.
+    pub(crate) fn counted(&self) -> u64 {
+        let Shared { spawned, time_us, commands, bytes, .. } = &*self.shared;
+        let (spawned, bytes) = (spawned.load(Relaxed), bytes.load(Relaxed));
+        ledger::digest((spawned, bytes, time_us.load(Relaxed), commands.load(Relaxed)))
     }
 
     /// What has come of it when nobody can go on: no task is ready and none sleeps. A run that has an outcome keeps it.
@@ -156,6 +172,11 @@ impl Shared {
         &self.scenario.script
     }
 
+    /// Whether any task computes: then time may go on while others could run.
+    pub(super) fn spins(&self) -> bool {
+        self.script().spins
+    }
+
     /// Counts one more task.
     pub(super) fn count_task(&self) -> Result<(), (&'static str, String)> {
         let most = self.setting.limits.spawned_tasks;
@@ -205,6 +226,7 @@ impl Shared {
         if keys.contains(key) {
             return;
         }
+        ledger::fact(key);
         keys.insert(Bytes::copy_from_slice(key));
         // The first in their order, whoever came first.
         if keys.len() > self.setting.limits.keys_shown {
@@ -280,7 +302,7 @@ async fn conduct(shared: Arc<Shared>) {
 async fn play(shared: &Arc<Shared>) -> BTreeMap<Bytes, Value> {
     let script = shared.script();
     let (meeting, senders) = meet(shared);
-    let mut link = Link::open(&meeting.service, "scenario");
+    let mut link = Link::open(&meeting.service, "scenario", shared.setting.direct);
 
     if let Some(setup) = &script.setup {
         let name = TaskName::of_part(0, &setup.name, 0);
@@ -293,14 +315,20 @@ async fn play(shared: &Arc<Shared>) -> BTreeMap<Bytes, Value> {
         }
     }
 
+    // Told by the last of them to end. Whoever awaits tasks one after the other is polled once for each, which is of no use
+    // here and would be one more thing to choose.
+    let (last, all_ended) = Answers::new("end of clients").promise::<()>();
+    let last = Arc::new(last);
     let mut clients = Vec::new();
     for (place, client) in (1..).zip(&script.clients) {
         for number in 1..=client.count {
-            clients.push(spawn_client(shared, &meeting, &senders, client, place, number));
+            clients.push(spawn_client(shared, &meeting, &senders, client, place, number, &last));
         }
     }
+    drop(last);
     // Whoever receives learns that all who send have ended.
     drop(senders);
+    all_ended.await;
     for client in clients {
         // A task of ours that panicked has no end, and shows as such.
         let _ = client.await;
@@ -355,17 +383,26 @@ fn spawn_client(
     client: &Part,
     place: u32,
     number: u32,
+    last: &Arc<Promise<()>>,
 ) -> JoinHandle<()> {
     let name = TaskName::of_part(place, &client.name, if client.numbered { number } else { 0 });
     let (label, label_number) = (names::kept(name.label()), name.number());
-    let link = client.body.talks.then(|| Link::open(&meeting.service, &name.to_string()));
+    let direct = shared.setting.direct;
+    let link = client.body.talks.then(|| Link::open(&meeting.service, &name.to_string(), direct));
     let mut task = Task::new(shared, meeting, name, client, senders, link);
     task.set_me(number);
-    shared.rt.spawn(label, label_number, task.run(Arc::clone(&client.body)))
+    let (body, last) = (Arc::clone(&client.body), Arc::clone(last));
+    shared.rt.spawn(label, label_number, async move {
+        task.run(body).await;
+        drop(last);
+    })
 }
 
 /// The values of all keys that commands named.
 async fn final_keys(shared: &Shared, mut link: Link) -> BTreeMap<Bytes, Value> {
+    if shared.is_stopping() {
+        return BTreeMap::new();
+    }
     let keys = shared.keys().clone();
     let mut values = BTreeMap::new();
     for key in keys {
@@ -376,6 +413,7 @@ async fn final_keys(shared: &Shared, mut link: Link) -> BTreeMap<Bytes, Value> {
         };
         // A connection that `finally` has closed shows nothing.
         let Ok(value) = value else { break };
+        ledger::read("a key");
         values.insert(key, Value::from_reply(value).unwrap_or_default());
     }
     values

@@ -18,7 +18,7 @@ use super::run::{Meeting, Senders, Shared, senders_for};
 use super::value::{Value, apply};
 use crate::command;
 use crate::resp::{self, Batch};
-use crate::rt::{JoinHandle, Receiver};
+use crate::rt::{JoinHandle, Receiver, ledger, step};
 use crate::scope::record;
 
 /// The task goes no further. Why is noted where others look: in its [`Standing`], or as the limit that stops the run.
@@ -104,6 +104,7 @@ impl Task {
         if done.is_ok() {
             // Nobody else sets it.
             let _ = self.standing.end.set(End::Completed);
+            ledger::fact_of_task(End::Completed);
         }
         done
     }
@@ -111,6 +112,11 @@ impl Task {
     /// Lets go of the channels and waits for the tasks that nobody has joined. Gives the connection back.
     pub(super) async fn finish(self) -> Option<Link> {
         let Self { link, senders, receivers, children, .. } = self;
+        ledger::read("finishes");
+        if receivers.iter().any(Option::is_some) {
+            // Whoever sends can tell whether somebody still receives.
+            step::preempt().await;
+        }
         // First of all: a child may wait for the last sender to be gone.
         drop((senders, receivers));
         for child in children {
@@ -150,6 +156,8 @@ impl Task {
         match &statement.kind {
             Kind::Command(command) => {
                 self.command(command).await?;
+                // Its reply is nothing to this task.
+                ledger::read("commanded");
             }
             Kind::Set { slot, value } => {
                 let value = self.eval(value).await?;
@@ -193,13 +201,19 @@ impl Task {
             }
             Kind::Sleep(time) => {
                 self.count(|run| run.count_time(*time))?;
+                if self.run.spins() {
+                    // When it ends depends on what time it is, which others can change.
+                    step::preempt().await;
+                }
                 self.standing.waits(Some(Wait::Sleep));
                 self.run.rt.sleep(*time).await;
                 self.standing.waits(None);
             }
             Kind::Spin(time) => {
                 self.count(|run| run.count_time(*time))?;
+                step::preempt_before_spin().await;
                 self.spin(*time);
+                step::spun();
             }
             Kind::Lock { lock, body } => self.lock(*lock, body).await?,
             Kind::Send { channel, value } => self.send(*channel, value).await?,
@@ -226,6 +240,7 @@ impl Task {
         if !holds {
             let failed = &mut self.standing.kept().failed;
             if failed.iter().all(|failed| failed.span != span) {
+                ledger::fact_of_task((failed.len(), span, &found));
                 failed.push(FailedAssert { span, found });
             }
         }
@@ -241,7 +256,8 @@ impl Task {
         let name = self.standing.name.child(spawned as u32, name, self.spawned[spawned]);
         self.spawned[spawned] += 1;
         let (label, number) = (names::kept(name.label()), name.number());
-        let link = body.talks.then(|| Link::open(&self.meeting.service, &name.to_string()));
+        let direct = self.run.setting.direct;
+        let link = body.talks.then(|| Link::open(&self.meeting.service, &name.to_string(), direct));
         let child = Self {
             run: Arc::clone(&self.run),
             meeting: Arc::clone(&self.meeting),
@@ -326,6 +342,7 @@ impl Task {
         }
         if self.receivers[channel].is_none() {
             self.receivers[channel] = self.meeting.take_receiver(channel);
+            ledger::read((channel, self.receivers[channel].is_some()));
         }
         let Some(receiver) = &mut self.receivers[channel] else {
             let message = "expected to be the only task that receives from the channel, found another before";
@@ -363,11 +380,13 @@ impl Task {
                     if let resp::Value::Bulk(bytes) = &reply {
                         self.count(|run| run.count_bytes(bytes.len()))?;
                     }
-                    Value::from_reply(reply).map_err(|found| {
+                    let value = Value::from_reply(reply).map_err(|found| {
                         self.error(format!(
                             "expected an integer, a string or nil as the reply, found {found}"
                         ))
-                    })?
+                    })?;
+                    ledger::read(&value);
+                    value
                 }
                 Step::Receive(channel) => self.receive(*channel).await?,
                 Step::Apply(operator) => {
@@ -454,8 +473,10 @@ impl Task {
 
     /// Ends this task because of what its statement says.
     fn error(&self, message: String) -> Halt {
+        let end = End::Error { span: self.standing.span(), message };
+        ledger::fact_of_task(&end);
         // Nobody else sets it, and the task ends here.
-        let _ = self.standing.end.set(End::Error { span: self.standing.span(), message });
+        let _ = self.standing.end.set(end);
         Halt
     }
 }

@@ -92,15 +92,28 @@ struct EngineSink {
     threads: Vec<Vec<Stamped>>,
     /// Which of them has its turn.
     turn: usize,
+    /// What the next event is stamped with.
     clock_ns: Arc<AtomicU64>,
+    /// The clock of the program, where that is another: it does not tick, and the events' clock is never behind it.
+    program_ns: Option<Arc<AtomicU64>>,
+    /// Names are given and time passes, but no event is kept.
+    quiet: bool,
     /// For every lock and channel, when it was last touched, if there are several threads.
     touched_ns: Vec<u64>,
     registry: Registry,
 }
 
 impl EngineSink {
+    fn now_ns(&self) -> u64 {
+        let at_ns = self.clock_ns.load(Ordering::Relaxed);
+        self.program_ns.as_ref().map_or(at_ns, |program_ns| at_ns.max(program_ns.load(Ordering::Relaxed)))
+    }
+
     fn push(&mut self, event: Event) {
-        let mut at_ns = self.clock_ns.load(Ordering::Relaxed);
+        if self.quiet {
+            return;
+        }
+        let mut at_ns = self.now_ns();
         if self.threads.len() > 1
             && let Some(object) = event.object()
         {
@@ -203,7 +216,7 @@ pub(crate) fn label(text: &'static str) -> LabelId {
 pub(crate) fn pass(ns: u64) -> bool {
     THREAD.with(|thread| match &*thread.sink.borrow() {
         Sink::Engine(engine) => {
-            engine.clock_ns.fetch_add(ns, Ordering::Relaxed);
+            engine.program_ns.as_ref().unwrap_or(&engine.clock_ns).fetch_add(ns, Ordering::Relaxed);
             true
         }
         _ => false,
@@ -326,7 +339,7 @@ pub(super) fn worker() -> WorkerId {
 /// Nanoseconds since the recording's epoch on this thread's clock.
 fn now_ns() -> u64 {
     THREAD.with(|thread| match &*thread.sink.borrow() {
-        Sink::Engine(engine) => engine.clock_ns.load(Ordering::Relaxed),
+        Sink::Engine(engine) => engine.now_ns(),
         #[cfg(feature = "native")]
         _ => super::hub::now_ns(),
         #[cfg(not(feature = "native"))]
@@ -348,6 +361,36 @@ impl EngineRecording {
     /// # Panics
     /// If this thread already has an engine.
     pub(crate) fn start(clock_ns: Arc<AtomicU64>, threads: usize) -> Self {
+        let recording = Self::install(clock_ns, None, threads, false);
+        ON.store(true, Ordering::Relaxed);
+        recording
+    }
+
+    /// Starts recording this thread on a clock of its own, which every event moves, and which `program_ns` takes along but
+    /// does not follow: the program sees the same time whether it is recorded or not.
+    ///
+    /// # Panics
+    /// As [`Self::start`].
+    pub(crate) fn start_beside(program_ns: Arc<AtomicU64>) -> Self {
+        let recording = Self::install(Arc::default(), Some(program_ns), 1, false);
+        ON.store(true, Ordering::Relaxed);
+        recording
+    }
+
+    /// Keeps names and time for this thread and no event.
+    ///
+    /// # Panics
+    /// As [`Self::start`].
+    pub(crate) fn start_quiet(program_ns: Arc<AtomicU64>) -> Self {
+        Self::install(Arc::default(), Some(program_ns), 1, true)
+    }
+
+    fn install(
+        clock_ns: Arc<AtomicU64>,
+        program_ns: Option<Arc<AtomicU64>>,
+        threads: usize,
+        quiet: bool,
+    ) -> Self {
         THREAD.with(|thread| {
             let mut sink = thread.sink.borrow_mut();
             assert!(!matches!(*sink, Sink::Engine(_)), "one engine a thread: drop the other first");
@@ -355,12 +398,18 @@ impl EngineRecording {
                 threads: vec![Vec::new(); threads],
                 turn: 0,
                 clock_ns,
+                program_ns,
+                quiet,
                 touched_ns: Vec::new(),
                 registry: Registry::default(),
             }));
         });
-        ON.store(true, Ordering::Relaxed);
         Self { _not_send: std::marker::PhantomData }
+    }
+
+    /// What the next event would be stamped with.
+    pub(crate) fn now_ns(&self) -> u64 {
+        now_ns()
     }
 
     /// What happens next happens on thread number `turn`, which is `worker`.

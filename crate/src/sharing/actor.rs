@@ -59,9 +59,11 @@ async fn own(mut executor: Executor, mut inbox: Receiver<Message>) {
                 // A panic costs the connection that caused it, whose promise is dropped; the owner serves the others.
                 let run = AssertUnwindSafe(|| executor.run_all(&mut job, &mut store));
                 if catch_unwind(run).is_ok() {
+                    executor.knows(&job.replies);
                     // A client that has left awaits nothing.
                     let _ = promise.keep(job);
                 }
+                executor.knows(&[]);
             }
             Message::Expire(promise) => {
                 let _ = promise.keep(executor.expire(&mut store));

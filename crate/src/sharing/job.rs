@@ -10,7 +10,7 @@ use bytes::BytesMut;
 
 use crate::command::{Ctx, Found, Keys, Run, Server, Spec, TABLE};
 use crate::resp::{Args, Batch, Protocol, Reply};
-use crate::rt::Rt;
+use crate::rt::{Rt, ledger, step};
 use crate::scope::event::{Event, LabelId};
 use crate::scope::record;
 use crate::store::Keyspace;
@@ -146,6 +146,8 @@ pub(super) struct Executor {
     /// Where onlookers see what the commands touched.
     mirror: Option<Arc<Mirror>>,
     random: fastrand::Rng,
+    /// The data is nobody else's.
+    private: bool,
 }
 
 impl Executor {
@@ -163,6 +165,19 @@ impl Executor {
             server: Arc::clone(server),
             mirror: mirror.cloned(),
             random,
+            private: false,
+        }
+    }
+
+    /// Of data that nobody else reaches.
+    pub(super) fn private(self) -> Self {
+        Self { private: true, ..self }
+    }
+
+    /// Tells whoever keeps notes that all this task knows from now on is `replies`, its data and its random choices.
+    pub(super) fn knows(&self, replies: &[u8]) {
+        if ledger::is_kept() {
+            ledger::knows((replies, self.random.get_seed()));
         }
     }
 
@@ -211,6 +226,23 @@ impl Executor {
             }
         }
         job.done += 1;
+        step::acted();
+        if ledger::is_kept() {
+            self.note(keyspace);
+        }
+    }
+
+    /// Notes what the command may have changed and read besides its reply.
+    fn note(&self, keyspace: &mut dyn Keyspace) {
+        for index in 0..keyspace.count() {
+            let store = keyspace.nth(index);
+            if self.private {
+                ledger::read(store.digest());
+            } else {
+                ledger::store(std::ptr::from_ref(store).addr(), store.digest());
+            }
+        }
+        ledger::read(self.random.get_seed());
     }
 
     /// Milliseconds since 1970, for [`Self::run_one`].

@@ -26,7 +26,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::command::Server;
-use crate::rt::Rt;
+use crate::rt::{Rt, ledger};
 
 use self::job::Executor;
 pub(crate) use self::job::{Job, Labels};
@@ -217,11 +217,21 @@ impl Sharing {
 
     /// A connection's own way to the data.
     pub(crate) fn connect(&self) -> Connection {
+        self.connect_with(self.executor())
+    }
+
+    /// The way to the data of the connection called `name`, whose random choices do not depend on when it is opened.
+    pub(crate) fn connect_as(&self, name: &str) -> Connection {
+        let seed = ledger::digest((name, self.options.seed));
+        self.connect_with(Executor::new(&self.labels, &self.rt, &self.server, self.mirror.as_ref(), seed))
+    }
+
+    fn connect_with(&self, executor: Executor) -> Connection {
         match &self.data {
-            Data::Isolated => Connection::Isolated(isolated::Connection::new(self.executor())),
-            Data::Mutex(shared) => Connection::Mutex(shared.connect(self.executor())),
-            Data::AsyncMutex(shared) => Connection::AsyncMutex(shared.connect(self.executor())),
-            Data::Sharded(shared) => Connection::Sharded(shared.connect(self.executor())),
+            Data::Isolated => Connection::Isolated(isolated::Connection::new(executor.private())),
+            Data::Mutex(shared) => Connection::Mutex(shared.connect(executor)),
+            Data::AsyncMutex(shared) => Connection::AsyncMutex(shared.connect(executor)),
+            Data::Sharded(shared) => Connection::Sharded(shared.connect(executor)),
             Data::Actor(owner) => Connection::Actor(owner.connect(&self.labels)),
         }
     }

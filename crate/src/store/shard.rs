@@ -4,7 +4,9 @@
 //! the last one takes its place. So entries only ever move to *lower* positions, which is what lets SCAN and active
 //! expiry walk downward without missing any. The order never depends on a hash: the same commands give the same order.
 
-use foldhash::fast::RandomState;
+use std::hash::{BuildHasher, Hash, Hasher};
+
+use foldhash::fast::{FixedState, RandomState};
 use indexmap::IndexMap;
 
 use super::key::Key;
@@ -213,6 +215,20 @@ impl Store {
             }
         }
         sweep
+    }
+
+    /// A hash of all that a command could find out: keys in their order, values and expiries. Takes as long as hashing them
+    /// takes.
+    pub(crate) fn digest(&self) -> u64 {
+        let mut hasher = FixedState::with_seed(0).build_hasher();
+        for (key, entry) in &self.entries {
+            (key.as_slice(), entry.expires_ms).hash(&mut hasher);
+            match &entry.value {
+                Value::Int(number) => number.hash(&mut hasher),
+                Value::Bytes(bytes) => (&**bytes).hash(&mut hasher),
+            }
+        }
+        hasher.finish()
     }
 
     /// The position of a key that is there now. Removes it if its time has come.

@@ -1,0 +1,140 @@
+//! That nothing is left out and nothing counted twice: against making every schedule, one after the other.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::path::{At, Path};
+use super::*;
+use crate::scenario::{EXAMPLES, Limits};
+use crate::sharing::Kind;
+
+fn parsed(source: &str) -> Arc<Scenario> {
+    match Scenario::parse(source, &Limits::default()) {
+        Ok(scenario) => Arc::new(scenario),
+        Err(error) => panic!("{error}"),
+    }
+}
+
+fn explored(source: &str, setting: Setting, bounds: Bounds) -> Report {
+    let mut explorer = Explorer::new(parsed(source), setting, 7, bounds);
+    while explorer.go(1_000) {}
+    explorer.report()
+}
+
+fn under(sharing: Kind) -> Setting {
+    Setting { sharing, ..Setting::default() }
+}
+
+/// Outcomes as a person reads them, with how many schedules lead to each and how many steps the shortest takes.
+type Table = BTreeMap<String, (u128, u64)>;
+
+fn table(report: &Report, source: &str) -> Table {
+    let told = report.outcomes.iter().map(|found| {
+        let schedules = found.schedules.exact().expect("few enough to be counted");
+        (found.outcome.describe(source), (schedules, found.shortest.steps()))
+    });
+    told.collect()
+}
+
+/// The same by making every schedule; `None` if there are more than `most`.
+fn made(source: &str, setting: Setting, most: u64) -> Option<Table> {
+    let scenario = parsed(source);
+    let setting = Setting { direct: true, ..setting };
+    let mut table = Table::new();
+    // By choice, the option taken and how many there were.
+    let mut taken: Vec<(usize, usize)> = Vec::new();
+    for _ in 0..most {
+        let mut path = Path::start(&scenario, setting, false);
+        let mut choices = 0;
+        let outcome = loop {
+            match path.forward(u64::MAX) {
+                At::Choice { options } => {
+                    if choices == taken.len() {
+                        taken.push((0, options));
+                    }
+                    path.choose(taken[choices].0);
+                    choices += 1;
+                }
+                At::End(outcome) => break outcome,
+                At::TooFar => unreachable!("there is no bound"),
+            }
+        };
+        let (schedules, steps) = table.entry(outcome.describe(source)).or_insert((0, u64::MAX));
+        *schedules += 1;
+        *steps = path.steps().min(*steps);
+        while taken.pop_if(|(option, options)| *option + 1 == *options).is_some() {}
+        match taken.last_mut() {
+            Some((option, _)) => *option += 1,
+            None => return Some(table),
+        }
+    }
+    None
+}
+
+/// Explores `source` and makes all of its schedules, if there are no more than `most`.
+fn check(source: &str, setting: Setting, most: u64) -> bool {
+    let Some(expected) = made(source, setting, most) else { return false };
+    let report = explored(source, setting, Bounds::default());
+    assert!(report.complete, "not complete: {report:?}\n{source}");
+    assert_eq!(table(&report, source), expected, "explored, and made, under {}:\n{source}", setting.sharing);
+    true
+}
+
+fn oversell(buyers: usize) -> String {
+    format!(
+        "setup {{ SET stock 1 }}
+        client buyer * {buyers} {{
+            let stock = GET stock
+            if stock > 0 {{ DECR stock }}
+        }}
+        finally {{ assert GET stock >= 0 }}"
+    )
+}
+
+#[test]
+fn all_schedules_of_oversell_are_counted() {
+    for sharing in [Kind::Mutex, Kind::Sharded] {
+        let counted = |buyers| {
+            let source = oversell(buyers);
+            let report = explored(&source, under(sharing), Bounds::default());
+            assert!(report.complete && report.done && !report.stopped);
+            let good = report.outcomes.iter().filter(|found| found.outcome.is_good());
+            let good = good.fold(Count::ZERO, |sum, found| sum + found.schedules);
+            (report.schedules.exact(), good.exact())
+        };
+        assert_eq!(counted(2), (Some(6), Some(2)));
+        assert_eq!(counted(3), (Some(66), Some(6)));
+        assert_eq!(counted(4), (Some(1_176), Some(24)));
+    }
+}
+
+#[test]
+fn every_lesson_shows_its_bug_and_its_fix_explores_clean() {
+    for example in EXAMPLES {
+        for sharing in Kind::ALL.into_iter().filter(|kind| *kind != Kind::Isolated) {
+            let report = explored(example.broken, under(sharing), Bounds::default());
+            let worst = &report.outcomes[0];
+            assert!(!worst.outcome.is_good(), "{} under {sharing}: {report:?}", example.name);
+            let report = explored(example.fixed, under(sharing), Bounds::default());
+            let worst = &report.outcomes[0];
+            let told = worst.outcome.describe(example.fixed);
+            assert!(report.complete && worst.outcome.is_good(), "{} under {sharing}: {told}", example.name);
+            eprintln!(
+                "{} {sharing}: {} schedules {} states {} runs",
+                example.name, report.schedules, report.states, report.runs
+            );
+        }
+    }
+}
+
+#[test]
+fn the_lessons_counted_are_the_lessons_made() {
+    for example in EXAMPLES {
+        for sharing in Kind::ALL {
+            for source in [example.broken, example.fixed] {
+                let made = check(source, under(sharing), 3_000);
+                eprintln!("{} {sharing} {made}", example.name);
+            }
+        }
+    }
+}

@@ -1,0 +1,266 @@
+//! What makes up the state of a run, noted while an explorer watches: two runs with the same notes go on alike.
+//!
+//! A task is deterministic, so where it stands and what it holds is a function of what it has read since it was spawned:
+//! its *history*, a running hash. Beside the histories there is what tasks share: locks with their holders and waiters,
+//! channels with their messages, stores. Each place in the project that touches one of these notes it here, in one line that
+//! does nothing unless this thread's engine was made to keep notes. Knows neither statements nor commands.
+
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, VecDeque};
+use std::hash::{BuildHasher, Hash};
+
+use foldhash::fast::FixedState;
+
+use crate::scope::event::{ObjectId, TaskId};
+
+thread_local! {
+    static KEPT: Cell<bool> = const { Cell::new(false) };
+    static LEDGER: RefCell<Ledger> = RefCell::default();
+}
+
+/// The notes of one run.
+#[derive(Debug, Default)]
+struct Ledger {
+    /// Whose poll this is.
+    current: usize,
+    /// By number.
+    tasks: Vec<Task>,
+    /// By number.
+    objects: Vec<Object>,
+    /// By where it lies, the content of every store.
+    stores: BTreeMap<usize, u64>,
+    /// What has been settled for good: how tasks ended, which assertions failed, which keys were named. A sum.
+    facts: u64,
+}
+
+/// A task.
+#[derive(Clone, Copy, Debug, Default)]
+struct Task {
+    /// Who it is, whenever it was spawned.
+    identity: u64,
+    /// What it has read so far.
+    history: u64,
+    alive: bool,
+}
+
+/// A lock or a channel; a lock has no messages and a channel no holder.
+#[derive(Clone, Debug, Default, Hash)]
+struct Object {
+    /// Who holds the lock, or has been handed it.
+    holder: Option<u64>,
+    /// Who waits for the lock, or for room, in order.
+    waiters: Vec<u64>,
+    /// What each message was made of: its sender's history.
+    messages: VecDeque<u64>,
+    /// By message, who awaits an answer that is there, and what it was made of.
+    answers: BTreeMap<u32, (u64, u64)>,
+    /// Nobody receives any more.
+    closed: bool,
+}
+
+/// A hash of `value` that is the same in every process.
+pub(crate) fn digest(value: impl Hash) -> u64 {
+    FixedState::with_seed(0).hash_one(value)
+}
+
+/// Whether this thread keeps notes.
+#[inline]
+pub(crate) fn is_kept() -> bool {
+    KEPT.get()
+}
+
+fn note(change: impl FnOnce(&mut Ledger)) {
+    if is_kept() {
+        LEDGER.with_borrow_mut(change);
+    }
+}
+
+/// Keeps notes on this thread until dropped.
+#[derive(Debug)]
+pub(crate) struct Keeping(());
+
+impl Keeping {
+    /// Begins with none.
+    pub(crate) fn start() -> Self {
+        LEDGER.with_borrow_mut(|ledger| *ledger = Ledger::default());
+        KEPT.set(true);
+        Self(())
+    }
+
+    /// `task` is polled from now on.
+    pub(crate) fn polls(&self, task: TaskId) {
+        note(|ledger| ledger.current = task.0 as usize);
+    }
+
+    /// `task` has ended.
+    pub(crate) fn ended(&self, task: TaskId) {
+        note(|ledger| ledger.task(task.0 as usize).alive = false);
+    }
+
+    /// Who `task` is: the same number in every run, whenever the task was spawned.
+    pub(crate) fn identity(&self, task: TaskId) -> u64 {
+        LEDGER.with_borrow_mut(|ledger| ledger.task(task.0 as usize).identity)
+    }
+
+    /// The whole state, as one number: which tasks live, what each has read and whether it is ready, and all that they share.
+    pub(crate) fn state(&self, ready: impl Iterator<Item = TaskId>) -> u64 {
+        LEDGER.with_borrow_mut(|ledger| {
+            // Sums, because neither tasks nor stores have an order.
+            let alive = ledger.tasks.iter().filter(|task| task.alive);
+            let tasks = alive.map(|task| digest((task.identity, task.history))).fold(0, u64::wrapping_add);
+            let ready = ready.map(|task| digest((ledger.task(task.0 as usize).identity, "ready")));
+            let ready = ready.fold(0, u64::wrapping_add);
+            let stores = ledger.stores.values().copied().fold(0, u64::wrapping_add);
+            digest((tasks, ready, stores, ledger.facts, &ledger.objects))
+        })
+    }
+}
+
+impl Drop for Keeping {
+    fn drop(&mut self) {
+        KEPT.set(false);
+    }
+}
+
+impl Ledger {
+    fn task(&mut self, number: usize) -> &mut Task {
+        if self.tasks.len() <= number {
+            self.tasks.resize(number + 1, Task::default());
+        }
+        &mut self.tasks[number]
+    }
+
+    fn current(&mut self) -> &mut Task {
+        self.task(self.current)
+    }
+
+    fn object(&mut self, object: ObjectId) -> &mut Object {
+        let number = object.0 as usize;
+        if self.objects.len() <= number {
+            self.objects.resize(number + 1, Object::default());
+        }
+        &mut self.objects[number]
+    }
+
+    fn read(&mut self, what: u64) {
+        let task = self.current();
+        task.history = digest((task.history, what));
+    }
+}
+
+/// `task`, called `label number`, was spawned. The name is its identity, whatever its place in the order of spawns.
+pub(super) fn spawned(task: TaskId, label: &str, number: u32) {
+    note(|ledger| {
+        let mut identity = digest((label, number));
+        // Two that live and are called the same are told apart by the order of their spawns.
+        if ledger.tasks.iter().any(|task| task.alive && task.identity == identity) {
+            identity = digest((identity, task.0));
+        }
+        // It may know all that its parent knew.
+        let history = digest((identity, ledger.current().history));
+        *ledger.task(task.0 as usize) = Task { identity, history, alive: true };
+    });
+}
+
+/// The current task has read `what`: from now on what it does may depend on it.
+pub(crate) fn read(what: impl Hash) {
+    note(|ledger| ledger.read(digest(what)));
+}
+
+/// All that the current task knows is `what`; what it has read before no longer matters to it.
+pub(crate) fn knows(what: impl Hash) {
+    note(|ledger| {
+        let task = ledger.current();
+        task.history = digest((task.identity, digest(what)));
+    });
+}
+
+/// `what` holds of the run from now on, whoever brought it about.
+pub(crate) fn fact(what: impl Hash) {
+    note(|ledger| ledger.facts = ledger.facts.wrapping_add(digest(what)));
+}
+
+/// `what` holds of the current task from now on, even when it has ended.
+pub(crate) fn fact_of_task(what: impl Hash) {
+    note(|ledger| {
+        let identity = ledger.current().identity;
+        ledger.facts = ledger.facts.wrapping_add(digest((identity, digest(what))));
+    });
+}
+
+/// The store at `place` holds `content` now.
+pub(crate) fn store(place: usize, content: u64) {
+    note(|ledger| _ = ledger.stores.insert(place, content));
+}
+
+/// The current task waits for `object`: a lock, or room in a channel.
+pub(super) fn waits(object: ObjectId) {
+    note(|ledger| {
+        let identity = ledger.current().identity;
+        ledger.object(object).waiters.push(identity);
+    });
+}
+
+/// The current task has `lock`.
+pub(super) fn acquired(lock: ObjectId) {
+    note(|ledger| {
+        let identity = ledger.current().identity;
+        ledger.object(lock).holder = Some(identity);
+        ledger.read(lock.0.into());
+    });
+}
+
+/// `lock` is let go: who has waited longest has it now.
+pub(super) fn released(lock: ObjectId) {
+    note(|ledger| {
+        let object = ledger.object(lock);
+        object.holder = if object.waiters.is_empty() { None } else { Some(object.waiters.remove(0)) };
+    });
+}
+
+/// The current task has sent a message through `channel`, or could not.
+pub(super) fn sent(channel: ObjectId, arrived: bool) {
+    note(|ledger| {
+        let Task { identity, history, .. } = *ledger.current();
+        let object = ledger.object(channel);
+        object.waiters.retain(|waiter| *waiter != identity);
+        if arrived {
+            object.messages.push_back(history);
+        }
+        ledger.read(digest((channel.0, arrived)));
+    });
+}
+
+/// The current task has taken the next message out of `channel`, or learned that there will be none.
+pub(super) fn received(channel: ObjectId, some: bool) {
+    note(|ledger| {
+        let message = if some { ledger.object(channel).messages.pop_front() } else { None };
+        ledger.read(digest((channel.0, message)));
+    });
+}
+
+/// Nobody receives from `channel` any more.
+pub(super) fn closed(channel: ObjectId) {
+    note(|ledger| ledger.object(channel).closed = true);
+}
+
+/// The current task's identity, for whom an answer is promised.
+pub(super) fn identity() -> u64 {
+    if is_kept() { LEDGER.with_borrow_mut(|ledger| ledger.current().identity) } else { 0 }
+}
+
+/// The current task answers `whom`.
+pub(super) fn answered(answers: ObjectId, message: u32, whom: u64) {
+    note(|ledger| {
+        let history = ledger.current().history;
+        ledger.object(answers).answers.insert(message, (whom, history));
+    });
+}
+
+/// The current task has taken the answer.
+pub(super) fn took_answer(answers: ObjectId, message: u32) {
+    note(|ledger| {
+        let made_of = ledger.object(answers).answers.remove(&message).map(|(_, made_of)| made_of);
+        ledger.read(digest((answers.0, made_of)));
+    });
+}
