@@ -220,7 +220,7 @@ impl Engine {
     /// may go first before everything that they can see.
     #[must_use]
     pub fn gave_way_midway(&self) -> bool {
-        false
+        matches!(&self.runtime, Runtime::Manual(engine) if engine.gave_way_midway())
     }
 
     /// Lets option number `option` of [`Self::options`] happen; `None` if there is none of that number.

@@ -30,6 +30,7 @@ pub struct Manual {
     recording: EngineRecording,
     notes: Option<Keeping>,
     choices: Choices,
+    midway: bool,
 }
 
 /// What may happen next.
@@ -98,6 +99,7 @@ impl Manual {
             recording,
             notes: None,
             choices: Choices::default(),
+            midway: false,
         }
     }
 
@@ -199,7 +201,7 @@ impl Manual {
             if let Some(notes) = &self.notes {
                 notes.polls(name);
             }
-            step::of(|| self.pool.run(state, &self.stage, task, Budget::New, |_| {}));
+            self.midway = step::of(|| drop(self.pool.run(state, &self.stage, task, Budget::New, |_| {})));
             if let Some(notes) = &self.notes
                 && self.pool.lock().is_gone(task)
             {
@@ -228,6 +230,12 @@ impl Manual {
         let Some(notes) = &self.notes else { return 0 };
         let state = self.pool.lock();
         state.scheduler.0.get(option).map_or(0, |&task| notes.identity(state.name(task)))
+    }
+
+    /// Whether the last poll ended before something that others can see, where any other runtime would go on.
+    #[must_use]
+    pub fn gave_way_midway(&self) -> bool {
+        self.midway
     }
 
     /// What was chosen so far.

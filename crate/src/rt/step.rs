@@ -28,15 +28,17 @@ enum Done {
 }
 
 thread_local! {
+    static GAVE_WAY: Cell<bool> = const { Cell::new(false) };
     static DONE: Cell<Done> = const { Cell::new(Done::Unasked) };
 }
 
-/// Runs `poll` as one step, which ends before its second shared operation.
-pub(crate) fn of<R>(poll: impl FnOnce() -> R) -> R {
+/// Runs `poll` as one step, which ends before its second shared operation; whether it did, instead of where the task waits.
+pub(crate) fn of(poll: impl FnOnce()) -> bool {
+    GAVE_WAY.set(false);
     DONE.set(Done::Nothing);
-    let result = poll();
+    poll();
     DONE.set(Done::Unasked);
-    result
+    GAVE_WAY.get()
 }
 
 /// The current task has done what others can see.
@@ -76,6 +78,7 @@ pub(crate) async fn preempt_before_spin() {
 }
 
 async fn give_way() {
+    GAVE_WAY.set(true);
     if record::is_on() {
         record::yields();
     }
