@@ -1,12 +1,15 @@
 //! A client's connection: requests in, replies out.
 //!
-//! Owns the encoding and the waiting. What is at the other end is a real session on a pipe in memory; a socket, or the
-//! store without a session, would be another way to make one. Knows no statement.
+//! Owns the encoding and the waiting. What is at the other end is a real session: one of the run's own on a pipe in memory,
+//! or one of a server that runs already, reached as the host says. Knows no statement.
 
+use std::fmt;
 use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
 
 use bytes::BytesMut;
-use tokio::io::{AsyncWriteExt, DuplexStream, duplex};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, duplex};
 
 use crate::command::Peer;
 use crate::resp::{ReplyDecoder, Value, encode_request};
@@ -17,52 +20,101 @@ use crate::session::{Service, read_some, write_some};
 /// How much either side may write before the other reads. A request or reply longer than this goes in pieces.
 const PIPE_BYTES: usize = 16 * 1024;
 
-/// One open connection.
+/// How the clients of a run reach a server that runs already.
+pub trait Connect: fmt::Debug + Send + Sync {
+    /// A connection to be made: the client called `name` awaits it before its first command.
+    fn connect(&self, name: &str) -> Connecting;
+}
+
+/// A connection on its way.
+pub type Connecting = Pin<Box<dyn Future<Output = io::Result<Box<dyn Stream>>> + Send>>;
+
+/// What carries the bytes of a connection.
+pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
+
+/// Where the sessions of a run are.
 #[derive(Debug)]
+pub(super) enum Way {
+    /// In the run itself, on a server of its own.
+    Here(Box<Service>),
+    /// With a server that runs already.
+    There(Arc<dyn Connect>),
+}
+
+/// One connection.
 pub(super) struct Link {
-    stream: DuplexStream,
+    carrier: Carrier,
     decoder: ReplyDecoder,
     // Both are empty between calls.
     out: BytesMut,
     arrived: BytesMut,
 }
 
-impl Link {
-    /// Connects the client called `name`: spawns its session.
-    pub(super) fn open(service: &Service, name: &str) -> Self {
-        let (near, far) = duplex(PIPE_BYTES);
-        service.spawn(far, Peer { address: name.to_owned(), local_address: "scenario".to_owned() });
-        Self {
-            stream: near,
-            decoder: ReplyDecoder::default(),
-            out: BytesMut::new(),
-            arrived: BytesMut::new(),
+enum Carrier {
+    Connecting(Connecting),
+    Connected(Box<dyn Stream>),
+    /// It could not be connected.
+    Refused,
+}
+
+impl Carrier {
+    /// The stream, once there is one.
+    async fn connected(&mut self) -> io::Result<&mut Box<dyn Stream>> {
+        if let Self::Connecting(connecting) = self {
+            match connecting.await {
+                Ok(stream) => *self = Self::Connected(stream),
+                Err(error) => {
+                    *self = Self::Refused;
+                    return Err(error);
+                }
+            }
         }
+        match self {
+            Self::Connected(stream) => Ok(stream),
+            Self::Connecting(_) | Self::Refused => Err(io::ErrorKind::NotConnected.into()),
+        }
+    }
+}
+
+impl fmt::Debug for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let connected = matches!(self.carrier, Carrier::Connected(_));
+        f.debug_struct("Link").field("connected", &connected).finish_non_exhaustive()
+    }
+}
+
+impl Link {
+    /// Connects the client called `name`. In the run itself this spawns its session.
+    pub(super) fn open(way: &Way, name: &str) -> Self {
+        let carrier = match way {
+            Way::Here(service) => {
+                let (near, far) = duplex(PIPE_BYTES);
+                service.spawn(far, Peer { address: name.to_owned(), local_address: "scenario".to_owned() });
+                Carrier::Connected(Box::new(near))
+            }
+            Way::There(server) => Carrier::Connecting(server.connect(name)),
+        };
+        Self { carrier, decoder: ReplyDecoder::default(), out: BytesMut::new(), arrived: BytesMut::new() }
     }
 
     /// Sends one request and waits for its reply.
     pub(super) async fn call(&mut self, request: &[impl AsRef<[u8]>]) -> io::Result<Value> {
-        encode_request(request, &mut self.out);
-        self.flush().await?;
-        self.reply().await
-    }
-
-    async fn flush(&mut self) -> io::Result<()> {
-        let bytes = self.out.len() as u32;
-        while !self.out.is_empty() {
-            write_some(&mut self.stream, &mut self.out).await?;
+        let Self { carrier, decoder, out, arrived } = self;
+        let stream = carrier.connected().await?;
+        encode_request(request, out);
+        let bytes = out.len() as u32;
+        while !out.is_empty() {
+            write_some(stream, out).await?;
         }
-        self.stream.flush().await?;
+        stream.flush().await?;
         record::record(Event::Write { bytes });
-        Ok(())
-    }
-
-    async fn reply(&mut self) -> io::Result<Value> {
         loop {
-            if let Some(reply) = self.decoder.decode(&mut self.arrived).map_err(io::Error::other)? {
+            if let Some(reply) = decoder.decode(arrived).map_err(io::Error::other)? {
                 return Ok(reply);
             }
-            if read_some(&mut self.stream, &mut self.arrived).await? == 0 {
+            if read_some(stream, arrived).await? == 0 {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
         }

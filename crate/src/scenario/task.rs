@@ -241,7 +241,7 @@ impl Task {
         let name = self.standing.name.child(spawned as u32, name, self.spawned[spawned]);
         self.spawned[spawned] += 1;
         let (label, number) = (names::kept(name.label()), name.number());
-        let link = body.talks.then(|| Link::open(&self.meeting.service, &name.to_string()));
+        let link = body.talks.then(|| Link::open(&self.meeting.way, &name.to_string()));
         let child = Self {
             run: Arc::clone(&self.run),
             meeting: Arc::clone(&self.meeting),
@@ -277,7 +277,8 @@ impl Task {
         if !record::pass(time_ns) {
             let rt = &self.run.rt;
             let until_ns = rt.now_ns().saturating_add(time_ns);
-            while rt.now_ns() < until_ns {
+            // Natively it is real time, which a run that is to end does not use up.
+            while rt.now_ns() < until_ns && !self.run.is_stopping() {
                 std::hint::spin_loop();
             }
         }
@@ -448,7 +449,7 @@ impl Task {
 
     /// Ends the run because a limit is passed.
     fn stop(&self, (limit, message): (&'static str, String)) -> Halt {
-        self.run.stop(limit, &message, &self.standing.name, self.standing.span());
+        self.run.pass(limit, &message, &self.standing.name, self.standing.span());
         Halt
     }
 
