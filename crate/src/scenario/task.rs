@@ -19,7 +19,6 @@ use super::value::{Value, apply};
 use crate::command;
 use crate::resp::{self, Batch};
 use crate::rt::{JoinHandle, Receiver};
-use crate::scope::record;
 
 /// The task goes no further. Why is noted where others look: in its [`Standing`], or as the limit that stops the run.
 #[derive(Debug)]
@@ -271,17 +270,12 @@ impl Task {
         }
     }
 
-    /// Computes for `time` without giving way.
+    /// Computes for `time` without giving way. In real time a run that is to end does not wait for it.
     fn spin(&self, time: Duration) {
-        let time_ns = time.as_nanos() as u64;
-        if !record::pass(time_ns) {
-            let rt = &self.run.rt;
-            let until_ns = rt.now_ns().saturating_add(time_ns);
-            // Natively it is real time, which a run that is to end does not use up.
-            while rt.now_ns() < until_ns && !self.run.is_stopping() {
-                std::hint::spin_loop();
-            }
-        }
+        self.run.rt.compute(time, || {
+            std::hint::spin_loop();
+            !self.run.is_stopping()
+        });
     }
 
     /// Executes `body` while holding `lock`.
