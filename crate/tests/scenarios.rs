@@ -555,6 +555,36 @@ fn a_bomb_of_tasks_meets_its_limit() {
 }
 
 #[test]
+fn a_host_may_end_a_run() {
+    let source =
+        "setup { SET k 1 }\nclient a { lock x { sleep 3600s } }\nclient b { lock x { } }\nclient c { }";
+    let scenario = Arc::new(Scenario::parse(source, &Limits::default()).unwrap());
+    let mut engine = CurrentThread::new(0);
+    let rt = engine.rt();
+    let run = engine.enter(|| Run::start(&scenario, Setting::default(), &rt));
+    while engine.step() == Step::Polled {}
+    assert!(run.outcome().is_none());
+    engine.enter(|| run.stop("patience", "nobody waits any longer".to_owned()));
+    let outcome = run.outcome().cloned().unwrap();
+    while engine.step() == Step::Polled {}
+    assert_eq!(run.outcome(), Some(&outcome), "what is let go of by who ends changes nothing");
+    assert!(run.progress().tasks().iter().any(|task| task.end.is_none()));
+    assert_snapshot!(outcome.describe(source), @"
+    stopped: nobody waits any longer
+    setup: completed
+    a: not at its end: sleeps
+        2 | client a { lock x { sleep 3600s } }
+          |                     ^^^^^^^^^^^
+    b: not at its end: waits for the lock `x`, which a holds
+        3 | client b { lock x { } }
+          |            ^^^^^^
+    c: completed
+    ");
+    assert_snapshot!(outcome.headline(source), @"stopped by the limit `patience`; a sleeps; b waits for the lock `x`, which a holds");
+    assert!(!outcome.is_good() && !outcome.is_stuck());
+}
+
+#[test]
 fn outcomes_are_compared() {
     let source = "client a { SET k 1 }";
     assert_eq!(outcome(source), outcome(source));

@@ -29,6 +29,7 @@ use crate::StartError;
 use crate::flags::Flags;
 use crate::guard::Guard;
 use crate::observed::{ACCEPT_PAUSE, Arrival, Observed, is_about_one_connection, listen_on, prepare};
+use crate::scenario::{ASKING_MAX, Stage};
 use crate::trace::{Trace, WATCHERS_MAX};
 use crate::watcher;
 use crate::websocket;
@@ -63,6 +64,7 @@ pub(crate) struct Http {
     info: String,
     arrivals: mpsc::Sender<Arrival>,
     server: Arc<Server>,
+    stage: Stage,
     trace: Trace,
 }
 
@@ -72,6 +74,7 @@ struct Site {
     /// What `/api/info` answers.
     info: String,
     arrivals: mpsc::Sender<Arrival>,
+    stage: Stage,
     trace: Trace,
     // Held by whoever must end before the runtime does.
     stop: watch::Receiver<bool>,
@@ -82,8 +85,8 @@ struct Site {
 struct Local(SocketAddr);
 
 impl Http {
-    /// Builds the runtime and takes the address. `info` is what `/api/info` answers; consoles go to `observed`,
-    /// watchers to `trace`.
+    /// Builds the runtime and takes the address. `info` is what `/api/info` answers; consoles and scenarios go to
+    /// `observed`, watchers to `trace`.
     pub(crate) fn bind(
         flags: &Flags,
         info: &serde_json::Value,
@@ -107,6 +110,7 @@ impl Http {
             info: info.to_string(),
             arrivals: observed.arrivals(),
             server: observed.server(),
+            stage: Stage::new(observed),
             trace,
         })
     }
@@ -118,10 +122,10 @@ impl Http {
 
     /// Serves until `stop` turns true.
     pub(crate) fn run(self, mut stop: watch::Receiver<bool>) {
-        let Self { runtime, listener, guard, info, arrivals, server, trace, .. } = self;
+        let Self { runtime, listener, guard, info, arrivals, server, stage, trace, .. } = self;
         // Every connection and every watcher holds a receiver, and the router does.
         let (stop_all, stopped) = watch::channel(false);
-        let site = Arc::new(Site { guard, info, arrivals, trace: trace.clone(), stop: stopped });
+        let site = Arc::new(Site { guard, info, arrivals, stage, trace: trace.clone(), stop: stopped });
         runtime.block_on(async {
             tokio::select! {
                 _ = stop.wait_for(|stop| *stop) => {}
@@ -205,6 +209,7 @@ fn router(site: Arc<Site>) -> Router {
         .route("/api/info", get(info))
         .route("/redis", get(redis))
         .route("/trace", get(trace))
+        .route("/scenario", get(scenario))
         .fallback_service(get(file))
         .layer(middleware::from_fn_with_state(Arc::clone(&site), guarded))
         .with_state(site)
@@ -292,6 +297,28 @@ async fn trace(State(site): State<Arc<Site>>, mut request: Request) -> Response<
                 watcher::serve(websocket::unwrap(upgraded), messages, site.stop.clone()).await;
             }
             Err(error) => debug!("a watcher was gone before it was served: {error}"),
+        }
+    });
+    answer
+}
+
+/// Turns the connection into one on which a scenario is asked for.
+async fn scenario(State(site): State<Arc<Site>>, mut request: Request) -> Response<Body> {
+    if let Err(why) = site.guard.check_origin(request.headers()) {
+        return text(StatusCode::FORBIDDEN, why);
+    }
+    let Some(place) = site.stage.place() else {
+        let why =
+            format!("{ASKING_MAX} ask for scenarios to be run, which is the most; close one of their pages");
+        return text(StatusCode::SERVICE_UNAVAILABLE, why);
+    };
+    let (answer, upgrade) = websocket::upgrade(&mut request);
+    let Some(upgrade) = upgrade else { return answer };
+    #[expect(clippy::disallowed_methods, reason = "this runtime is not the observed one")]
+    tokio::spawn(async move {
+        match upgrade.await {
+            Ok(upgraded) => site.stage.serve(place, websocket::unwrap(upgraded), site.stop.clone()).await,
+            Err(error) => debug!("who asked for a scenario was gone before it was served: {error}"),
         }
     });
     answer

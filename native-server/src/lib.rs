@@ -12,6 +12,7 @@ mod observed;
 mod page;
 pub mod process;
 mod run;
+mod scenario;
 mod trace;
 mod watcher;
 mod websocket;

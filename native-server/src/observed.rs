@@ -17,7 +17,7 @@ use interleave::session::Service;
 use interleave::sharing::Sharing;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::{mpsc, watch};
 use tracing::{debug, error, info};
 
@@ -41,9 +41,9 @@ const KEEPALIVE: Duration = Duration::from_secs(300);
 /// How long tasks that do not end may hold up the process at the very end.
 const RUNTIME_END: Duration = Duration::from_secs(1);
 
-/// Longest message on a console's WebSocket. Only the bytes count, not how they are cut: a longer request
-/// comes in several.
-const MESSAGE_BYTES_MAX: usize = 1 << 20;
+/// Longest message on a WebSocket. On a console's only the bytes count, not how they are cut: a longer request comes in
+/// several.
+pub(crate) const MESSAGE_BYTES_MAX: usize = 1 << 20;
 
 /// Consoles that may wait for the listener.
 const ARRIVALS_MAX: usize = 64;
@@ -104,6 +104,11 @@ impl Observed {
     /// What its commands know of the server.
     pub(crate) fn server(&self) -> Arc<command::Server> {
         Arc::clone(&self.server)
+    }
+
+    /// The runtime, for those who spawn on it from outside.
+    pub(crate) fn handle(&self) -> Handle {
+        self.runtime.handle().clone()
     }
 
     /// How many workers the runtime has.

@@ -1,8 +1,9 @@
 //! What the server asks of the system as a process: how many sockets it may have, how much memory it has.
 //! Knows Linux's files and Unix's limits; elsewhere it knows nothing, and says so by doing nothing.
 
-/// File descriptors that are no clients': listeners, runtimes, log, HTTP connections, watchers, and some to spare.
-const OTHER_FILES: u64 = 512;
+/// File descriptors that are no clients': listeners, runtimes, log, HTTP connections, watchers, the near ends of a
+/// scenario's connections, and some to spare.
+const OTHER_FILES: u64 = 1024;
 
 /// Lets this process have `clients` sockets besides what it needs itself, as far as the system permits. Many
 /// systems begin with 1,024 and permit far more.

@@ -2,16 +2,16 @@
 //! what is in them, nor of the other watchers.
 
 use std::future::poll_fn;
-use std::task::{Context, Poll};
+use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tracing::debug;
-use tungstenite::Error;
 use tungstenite::protocol::frame::CloseFrame;
 use tungstenite::protocol::frame::coding::CloseCode;
+use tungstenite::{Error, Message};
 
 use crate::trace::Messages;
 use crate::websocket::{Raw, WebSocket};
@@ -35,7 +35,7 @@ pub(crate) async fn serve(
         let message = tokio::select! {
             biased;
             _ = stop.wait_for(|stop| *stop) => None,
-            () = poll_fn(|cx| poll_end(&mut socket, cx)) => break None,
+            () = poll_fn(|cx| socket.poll_end(cx)) => break None,
             message = messages.next() => message,
         };
         // No message any more means that the thread which drains is gone: the server stops too.
@@ -55,24 +55,13 @@ pub(crate) async fn serve(
 async fn send(socket: &mut Socket, message: Bytes) -> Result<(), Error> {
     let mut message = Some(message);
     poll_fn(|cx| {
-        if poll_end(socket, cx).is_ready() {
+        if socket.poll_end(cx).is_ready() {
             return Poll::Ready(Err(Error::ConnectionClosed));
         }
         if let Some(message) = message.take() {
-            socket.write(cx, message)?;
+            socket.write(cx, Message::Binary(message))?;
         }
         socket.poll_flush(cx)
     })
     .await
-}
-
-/// Ready when the watcher leaves, one way or the other.
-fn poll_end(socket: &mut Socket, cx: &mut Context<'_>) -> Poll<()> {
-    loop {
-        match socket.poll_read(cx) {
-            Poll::Ready(Ok(Some(_))) => {}
-            Poll::Ready(Ok(None) | Err(_)) => return Poll::Ready(()),
-            Poll::Pending => return Poll::Pending,
-        }
-    }
 }

@@ -97,10 +97,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         }
     }
 
+    /// Ready when the other side leaves, one way or the other. What it sends until then is dropped.
+    pub(crate) fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            match self.poll_read(cx) {
+                Poll::Ready(Ok(Some(_))) => {}
+                Poll::Ready(Ok(None) | Err(_)) => return Poll::Ready(()),
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+    }
+
     /// Begins to send a message. Flush before the next one, or they pile up.
-    pub(crate) fn write(&mut self, cx: &mut Context<'_>, message: Bytes) -> Result<(), Error> {
-        let sent =
-            self.protocol.write(&mut Blocking { stream: &mut self.stream, cx }, Message::Binary(message));
+    pub(crate) fn write(&mut self, cx: &mut Context<'_>, message: Message) -> Result<(), Error> {
+        let sent = self.protocol.write(&mut Blocking { stream: &mut self.stream, cx }, message);
         match polled(sent) {
             // What did not go out is kept.
             Poll::Pending => Ok(()),
@@ -237,7 +247,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for ByteStream<S> {
         // At most one message waits here, so a client that does not read is waited for.
         ready!(self.socket.poll_flush(cx)).map_err(broken)?;
         let taken = buf.len().min(MESSAGE_BYTES);
-        self.socket.write(cx, Bytes::copy_from_slice(&buf[..taken])).map_err(broken)?;
+        let message = Message::Binary(Bytes::copy_from_slice(&buf[..taken]));
+        self.socket.write(cx, message).map_err(broken)?;
         Poll::Ready(Ok(taken))
     }
 

@@ -140,6 +140,37 @@ fn a_console_is_woken_by_the_observed_runtimes_own_driver() {
 }
 
 #[test]
+fn a_scenarios_clients_are_seen_beside_their_sessions() {
+    let _turn = my_turn();
+    let server = start(&[]);
+    let mut watcher = websocket(&server, "/trace");
+    read(&mut watcher);
+    let mut asking = websocket(&server, "/scenario");
+    let scenario = r#"{"scenario": "client buyer * 2 { INCR sold\nsleep 1ms }"}"#;
+    asking.send(Message::text(scenario)).unwrap();
+    let mut ended = HashSet::new();
+    let mut spawned = Vec::new();
+    let frames = read_until(&mut watcher, |frame| {
+        has(frame, |event| {
+            match event {
+                Event::Spawn { task, .. } => spawned.push(*task),
+                Event::End { task, .. } => _ = ended.insert(*task),
+                _ => {}
+            }
+            // The scenario's own task, its connection, and two buyers with theirs.
+            spawned.len() >= 6 && spawned.iter().all(|task| ended.contains(task))
+        })
+    });
+    let names = labels(&frames);
+    for name in ["scenario", "buyer", "client"] {
+        assert!(names.contains(name), "expected {name} among {names:?}");
+    }
+    let seen = |is_it: fn(&Event) -> bool| frames.iter().any(|frame| has(frame, is_it));
+    assert!(seen(|event| matches!(event, Event::Sleep { for_us: 1000 })), "a buyer sleeps");
+    assert!(seen(|event| matches!(event, Event::CommandStart { .. })), "a session runs its command");
+}
+
+#[test]
 fn several_watchers_see_the_same() {
     let _turn = my_turn();
     let server = start(&[]);

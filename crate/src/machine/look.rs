@@ -356,7 +356,7 @@ fn tasks(seen: &Seen, source: &str, progress: &[TaskProgress]) -> Vec<LookTask> 
                 End::Completed => "completed".to_owned(),
                 End::Error { message, .. } => message.clone(),
                 End::Stuck { .. } => "stuck".to_owned(),
-                End::Stopped => "not at its end".to_owned(),
+                End::Unfinished { .. } | End::Stopped => "not at its end".to_owned(),
             }),
         });
     }

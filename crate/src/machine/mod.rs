@@ -6,7 +6,7 @@
 //! ```
 //! use interleave::machine::{Machine, Recipe};
 //!
-//! let scenario = "client a { INCR hits }  client b { INCR hits }".to_owned();
+//! let scenario = "client a { INCR hits }\nclient b { INCR hits }".to_owned();
 //! let mut machine = Machine::open(&Recipe { scenario, ..Recipe::default() })?;
 //! while machine.step().is_some() {}
 //! assert_eq!(machine.look().outcome.unwrap().headline, "hits = 2");

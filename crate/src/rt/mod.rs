@@ -109,6 +109,16 @@ impl Rt {
         Sleep::new(self.timers.as_ref(), duration)
     }
 
+    /// Keeps the worker busy for `duration`, without giving way. Under an engine virtual time passes; natively `work` is done
+    /// over and over until real time has, or until it returns false.
+    pub fn compute(&self, duration: Duration, mut work: impl FnMut() -> bool) {
+        let for_ns = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+        if !record::pass(for_ns) {
+            let until_ns = self.now_ns().saturating_add(for_ns);
+            while self.now_ns() < until_ns && work() {}
+        }
+    }
+
     /// `future`'s output, or `None` if `duration` passes first; then `future` is dropped.
     pub async fn timeout<F: Future>(&self, duration: Duration, future: F) -> Option<F::Output> {
         tokio::select! {

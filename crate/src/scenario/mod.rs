@@ -108,6 +108,7 @@
 //! ```
 
 mod ast;
+mod direct;
 mod error;
 mod examples;
 mod expression;
@@ -129,6 +130,7 @@ pub use self::ast::Operator;
 pub use self::error::{ScriptError, Span, excerpt};
 pub use self::examples::{EXAMPLES, Example};
 pub use self::limits::Limits;
+pub use self::link::{Connect, Connecting, Stream};
 pub use self::outcome::{End, FailedAssert, Found, Outcome, Stop, TaskOutcome};
 pub use self::parse::{ME, PARTS, STATEMENTS};
 pub use self::progress::{ChannelProgress, Progress, TaskName, TaskProgress, Waits};

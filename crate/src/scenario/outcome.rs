@@ -57,8 +57,15 @@ pub enum End {
         /// What it waits for.
         waits: Option<Waits>,
     },
-    /// The run was stopped before the task had ended.
+    /// The run passed a limit before the task had ended.
     Stopped,
+    /// The host stopped the run before the task had ended.
+    Unfinished {
+        /// The statement it stood at.
+        span: Span,
+        /// What it waited for; `None`: for its turn, or it was running.
+        waits: Option<Waits>,
+    },
 }
 
 /// An assertion that did not hold.
@@ -91,12 +98,10 @@ impl fmt::Display for Found {
 /// Why a run was stopped.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Stop {
-    /// The field of [`Limits`](super::Limits) that was passed.
+    /// The field of [`Limits`](super::Limits) that was passed, or a limit of the host's.
     pub limit: &'static str,
-    /// The task that passed it.
-    pub task: TaskName,
-    /// The statement it was executing.
-    pub span: Span,
+    /// The task that passed it and the statement it was executing; `None`: the host did not wait any longer.
+    pub place: Option<(TaskName, Span)>,
     /// The whole sentence.
     pub message: String,
 }
@@ -135,8 +140,10 @@ impl Outcome {
             parts.push(format!("deadlock of {}", stuck.join(", ")));
         }
         for TaskOutcome { name, end, failed, .. } in &self.tasks {
-            if let End::Error { message, .. } = end {
-                parts.push(format!("{name}: {message}"));
+            match end {
+                End::Error { message, .. } => parts.push(format!("{name}: {message}")),
+                End::Unfinished { waits: Some(waits), .. } => parts.push(format!("{name} {waits}")),
+                _ => {}
             }
             for FailedAssert { span, found } in failed {
                 let asserted = span.text(source).trim_start_matches("assert").trim_start();
@@ -159,8 +166,12 @@ impl Outcome {
             let shown = excerpt(source, span);
             shown.lines().map(|line| format!("    {line}\n")).collect::<String>().trim_end().to_owned()
         };
-        if let Some(Stop { task, span, message, .. }) = &self.stopped {
-            line(format!("stopped in {task}: {message}\n{}", place(*span)));
+        match &self.stopped {
+            Some(Stop { place: Some((task, span)), message, .. }) => {
+                line(format!("stopped in {task}: {message}\n{}", place(*span)));
+            }
+            Some(Stop { place: None, message, .. }) => line(format!("stopped: {message}")),
+            None => {}
         }
         if self.is_stuck() {
             line("deadlock: nobody can go on".to_owned());
@@ -177,6 +188,10 @@ impl Outcome {
                 End::Stuck { span, waits } => {
                     let waits = waits.as_ref().map_or("waits".to_owned(), Waits::to_string);
                     line(format!("{name}: {waits}{variables}\n{}", place(*span)));
+                }
+                End::Unfinished { span, waits } => {
+                    let waits = waits.as_ref().map_or("was running".to_owned(), Waits::to_string);
+                    line(format!("{name}: not at its end: {waits}{variables}\n{}", place(*span)));
                 }
             }
             for FailedAssert { span, found } in failed {

@@ -9,13 +9,13 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::sync::watch;
+use tokio::sync::{SetOnce, watch};
 
 use super::Scenario;
 use super::ast::{Body, Part};
 use super::error::Span;
 use super::limits::Limits;
-use super::link::Link;
+use super::link::{Connect, Link, Way};
 use super::names;
 use super::outcome::{End, Outcome, Stop, TaskOutcome};
 use super::parse::Script;
@@ -54,15 +54,30 @@ pub struct Run {
 }
 
 impl Run {
-    /// Begins a run of `scenario`: spawns the task `scenario`, which spawns all others.
+    /// Begins a run of `scenario` on a server of its own: spawns the task `scenario`, which spawns all others.
     ///
     /// # Panics
     /// Outside a Tokio runtime.
     #[must_use]
     pub fn start(scenario: &Arc<Scenario>, setting: Setting, rt: &Rt) -> Self {
+        Self::begin(scenario, setting, None, rt)
+    }
+
+    /// Begins a run of `scenario` whose clients connect to a server that runs already. What is in its store stays there, and
+    /// how connections share it is that server's matter.
+    ///
+    /// # Panics
+    /// Outside a Tokio runtime.
+    #[must_use]
+    pub fn start_on(server: Arc<dyn Connect>, scenario: &Arc<Scenario>, limits: Limits, rt: &Rt) -> Self {
+        Self::begin(scenario, Setting { limits, ..Setting::default() }, Some(server), rt)
+    }
+
+    fn begin(scenario: &Arc<Scenario>, setting: Setting, server: Option<Arc<dyn Connect>>, rt: &Rt) -> Self {
         let shared = Arc::new(Shared {
             scenario: Arc::clone(scenario),
             setting,
+            server,
             rt: rt.clone(),
             progress: Progress::new(&scenario.script),
             spawned: AtomicUsize::default(),
@@ -72,10 +87,10 @@ impl Run {
             keys: Mutex::default(),
             stop: watch::channel(false).0,
             stopped: OnceLock::new(),
-            outcome: OnceLock::new(),
+            outcome: SetOnce::new(),
             mirror: OnceLock::new(),
         });
-        rt.spawn("scenario", 0, conduct(Arc::clone(&shared)));
+        rt.spawn("scenario", 0, conduct(Arc::clone(&shared), shared.stop.subscribe()));
         Self { shared }
     }
 
@@ -98,11 +113,38 @@ impl Run {
         ledger::digest((spawned, bytes, time_us.load(Relaxed), commands.load(Relaxed)))
     }
 
+    /// What came of it, as soon as it has an outcome. Cancellation safe.
+    pub async fn ended(&self) -> &Outcome {
+        self.shared.outcome.wait().await
+    }
+
+    /// Ends it before its time, for a reason of the host's: `limit` names it and `message` is the whole sentence. The outcome
+    /// is there at once and tells what each task waits for; a run that has one keeps it. The tasks end when they are
+    /// polled next.
+    pub fn stop(&self, limit: &'static str, message: String) {
+        let stop = Stop { limit, place: None, message };
+        // First of all: what one task lets go of when it ends, another gets.
+        let unfinished = |span, waits| End::Unfinished { span, waits };
+        let outcome = self.shared.gather(Some(&stop), unfinished, BTreeMap::new());
+        // One that a task's limit has stopped already goes its own way.
+        if self.shared.stopped.set(stop).is_ok() {
+            let _ = self.shared.outcome.set(outcome);
+        }
+        self.shared.stop.send_replace(true);
+    }
+
+    /// Waits until none of its tasks and sessions is left. Cancellation safe.
+    pub async fn left(&self) {
+        self.shared.stop.closed().await;
+    }
+
     /// What has come of it when nobody can go on: no task is ready and none sleeps. A run that has an outcome keeps it.
     #[must_use]
     pub fn deadlock(&self) -> Outcome {
-        let stuck = || self.shared.gather(|span, waits| End::Stuck { span, waits }, BTreeMap::new());
-        self.outcome().cloned().unwrap_or_else(stuck)
+        let Shared { stopped, outcome, .. } = &*self.shared;
+        let stuck = |span, waits| End::Stuck { span, waits };
+        let gather = || self.shared.gather(stopped.get(), stuck, BTreeMap::new());
+        outcome.get().cloned().unwrap_or_else(gather)
     }
 
     /// The store's keys as they are now, if the [`Setting`] says so and the server stands.
@@ -123,6 +165,8 @@ impl Run {
 pub(super) struct Shared {
     scenario: Arc<Scenario>,
     pub(super) setting: Setting,
+    /// The server it runs on, if that is not its own.
+    server: Option<Arc<dyn Connect>>,
     pub(super) rt: Rt,
     pub(super) progress: Progress,
     // What is limited: each counts up only, and none orders anything else.
@@ -134,7 +178,7 @@ pub(super) struct Shared {
     // True when the run is to end before its time; sessions listen, too.
     stop: watch::Sender<bool>,
     stopped: OnceLock<Stop>,
-    outcome: OnceLock<Outcome>,
+    outcome: SetOnce<Outcome>,
     mirror: OnceLock<Arc<Mirror>>,
 }
 
@@ -142,7 +186,7 @@ pub(super) struct Shared {
 /// are recorded.
 #[derive(Debug)]
 pub(super) struct Meeting {
-    pub(super) service: Service,
+    pub(super) way: Way,
     pub(super) locks: Vec<AsyncMutex<()>>,
     /// The receiving ends that no task has taken yet.
     receivers: Mutex<Vec<Option<Receiver<Value>>>>,
@@ -239,11 +283,11 @@ impl Shared {
         self.keys.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Ends the run because of a limit.
-    pub(super) fn stop(&self, limit: &'static str, message: &str, task: &TaskName, span: Span) {
+    /// Ends the run because a task has passed a limit.
+    pub(super) fn pass(&self, limit: &'static str, message: &str, task: &TaskName, span: Span) {
         let message = format!("{message}: this is the limit `{limit}` of a run");
         // The first one counts.
-        let _ = self.stopped.set(Stop { limit, task: task.clone(), span, message });
+        let _ = self.stopped.set(Stop { limit, place: Some((task.clone(), span)), message });
         self.stop.send_replace(true);
     }
 
@@ -266,6 +310,7 @@ impl Shared {
     /// What has come of the run so far; tasks that have not ended end as `unfinished` says.
     fn gather(
         &self,
+        stopped: Option<&Stop>,
         unfinished: impl Fn(Span, Option<super::progress::Waits>) -> End,
         keys: BTreeMap<Bytes, Value>,
     ) -> Outcome {
@@ -286,15 +331,15 @@ impl Shared {
             })
             .collect();
         tasks.sort_by(|a, b| a.name.cmp(&b.name));
-        Outcome { stopped: self.stopped.get().cloned(), tasks, keys }
+        Outcome { stopped: stopped.cloned(), tasks, keys }
     }
 }
 
-/// The whole run: the task `scenario`.
-async fn conduct(shared: Arc<Shared>) {
+/// The whole run: the task `scenario`. It lives as long as it holds a receiver, as all tasks of the run do.
+async fn conduct(shared: Arc<Shared>, _alive: watch::Receiver<bool>) {
     let keys = shared.until_stopped(play(&shared)).await.unwrap_or_default();
-    let outcome = shared.gather(|_, _| End::Stopped, keys);
-    // Nobody else sets it.
+    let outcome = shared.gather(shared.stopped.get(), |_, _| End::Stopped, keys);
+    // Only the host may have set it, when it did not wait for this.
     let _ = shared.outcome.set(outcome);
 }
 
@@ -302,7 +347,7 @@ async fn conduct(shared: Arc<Shared>) {
 async fn play(shared: &Arc<Shared>) -> BTreeMap<Bytes, Value> {
     let script = shared.script();
     let (meeting, senders) = meet(shared);
-    let mut link = Link::open(&meeting.service, "scenario", shared.setting.direct);
+    let mut link = Link::open(&meeting.way, "scenario");
 
     if let Some(setup) = &script.setup {
         let name = TaskName::of_part(0, &setup.name, 0);
@@ -344,10 +389,24 @@ async fn play(shared: &Arc<Shared>) -> BTreeMap<Bytes, Value> {
     final_keys(shared, link).await
 }
 
-/// The server, the locks and the channels of a run.
+/// The way to the server, the locks and the channels of a run.
 fn meet(shared: &Arc<Shared>) -> (Arc<Meeting>, Senders) {
-    let Shared { setting, rt, .. } = &**shared;
+    let way = match &shared.server {
+        Some(server) => Way::There(Arc::clone(server)),
+        None if shared.setting.direct => Way::Direct(Box::new(service(shared))),
+        None => Way::Here(Box::new(service(shared))),
+    };
     let script = shared.script();
+    let locks = script.locks.iter().map(|name| AsyncMutex::new(name, 0, ())).collect();
+    let ends = script.channels.iter().map(|declared| channel(&declared.name, declared.capacity));
+    let (senders, receivers): (Vec<_>, Vec<_>) =
+        ends.map(|(sender, receiver)| (Some(sender), Some(receiver))).unzip();
+    (Arc::new(Meeting { way, locks, receivers: Mutex::new(receivers) }), senders)
+}
+
+/// A server for this run alone.
+fn service(shared: &Shared) -> Service {
+    let Shared { setting, rt, .. } = shared;
     let mut config = Config::default();
     // A command adds at most one such string to the store, and there are `Limits::commands` of them.
     config.limits.bulk_bytes = setting.limits.value_bytes;
@@ -360,7 +419,7 @@ fn meet(shared: &Arc<Shared>) -> (Arc<Meeting>, Senders) {
     } else {
         Sharing::new(setting.sharing, setting.options, rt, &server)
     };
-    let service = Service {
+    Service {
         sharing,
         server,
         rt: rt.clone(),
@@ -368,12 +427,7 @@ fn meet(shared: &Arc<Shared>) -> (Arc<Meeting>, Senders) {
         unfinished_timeout: UNFINISHED_TIMEOUT,
         idle_timeout: None,
         stop: shared.stop.subscribe(),
-    };
-    let locks = script.locks.iter().map(|name| AsyncMutex::new(name, 0, ())).collect();
-    let ends = script.channels.iter().map(|declared| channel(&declared.name, declared.capacity));
-    let (senders, receivers): (Vec<_>, Vec<_>) =
-        ends.map(|(sender, receiver)| (Some(sender), Some(receiver))).unzip();
-    (Arc::new(Meeting { service, locks, receivers: Mutex::new(receivers) }), senders)
+    }
 }
 
 fn spawn_client(
@@ -387,8 +441,7 @@ fn spawn_client(
 ) -> JoinHandle<()> {
     let name = TaskName::of_part(place, &client.name, if client.numbered { number } else { 0 });
     let (label, label_number) = (names::kept(name.label()), name.number());
-    let direct = shared.setting.direct;
-    let link = client.body.talks.then(|| Link::open(&meeting.service, &name.to_string(), direct));
+    let link = client.body.talks.then(|| Link::open(&meeting.way, &name.to_string()));
     let mut task = Task::new(shared, meeting, name, client, senders, link);
     task.set_me(number);
     let (body, last) = (Arc::clone(&client.body), Arc::clone(last));

@@ -19,7 +19,6 @@ use super::value::{Value, apply};
 use crate::command;
 use crate::resp::{self, Batch};
 use crate::rt::{JoinHandle, Receiver, ledger, step};
-use crate::scope::record;
 
 /// The task goes no further. Why is noted where others look: in its [`Standing`], or as the limit that stops the run.
 #[derive(Debug)]
@@ -256,8 +255,7 @@ impl Task {
         let name = self.standing.name.child(spawned as u32, name, self.spawned[spawned]);
         self.spawned[spawned] += 1;
         let (label, number) = (names::kept(name.label()), name.number());
-        let direct = self.run.setting.direct;
-        let link = body.talks.then(|| Link::open(&self.meeting.service, &name.to_string(), direct));
+        let link = body.talks.then(|| Link::open(&self.meeting.way, &name.to_string()));
         let child = Self {
             run: Arc::clone(&self.run),
             meeting: Arc::clone(&self.meeting),
@@ -287,16 +285,12 @@ impl Task {
         }
     }
 
-    /// Computes for `time` without giving way.
+    /// Computes for `time` without giving way. In real time a run that is to end does not wait for it.
     fn spin(&self, time: Duration) {
-        let time_ns = time.as_nanos() as u64;
-        if !record::pass(time_ns) {
-            let rt = &self.run.rt;
-            let until_ns = rt.now_ns().saturating_add(time_ns);
-            while rt.now_ns() < until_ns {
-                std::hint::spin_loop();
-            }
-        }
+        self.run.rt.compute(time, || {
+            std::hint::spin_loop();
+            !self.run.is_stopping()
+        });
     }
 
     /// Executes `body` while holding `lock`.
@@ -467,7 +461,7 @@ impl Task {
 
     /// Ends the run because a limit is passed.
     fn stop(&self, (limit, message): (&'static str, String)) -> Halt {
-        self.run.stop(limit, &message, &self.standing.name, self.standing.span());
+        self.run.pass(limit, &message, &self.standing.name, self.standing.span());
         Halt
     }
 

@@ -8,5 +8,6 @@ mod http;
 mod limits;
 mod program;
 mod requests;
+mod scenario;
 mod shutdown;
 mod websocket;

@@ -138,7 +138,8 @@ fn bytes_behind_the_request_are_not_lost() {
 #[test]
 fn pages_from_elsewhere_may_open_none() {
     let server = start(&["--allow-host=play.example"]);
-    let paths: &[&str] = if cfg!(feature = "scope") { &["/redis", "/trace"] } else { &["/redis"] };
+    let paths: &[&str] =
+        if cfg!(feature = "scope") { &["/redis", "/scenario", "/trace"] } else { &["/redis", "/scenario"] };
     for path in paths {
         for (origin, may) in [
             (format!("http://{}", server.http()), true),

@@ -11,6 +11,10 @@
 //! Known departures from Tokio, each for a reason:
 //! - The injection queue's interval stays at 61; Tokio follows the time that polls take, and here they take none.
 //! - A worker looks for work in no time, and wakes up in no time: threads of a real machine take some microseconds.
+//! - A poll being one piece, a task finds only in its next poll what another worker does during this one. Two tasks that
+//!   send each other a message and then compute change workers in a quarter of their polls here, in three quarters under
+//!   Tokio, where each finds the other's message before its poll is over. Where nobody is answered during a poll, tasks
+//!   change workers and run through the LIFO slot as often as under Tokio (`tests/rates.rs`).
 //! - What is random in Tokio outside the scheduler does not follow the seed: `select!` without `biased`, and
 //!   the order in which `tokio::sync::watch` wakes several. Code whose runs are to repeat depends on neither.
 //! - Nothing happens between the steps of a search or of parking, so no steal meets another and no wake-up is spurious.
