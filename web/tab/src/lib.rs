@@ -3,6 +3,7 @@
 //! A WebAssembly module of its own, so that the page's worker can drive it, stop it and throw it away. It keeps no
 //! JavaScript object: bytes go in, bytes come out, and the host says what time it is. Knows nothing of the page.
 
+mod explore;
 mod pipe;
 mod scene;
 
@@ -20,6 +21,7 @@ use tokio::io::DuplexStream;
 use tokio::sync::{mpsc, watch};
 use wasm_bindgen::prelude::*;
 
+pub use self::explore::Exploration;
 use self::pipe::Pipe;
 
 /// Polls in one turn before the host gets its thread back: some milliseconds.
