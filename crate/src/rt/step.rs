@@ -39,10 +39,15 @@ pub(crate) fn of<R>(poll: impl FnOnce() -> R) -> R {
     result
 }
 
+/// Whether this runtime's polls are steps.
+pub(crate) fn is_asked() -> bool {
+    DONE.get() != Done::Unasked
+}
+
 /// The current task has done what others can see.
 #[inline]
 pub(crate) fn acted() {
-    if DONE.get() != Done::Unasked {
+    if is_asked() {
         DONE.set(Done::Acted);
     }
 }
