@@ -1,9 +1,14 @@
-//! How many polls a second (of processor time) the engines take: `cargo run --release -p interleave --features native --example engine_speed`.
+//! How many polls a second (of processor time) the engines take, and how long exploring takes. `cargo xtask bench engine`
+//! runs it.
 
+use std::sync::Arc;
 use std::time::Instant;
 
-use interleave::engine::{CurrentThread, MultiThread, Step};
+use interleave::engine::{CurrentThread, Manual, MultiThread, Step};
+use interleave::explore::{Bounds, Explorer};
 use interleave::rt::{Rt, channel};
+use interleave::scenario::{Limits, Scenario, Setting};
+use interleave::sharing::Kind;
 
 /// Steps until nothing is ready, and prints what it took.
 macro_rules! measure {
@@ -50,6 +55,76 @@ impl Clock {
     }
 }
 
+/// The same where the caller chooses: always who has been ready longest.
+fn measure_manual<F: Future<Output: Send> + Send + 'static>(
+    name: &str,
+    mut engine: Manual,
+    program: impl FnOnce(Rt) -> F,
+) {
+    let rt = engine.rt();
+    engine.enter(|| rt.spawn("main", 0, program(rt.clone())));
+    let mut frames = Vec::new();
+    let started = Clock::now();
+    while engine.count() > 0 {
+        engine.choose(0);
+        if engine.choices().steps() % 4096 == 0 {
+            engine.take_frames(&mut frames);
+            frames.clear();
+        }
+    }
+    let (seconds, polls) = (started.seconds(), engine.choices().steps());
+    println!("{name:<36} {polls:>8} polls, {:>5.2} M/s", polls as f64 / seconds / 1e6);
+}
+
+/// Explores the last item in stock being sold to `buyers` again and again, for half a second at least.
+fn measure_exploring(buyers: usize) {
+    let source = format!(
+        "setup {{ SET stock 1 }}
+        client buyer * {buyers} {{
+            let stock = GET stock
+            if stock > 0 {{ DECR stock }}
+        }}
+        finally {{ assert GET stock >= 0 }}"
+    );
+    let scenario = Scenario::parse(&source, &Limits::default()).expect("a scenario without a mistake");
+    let scenario = Arc::new(scenario);
+    let setting = Setting { sharing: Kind::Mutex, ..Setting::default() };
+    let (started, mut times) = (Clock::now(), 0_u32);
+    let report = loop {
+        let mut explorer = Explorer::new(Arc::clone(&scenario), setting, 0, Bounds::default());
+        while explorer.go(u64::MAX) {}
+        times += 1;
+        let report = explorer.report();
+        if started.seconds() > 0.5 {
+            break report;
+        }
+    };
+    let seconds = started.seconds() / f64::from(times);
+    let schedules = report.schedules.exact().expect("few enough to be counted");
+    println!(
+        "oversell, {buyers} buyers: {:>8.2} ms; {schedules} schedules accounted for by {} states and {} runs: \
+         {:.2} M schedules/s, {:.0} k runs/s",
+        seconds * 1e3,
+        report.states,
+        report.runs,
+        schedules as f64 / seconds / 1e6,
+        report.runs as f64 / seconds / 1e3,
+    );
+}
+
+/// Draws schedules at random for as many runs.
+fn measure_random(runs: u64) {
+    let source = "client a * 6 { let v = GET k\n SET k $me\n if v == 1 { DECR k } }";
+    let scenario = Scenario::parse(source, &Limits::default()).expect("a scenario without a mistake");
+    let setting = Setting { sharing: Kind::Mutex, ..Setting::default() };
+    let bounds = Bounds { states: 1, random_runs: runs, ..Bounds::default() };
+    let mut explorer = Explorer::new(Arc::new(scenario), setting, 0, bounds);
+    let started = Clock::now();
+    while explorer.go(u64::MAX) {}
+    let seconds = started.seconds();
+    println!("at random, 6 clients of 3 commands: {:.0} k runs/s", runs as f64 / seconds / 1e3);
+}
+
 async fn yields(rt: Rt) {
     for number in 0..100 {
         let inner = rt.clone();
@@ -92,4 +167,12 @@ fn main() {
             ping_pong
         );
     }
+    measure_manual("yields, manual", Manual::new(0), yields);
+    measure_manual("ping-pong, manual", Manual::new(0), ping_pong);
+    measure_manual("yields, manual, unrecorded", Manual::unrecorded(0), yields);
+    measure_manual("ping-pong, manual, unrecorded", Manual::unrecorded(0), ping_pong);
+    for buyers in [4, 5, 6] {
+        measure_exploring(buyers);
+    }
+    measure_random(100_000);
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use fastrand::Rng;
 use interleave::engine::{Choice, Choices, Manual, Parted, Pick};
-use interleave::rt::{AsyncMutex, Mutex, Rt};
+use interleave::rt::{AsyncMutex, Mutex, Rt, channel};
 use interleave::scope::codec;
 use interleave::scope::event::TaskId;
 
@@ -199,6 +199,90 @@ fn a_deadlock_is_found() {
         outcomes.keys().map(String::as_str).collect::<Vec<_>>(),
         ["0 wait for ever", "2 wait for ever"]
     );
+}
+
+#[test]
+fn a_free_lock_is_a_place_to_give_way_at() {
+    // What was looked at under the lock is old once the lock was let go.
+    let program = |rt: &Rt| {
+        let stock = Arc::new(AsyncMutex::new("stock", 0, 1));
+        let left = Counter(Arc::new(Mutex::new("left", 0, 1)));
+        for number in 0..2 {
+            let (stock, left) = (Arc::clone(&stock), Arc::clone(&left.0));
+            rt.spawn("buyer", number, async move {
+                let seen = *stock.lock().await;
+                if seen > 0 {
+                    let mut stock = stock.lock().await;
+                    *stock -= 1;
+                    *left.lock() = *stock;
+                }
+            });
+        }
+        left
+    };
+    let outcomes = explore(program, |_, left| format!("{} left", *left.0.lock()));
+    // Nobody waits: a lock is let go in the step that takes it. As if looking and taking were the two commands of oversell.
+    assert_eq!(outcomes, counted(&[("-1 left", 4), ("0 left", 2)]));
+}
+
+#[test]
+fn a_step_ends_before_the_second_thing_that_others_can_see() {
+    let steps = |program: fn(&Rt)| {
+        let mut engine = engine(program);
+        while engine.count() > 0 {
+            engine.choose(0);
+        }
+        engine.choices().steps()
+    };
+    // One poll, for nothing is shared.
+    assert_eq!(steps(|rt| drop(rt.spawn("alone", 0, async {}))), 1);
+    // The first message goes with what comes before it, each other one makes a step.
+    let three = |rt: &Rt| {
+        let (sender, receiver) = channel("messages", 3);
+        rt.spawn("sender", 0, async move {
+            for number in 0..3 {
+                sender.send(number).await.unwrap();
+            }
+            drop(receiver);
+        });
+    };
+    assert_eq!(steps(three), 3);
+    // To wait for what is not there is part of a step; to take what is there is one.
+    let taken = |rt: &Rt| {
+        let (sender, mut receiver) = channel("messages", 3);
+        rt.spawn("sender", 0, async move {
+            for number in 0..2 {
+                sender.send(number).await.unwrap();
+            }
+        });
+        rt.spawn("receiver", 1, async move { while receiver.receive().await.is_some() {} });
+    };
+    assert_eq!(steps(taken), 2 + 2);
+}
+
+#[test]
+fn an_unrecorded_run_goes_the_same_way() {
+    for seed in 0..200 {
+        let program = |rt: &Rt| drop(rt.spawn("main", 0, random::random(rt.clone(), seed)));
+        let mut chance = Rng::with_seed(seed);
+        let mut quiet = Manual::unrecorded(0);
+        let rt = quiet.rt();
+        quiet.enter(|| program(&rt));
+        for _ in 0..chance.u32(0..1000) {
+            match quiet.count() {
+                0 => break,
+                count => quiet.choose(chance.usize(..count)),
+            };
+        }
+        let (choices, options) = (quiet.choices().clone(), quiet.options());
+        let now_ns = quiet.now_ns();
+        drop((rt, quiet));
+        let mut recorded = engine(program);
+        recorded.replay(&choices).unwrap();
+        assert_eq!(recorded.options(), options, "seed {seed}");
+        assert_eq!(recorded.now_ns(), now_ns, "seed {seed}");
+        assert!(recorded.recorded_ns() >= now_ns);
+    }
 }
 
 /// What a program leaves behind.

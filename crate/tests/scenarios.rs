@@ -70,6 +70,21 @@ fn what_is_broken_breaks_and_what_is_fixed_does_not() {
 }
 
 #[test]
+fn without_sessions_the_same_comes_of_them() {
+    for example in EXAMPLES {
+        for source in [example.broken, example.fixed] {
+            for sharing in Kind::ALL {
+                let told = |direct| {
+                    let outcome = run(source, Setting { sharing, direct, ..Setting::default() }).0;
+                    outcome.describe(source)
+                };
+                assert_eq!(told(true), told(false), "{} under {sharing}", example.name);
+            }
+        }
+    }
+}
+
+#[test]
 fn the_same_scenario_gives_the_same_events() {
     for example in EXAMPLES {
         for source in [example.broken, example.fixed] {

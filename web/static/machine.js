@@ -19,6 +19,10 @@ const LOOK_EVERY_MS = 150;
 // Memory of an instance that grew again after every step back is given up beyond this.
 const MEMORY_BYTES_MAX = 512 << 20;
 
+// Steps explored between two looks at the clock, and milliseconds of them before the page is told.
+const EXPLORED_STEPS = 5_000;
+const EXPLORED_MS = 80;
+
 // Longest text of a link after unpacking: as much as the module reads.
 const LINK_BYTES_MAX = 16 << 20;
 
@@ -320,17 +324,23 @@ async function fromLink(link) {
 }
 
 let exploration;
+let exploredMs;
 
 function explore() {
   if (!exploration) return;
-  const done = exploration.go(80);
-  postMessage({ explored: exploration.report() });
-  if (done) {
-    exploration.free();
-    exploration = undefined;
-  } else {
+  const began = performance.now();
+  let more;
+  do {
+    more = exploration.go(EXPLORED_STEPS);
+  } while (more && performance.now() - began < EXPLORED_MS);
+  exploredMs += performance.now() - began;
+  postMessage({ explored: exploration.report(exploredMs) });
+  if (more) {
     // Messages that have arrived in the meantime go first: one of them may say to stop.
     timer = setTimeout(() => guarded(explore), 0);
+  } else {
+    exploration.free();
+    exploration = undefined;
   }
 }
 
@@ -456,8 +466,10 @@ const deeds = {
     tellAll();
   },
   explore({ recipe, limits }) {
+    if (machine) throw new Error("expected a worker of its own to explore in, found one with a run");
     exploration?.free();
-    exploration = new glue.Exploration(recipe, JSON.stringify(limits ?? {}));
+    exploration = new glue.Exploration(recipe, limits?.states ?? 0);
+    exploredMs = 0;
     explore();
   },
   stop() {

@@ -54,6 +54,7 @@ mod count;
 mod graph;
 mod path;
 mod random;
+mod report;
 #[cfg(test)]
 mod tests;
 
@@ -66,8 +67,10 @@ pub use self::count::Count;
 use self::graph::{Graph, Met, Reached, add};
 use self::path::{At, Path};
 use self::random::Walks;
+pub use self::report::{Found, Random, Report};
 use crate::engine::Choices;
-use crate::scenario::{Outcome, Scenario, Setting};
+use crate::machine::{self, Recipe};
+use crate::scenario::{Outcome, Scenario, ScriptError, Setting};
 
 /// How far one exploration may go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,49 +87,6 @@ impl Default for Bounds {
     fn default() -> Self {
         Self { states: 300_000, run_steps: 20_000, random_runs: 1_000_000 }
     }
-}
-
-/// What was found so far.
-#[derive(Clone, Debug)]
-pub struct Report {
-    /// There is nothing more to do: all was covered, or the bound of random runs is reached, or it was stopped.
-    pub done: bool,
-    /// It was stopped before its end.
-    pub stopped: bool,
-    /// Every interleaving was covered: the numbers are exact.
-    pub complete: bool,
-    /// Whether there were too many states, and schedules are drawn at random.
-    pub random: Option<Random>,
-    /// Schedules accounted for; at random: different ones that were drawn.
-    pub schedules: Count,
-    /// Different states met where there was a choice.
-    pub states: usize,
-    /// Runs made.
-    pub runs: u64,
-    /// Runs that were cut at [`Bounds::run_steps`].
-    pub cut: u64,
-    /// What schedules led to: the bad ones first, of these the most frequent.
-    pub outcomes: Vec<Found>,
-}
-
-/// How schedules are drawn.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Random {
-    /// The same seed draws the same ones.
-    pub seed: u64,
-    /// How many were drawn.
-    pub runs: u64,
-}
-
-/// What some schedules lead to.
-#[derive(Clone, Debug)]
-pub struct Found {
-    /// The outcome, without the tasks' variables.
-    pub outcome: Outcome,
-    /// How many schedules lead to it.
-    pub schedules: Count,
-    /// The shortest of them that is known; once everything is covered, the shortest of all.
-    pub shortest: Choices,
 }
 
 /// The best known about one outcome.
@@ -190,6 +150,16 @@ impl Explorer {
             cut: 0,
             stopped: false,
         }
+    }
+
+    /// Of the run that `recipe` makes, whatever its flavor and its choices.
+    ///
+    /// # Errors
+    /// If the scenario cannot be read.
+    pub fn of(recipe: &Recipe, bounds: Bounds) -> Result<Self, ScriptError> {
+        let setting = machine::setting(recipe);
+        let scenario = Scenario::parse(&recipe.scenario, &setting.limits)?;
+        Ok(Self::new(Arc::new(scenario), setting, recipe.seed, bounds))
     }
 
     /// Explores for about `steps` steps of runs; whether there is more to do.

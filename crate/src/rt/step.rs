@@ -41,10 +41,15 @@ pub(crate) fn of(poll: impl FnOnce()) -> bool {
     GAVE_WAY.get()
 }
 
+/// Whether this runtime's polls are steps.
+pub(crate) fn is_asked() -> bool {
+    DONE.get() != Done::Unasked
+}
+
 /// The current task has done what others can see.
 #[inline]
 pub(crate) fn acted() {
-    if DONE.get() != Done::Unasked {
+    if is_asked() {
         DONE.set(Done::Acted);
     }
 }

@@ -4,6 +4,7 @@
 mod console;
 mod devtools;
 mod look;
+mod machine_worker;
 mod native;
 mod saved;
 mod scene;

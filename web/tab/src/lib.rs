@@ -3,7 +3,8 @@
 //! A WebAssembly module of its own, so that the page's worker can drive it, stop it and throw it away. It keeps no
 //! JavaScript object: bytes go in, bytes come out, and the host says what time it is. Knows nothing of the page.
 
-pub mod machine;
+mod explore;
+mod machine;
 mod pipe;
 mod scene;
 
@@ -21,6 +22,8 @@ use tokio::io::DuplexStream;
 use tokio::sync::{mpsc, watch};
 use wasm_bindgen::prelude::*;
 
+pub use self::explore::Exploration;
+pub use self::machine::{Comparison, Machine, check, fail, last_panic, take_over};
 use self::pipe::Pipe;
 
 /// Polls in one turn before the host gets its thread back: some milliseconds.
