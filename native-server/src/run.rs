@@ -1,49 +1,51 @@
-//! `interleave-server run FILE`: one run of a scenario, without a socket or a wall clock, and what came of it. Owns the
-//! command line's side of it; what a scenario is and does is the crate's matter.
+//! `interleave-server run FILE`: one run of a scenario or of a saved run, without a socket or a wall clock, and what came of
+//! it. Owns the command line's side of it; what a run is and does is the crate's matter.
 
 use std::fmt;
 use std::fs;
 use std::io;
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::time::Duration;
 
 use clap::Args;
-use interleave::engine::{CurrentThread, MultiThread, Step, WORKERS_MAX};
-use interleave::scenario::{Limits, Outcome, Run, Scenario, ScriptError, Setting};
-use interleave::scope::frame::Frame;
-use interleave::sharing::{Kind, Options};
+use interleave::engine::{self, WORKERS_MAX};
+use interleave::machine::{Machine, OpenError, Recipe, RecipeError};
+use interleave::scenario::{Outcome, ScriptError};
+use interleave::sharing::Kind;
 
 use crate::flags::Flavor;
 
-/// Flags of `run`.
+/// Workers of the modelled runtime if nothing says how many.
+const WORKERS: u8 = 2;
+
+/// Flags of `run`. Those that are not given leave a saved run as it is.
 #[derive(Clone, Debug, Args)]
 pub struct RunFlags {
-    /// The scenario; the language is told in `crate/src/scenario/mod.rs`, examples lie in `crate/scenarios`.
+    /// A scenario, or a run that the page saved (JSON). The language of scenarios is told in
+    /// `crate/src/scenario/mod.rs`, examples lie in `crate/scenarios`.
     file: PathBuf,
 
-    /// How connections share the store: isolated, mutex, async-mutex, sharded or actor.
-    #[arg(long, value_name = "WAY", default_value_t)]
-    sharing: Kind,
+    /// How connections share the store: isolated, mutex, async-mutex, sharded or actor [default: sharded].
+    #[arg(long, value_name = "WAY")]
+    sharing: Option<Kind>,
 
-    /// How long `--sharing async-mutex` keeps its lock across an `.await` after each batch, as a lesson.
-    #[arg(long, value_name = "MS", default_value_t = 0)]
-    hold_ms: u64,
+    /// How long `--sharing async-mutex` keeps its lock across an `.await` after each batch, as a lesson [default: 0].
+    #[arg(long, value_name = "MS")]
+    hold_ms: Option<u64>,
 
-    /// The runtime: Tokio's own current-thread one, or the model of its multi-thread one.
-    #[arg(long, value_enum, default_value_t = Flavor::CurrentThread)]
-    flavor: Flavor,
+    /// The runtime: Tokio's own current-thread one, or the model of its multi-thread one [default: current-thread].
+    #[arg(long, value_enum)]
+    flavor: Option<Flavor>,
 
-    /// Workers of the modelled runtime.
-    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=WORKERS_MAX as i64))]
-    workers: u8,
+    /// Workers of the modelled runtime [default: 2].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=WORKERS_MAX as i64))]
+    workers: Option<u8>,
 
-    /// Where random choices start, the server's and the modelled runtime's: the same seed, the same run.
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    seed: u64,
+    /// Where random choices start, the server's and the modelled runtime's: the same seed, the same run [default: 0].
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
 }
 
-/// Why a scenario was not run.
+/// Why nothing was run.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum RunError {
@@ -61,80 +63,121 @@ pub enum RunError {
         /// Where, and what is wrong.
         error: Box<ScriptError>,
     },
+    /// What is in it is no saved run that can be read here.
+    Saved {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong.
+        error: RecipeError,
+    },
+    /// The saved run does not go as it went when it was saved.
+    Open {
+        /// The file.
+        file: PathBuf,
+        /// Where it parts.
+        error: Box<OpenError>,
+    },
+    /// A flag says otherwise than the saved run.
+    Contradiction {
+        /// The file.
+        file: PathBuf,
+        /// The flag.
+        flag: &'static str,
+        /// What the flag says.
+        given: String,
+        /// What the saved run says.
+        saved: String,
+    },
 }
 
 impl fmt::Display for RunError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Read { file, error } => write!(f, "cannot read the scenario {}: {error}", file.display()),
+            Self::Read { file, error } => write!(f, "cannot read {}: {error}", file.display()),
             Self::Script { file, error } => write!(f, "{} is no scenario:\n{error}", file.display()),
+            Self::Saved { file, error } => write!(f, "{} is no saved run: {error}", file.display()),
+            Self::Open { file, error } => write!(f, "{} cannot be run: {error}", file.display()),
+            Self::Contradiction { file, flag, given, saved } => write!(
+                f,
+                "expected {flag} {saved}, as the run in {} was saved, found {given}: leave the flag out, or run the \
+                 scenario itself",
+                file.display()
+            ),
         }
     }
 }
 
 impl std::error::Error for RunError {}
 
-/// Runs the scenario in virtual time: the same flags, the same outcome. Gives it with the scenario's text.
+/// Runs what is in the file to its end, in virtual time: the same file and flags, the same outcome, which is the one that
+/// the page shows. Gives it with the scenario's text.
 ///
 /// # Errors
-/// When the file cannot be read or is no scenario.
+/// When the file cannot be read, is neither a scenario nor a saved run, or is one that the flags contradict.
 pub fn run(flags: &RunFlags) -> Result<(Outcome, String), RunError> {
     let file = || flags.file.clone();
-    let source = fs::read_to_string(&flags.file).map_err(|error| RunError::Read { file: file(), error })?;
-    let scenario = Scenario::parse(&source, &Limits::default())
-        .map_err(|error| RunError::Script { file: file(), error: Box::new(error) })?;
-    let options =
-        Options { hold: Duration::from_millis(flags.hold_ms), seed: flags.seed, ..Options::default() };
-    let setting =
-        Setting { sharing: flags.sharing, options, limits: Limits::default(), ..Setting::default() };
-    let scenario = Arc::new(scenario);
-    let outcome = match flags.flavor {
-        Flavor::CurrentThread => {
-            let mut engine = CurrentThread::new(0);
-            let rt = engine.rt();
-            let run = engine.enter(|| Run::start(&scenario, setting, &rt));
-            to_the_end(
-                &run,
-                &mut engine,
-                CurrentThread::step,
-                CurrentThread::advance_to,
-                CurrentThread::take_frames,
-            )
-        }
-        Flavor::MultiThread => {
-            let mut engine = MultiThread::new(usize::from(flags.workers), flags.seed, 0);
-            let rt = engine.rt();
-            let run = engine.enter(|| Run::start(&scenario, setting, &rt));
-            to_the_end(
-                &run,
-                &mut engine,
-                MultiThread::step,
-                MultiThread::advance_to,
-                MultiThread::take_frames,
-            )
-        }
+    let text = fs::read_to_string(&flags.file).map_err(|error| RunError::Read { file: file(), error })?;
+    // No scenario begins so.
+    let recipe = if text.trim_start().starts_with('{') {
+        let recipe = Recipe::from_json(&text).map_err(|error| RunError::Saved { file: file(), error })?;
+        flags.check(&recipe)?;
+        recipe
+    } else {
+        flags.recipe(text)
     };
-    Ok((outcome, source))
-}
-
-/// Steps `engine` until the run has its outcome, or nobody is ready and nobody sleeps.
-fn to_the_end<E>(
-    run: &Run,
-    engine: &mut E,
-    step: fn(&mut E) -> Step,
-    advance_to: fn(&E, u64),
-    take_frames: fn(&E, &mut Vec<Frame>),
-) -> Outcome {
+    // That its choices are still there is seen by making them.
+    let step = recipe.step.max(recipe.choices.steps());
+    let mut machine = Machine::stand_at(&Recipe { step, ..recipe.clone() }).map_err(|error| match error {
+        OpenError::Script(error) => RunError::Script { file: file(), error: Box::new(error) },
+        error => RunError::Open { file: file(), error: Box::new(error) },
+    })?;
     let mut frames = Vec::new();
-    while run.outcome().is_none() {
-        match step(engine) {
-            Step::Polled => {}
-            Step::Idle { next_deadline_ns: Some(at_ns) } => advance_to(engine, at_ns),
-            Step::Idle { next_deadline_ns: None } => break,
-        }
+    while machine.step().is_some() {
         // Nobody watches this run; what was recorded must not pile up.
-        take_frames(engine, &mut frames);
+        machine.take_frames(&mut frames);
         frames.clear();
     }
-    run.deadlock()
+    let outcome = machine.outcome().expect("a run that makes no step is over");
+    Ok((outcome, recipe.scenario))
+}
+
+impl RunFlags {
+    /// A run of `scenario`, as the flags say.
+    fn recipe(&self, scenario: String) -> Recipe {
+        let flavor = match self.flavor {
+            None | Some(Flavor::CurrentThread) => engine::Flavor::CurrentThread,
+            Some(Flavor::MultiThread) => {
+                engine::Flavor::MultiThread { workers: self.workers.unwrap_or(WORKERS) }
+            }
+        };
+        Recipe {
+            scenario,
+            sharing: self.sharing.unwrap_or_default(),
+            flavor,
+            hold_ms: self.hold_ms.unwrap_or_default(),
+            seed: self.seed.unwrap_or_default(),
+            ..Recipe::default()
+        }
+    }
+
+    /// Checks that no flag says otherwise than `saved`.
+    fn check(&self, saved: &Recipe) -> Result<(), RunError> {
+        let agrees = |flag, given: Option<String>, saved: String| match given {
+            Some(given) if given != saved => {
+                Err(RunError::Contradiction { file: self.file.clone(), flag, given, saved })
+            }
+            _ => Ok(()),
+        };
+        let text = |number: u64| number.to_string();
+        agrees("--sharing", self.sharing.map(|kind| kind.to_string()), saved.sharing.to_string())?;
+        agrees("--hold-ms", self.hold_ms.map(text), text(saved.hold_ms))?;
+        agrees(
+            "--flavor",
+            self.flavor.map(|flavor| flavor.name().to_owned()),
+            saved.flavor.name().to_owned(),
+        )?;
+        let workers = self.workers.map(|workers| workers.to_string());
+        agrees("--workers", workers, saved.flavor.workers().to_string())?;
+        agrees("--seed", self.seed.map(text), text(saved.seed))
+    }
 }

@@ -306,6 +306,11 @@ impl Machine {
             return None;
         }
         self.step += 1;
+        if self.step == STEPS_MAX && self.run.outcome().is_none() {
+            let message =
+                format!("it was not at its end after {STEPS_MAX} steps, the limit `steps_max` of a run here");
+            self.engine.enter(|| self.run.stop("steps_max", message));
+        }
         self.take_in();
         Some(Made { hit: self.hit() })
     }
@@ -383,5 +388,25 @@ fn hello(recipe: &Recipe, engine: &Engine) -> Hello {
         sharing: recipe.sharing.to_string(),
         virtual_time: true,
         now_ns: 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_that_makes_too_many_steps_is_ended_there() {
+        let scenario = "client a { lock x { while 1 { yield } } }\nclient b { lock x { } }".to_owned();
+        let mut machine = Machine::open(&Recipe { scenario, ..Recipe::default() }).unwrap();
+        machine.seek(10);
+        // As if it had made them.
+        machine.step = STEPS_MAX - 10;
+        while machine.step().is_some() {}
+        assert_eq!(machine.steps(), STEPS_MAX);
+        let outcome = machine.outcome().unwrap();
+        assert!(!outcome.is_good() && !outcome.is_stuck());
+        let headline = "stopped by the limit `steps_max`; a lets the others run; b waits for the lock `x`, which a holds";
+        assert_eq!(outcome.headline(machine.scenario().source()), headline);
     }
 }

@@ -225,7 +225,7 @@ impl Store {
             (key.as_slice(), entry.expires_ms).hash(&mut hasher);
             match &entry.value {
                 Value::Int(number) => number.hash(&mut hasher),
-                Value::Bytes(bytes) => (&**bytes).hash(&mut hasher),
+                Value::Bytes(bytes) => (**bytes).hash(&mut hasher),
             }
         }
         hasher.finish()
