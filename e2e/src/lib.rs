@@ -11,6 +11,7 @@ pub mod pixels;
 pub mod playground;
 pub mod process;
 pub mod server;
+pub mod table;
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};

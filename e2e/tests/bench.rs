@@ -7,6 +7,7 @@ use interleave_e2e::browser::Window;
 use interleave_e2e::load::Load;
 use interleave_e2e::playground::{Playground, list, with_server};
 use interleave_e2e::server::Server;
+use interleave_e2e::table::{head, median, row};
 use serde_json::Value;
 
 /// All that is transferred, compressed.
@@ -28,20 +29,11 @@ const VISITS: usize = 5;
 /// How long one moves in the picture.
 const MOVING: Duration = Duration::from_secs(3);
 
-fn row(what: &str, figures: &str, limit: &str, holds: bool) {
-    println!("{what:<44} {figures:>32} {limit:>10} {}", if holds { "" } else { "over" });
-}
-
-fn median(values: &mut [f64]) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
-}
-
 #[tokio::test]
 #[ignore = "a tool: cargo xtask bench page"]
 async fn page() {
     with_server(&["--sharing", "sharded"], TALL, async |page, server| {
-        println!("{:<44} {:>32} {:>10}", "", "found", "limit");
+        head();
         visits(page, server).await;
         frames(page, server).await;
     })
