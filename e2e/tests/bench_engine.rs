@@ -40,7 +40,7 @@ async fn polls(page: &Playground, flavor: &str) {
     let recipe = json!({ "format": 1, "scenario": scenario, "flavor": flavor, "direct": true });
     let script = format!(
         "const glue = await import('/tab.js');\
-         await glue.default();\
+         await glue.default({{ module_or_path: '/tab_bg.wasm' }});\
          const rates = [];\
          for (let round = 0; round < 5; round++) {{\
              const machine = new glue.Machine(JSON.stringify({recipe}));\
