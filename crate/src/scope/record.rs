@@ -401,7 +401,7 @@ impl EngineRecording {
                 program_ns,
                 quiet,
                 touched_ns: Vec::new(),
-                registry: Registry::default(),
+                registry: if quiet { Registry::quiet() } else { Registry::default() },
             }));
         });
         Self { _not_send: std::marker::PhantomData }
