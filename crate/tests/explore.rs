@@ -106,6 +106,19 @@ fn too_many_states_are_explored_at_random() {
 }
 
 #[test]
+fn more_outcomes_than_are_kept_are_counted() {
+    // Who comes first, second and third: six ways.
+    let source = "client a * 3 { let n = INCR n\n SET place$n $me }";
+    let whole = explored(source);
+    assert!(whole.complete && whole.outcomes.len() == 6, "{whole:?}");
+    let bounds = Bounds { outcomes: 4, random_runs: 100, ..Bounds::default() };
+    let report = explored_within(&recipe(source), bounds);
+    assert!(report.random.is_some() && report.outcomes.len() == 4 && report.unkept > 0, "{report:?}");
+    let bounds = Bounds { entries: 5, random_runs: 10, ..Bounds::default() };
+    assert!(explored_within(&recipe(source), bounds).random.is_some());
+}
+
+#[test]
 fn what_is_stopped_says_what_it_found() {
     let mut explorer = Explorer::of(&recipe(OVERSELL), Bounds::default()).unwrap();
     assert!(explorer.go(60));
@@ -128,7 +141,7 @@ fn a_limit_that_is_passed_is_an_outcome() {
 
 #[test]
 fn a_run_without_end_is_cut_and_explored_at_random() {
-    let bounds = Bounds { states: 50, run_steps: 100, random_runs: 20 };
+    let bounds = Bounds { states: 50, run_steps: 100, random_runs: 20, ..Bounds::default() };
     let report = explored_within(&recipe("client a * 2 { while 1 { yield } }"), bounds);
     assert!(report.done && !report.complete && report.cut > 0, "{report:?}");
     assert!(report.outcomes.is_empty());

@@ -60,6 +60,8 @@ enum Command {
 
 #[derive(Subcommand)]
 enum Bench {
+    /// Polls a second of every engine, and how long exploring takes.
+    Engine,
     /// Throughput and CPU time beside redis-server, for every sharing.
     Redis(bench::redis::Flags),
     /// CPU time with the recording of tasks compiled out, idle and watched.
@@ -87,6 +89,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Test { list: true, .. } => test::list(),
         Command::Test { names, list: false } => test::test(&names)?,
         Command::Shots => shots::take()?,
+        Command::Bench(Bench::Engine) => bench::engine::bench()?,
         Command::Bench(Bench::Page) => bench::page::bench()?,
         Command::Bench(Bench::Redis(flags)) => bench::redis::bench(&flags)?,
         Command::Bench(Bench::Scope(flags)) => bench::scope::bench(&flags)?,

@@ -59,11 +59,13 @@ pub(super) struct Graph {
     states: HashMap<u64, Option<Box<[Reached]>>, FixedState>,
     /// How many there were, even when they are forgotten.
     met: usize,
+    /// How many [`Reached`] are kept, over all states.
+    entries: usize,
 }
 
 impl Default for Graph {
     fn default() -> Self {
-        Self { states: HashMap::with_hasher(FixedState::with_seed(0)), met: 0 }
+        Self { states: HashMap::with_hasher(FixedState::with_seed(0)), met: 0, entries: 0 }
     }
 }
 
@@ -84,6 +86,7 @@ impl Graph {
 
     /// All that lies behind `state` is `reached`.
     pub(super) fn finish(&mut self, state: u64, reached: Vec<Reached>) {
+        self.entries += reached.len();
         self.states.insert(state, Some(reached.into()));
     }
 
@@ -96,6 +99,11 @@ impl Graph {
     /// How many states were met.
     pub(super) fn len(&self) -> usize {
         self.met
+    }
+
+    /// How many numbers are kept: for each state, one for each outcome it leads to.
+    pub(super) fn entries(&self) -> usize {
+        self.entries
     }
 
     /// Gives the memory back.

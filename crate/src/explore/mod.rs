@@ -75,8 +75,12 @@ use crate::scenario::{Outcome, Scenario, ScriptError, Setting};
 /// How far one exploration may go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bounds {
-    /// Most states that are kept, at some hundred bytes each. With more, schedules are drawn at random from then on.
+    /// Most states that are kept, at some 50 bytes each. With more, schedules are drawn at random from then on.
     pub states: usize,
+    /// Most numbers that are kept, at 64 bytes each: for each state, one for each outcome that it leads to. With more, at random.
+    pub entries: usize,
+    /// Most different outcomes that are kept. With more, at random; what further ones come up then is counted and not kept.
+    pub outcomes: usize,
     /// Most steps of one run. A longer one is cut: what it would have come to is not known, and the report says how many were.
     pub run_steps: u64,
     /// Most runs that are drawn at random; then the exploration is done.
@@ -85,7 +89,7 @@ pub struct Bounds {
 
 impl Default for Bounds {
     fn default() -> Self {
-        Self { states: 300_000, run_steps: 20_000, random_runs: 1_000_000 }
+        Self { states: 500_000, entries: 1_000_000, outcomes: 256, run_steps: 20_000, random_runs: 1_000_000 }
     }
 }
 
@@ -115,6 +119,7 @@ pub struct Explorer {
     walks: Option<Walks>,
     runs: u64,
     cut: u64,
+    unkept: u64,
     stopped: bool,
 }
 
@@ -148,6 +153,7 @@ impl Explorer {
             walks: None,
             runs: 0,
             cut: 0,
+            unkept: 0,
             stopped: false,
         }
     }
@@ -238,7 +244,10 @@ impl Explorer {
         let steps = here.steps() - before;
         let met = match at {
             At::End(outcome) => {
-                let number = self.number(outcome, || here.choices());
+                let Some(number) = self.number(outcome, || here.choices()) else {
+                    self.draw();
+                    return steps;
+                };
                 Met::Done(vec![Reached { outcome: number, schedules: Count::ONE, steps: 0, option: 0 }])
             }
             At::TooFar => {
@@ -258,7 +267,7 @@ impl Explorer {
                         reached: Vec::new(),
                     });
                     *path = Some(here);
-                    if self.graph.len() > self.bounds.states {
+                    if self.is_too_much() {
                         *path = None;
                         self.draw();
                     }
@@ -296,20 +305,27 @@ impl Explorer {
         self.graph.finish(frame.state, frame.reached);
     }
 
-    /// The number of `outcome`, to which `choices` lead.
-    fn number(&mut self, outcome: Outcome, choices: impl FnOnce() -> Choices) -> u32 {
+    fn is_too_much(&self) -> bool {
+        self.graph.len() > self.bounds.states || self.graph.entries() > self.bounds.entries
+    }
+
+    /// The number of `outcome`, to which `choices` lead; `None` if there are too many to keep another.
+    fn number(&mut self, outcome: Outcome, choices: impl FnOnce() -> Choices) -> Option<u32> {
         if let Some(&number) = self.numbers.get(&outcome) {
             let known = &mut self.known[number as usize];
             let choices = choices();
             if choices.steps() < known.shortest.steps() {
                 (known.shortest, known.confirmed) = (choices, false);
             }
-            return number;
+            return Some(number);
+        }
+        if self.known.len() == self.bounds.outcomes {
+            return None;
         }
         let number = self.known.len() as u32;
         self.numbers.insert(outcome.clone(), number);
         self.known.push(Known { outcome, shortest: choices(), confirmed: false });
-        number
+        Some(number)
     }
 
     /// There are too many states: from now on at random. What was found stays found.
@@ -333,8 +349,9 @@ impl Explorer {
             Some(outcome) => {
                 let choices = path.choices();
                 let number = self.number(outcome, || choices.clone());
-                if let Some(walks) = &mut self.walks {
-                    walks.count(number, &choices);
+                match (number, &mut self.walks) {
+                    (Some(number), Some(walks)) => walks.count(number, &choices),
+                    _ => self.unkept += 1,
                 }
             }
             None => self.cut += 1,
@@ -379,6 +396,7 @@ impl Explorer {
             states: self.graph.len(),
             runs: self.runs,
             cut: self.cut,
+            unkept: self.unkept,
             outcomes,
         }
     }

@@ -28,6 +28,8 @@ pub struct Report {
     pub runs: u64,
     /// Runs that were cut at [`Bounds::run_steps`](super::Bounds::run_steps).
     pub cut: u64,
+    /// Runs at random that led to outcomes beyond [`Bounds::outcomes`](super::Bounds::outcomes).
+    pub unkept: u64,
     /// What schedules led to: the bad ones first, of these the most frequent.
     pub outcomes: Vec<Found>,
 }
@@ -63,6 +65,7 @@ struct Written {
     states: usize,
     runs: u64,
     cut: u64,
+    unkept: u64,
     took_ms: f64,
     outcomes: Vec<WrittenFound>,
 }
@@ -105,6 +108,7 @@ impl Report {
             states: self.states,
             runs: self.runs,
             cut: self.cut,
+            unkept: self.unkept,
             took_ms,
             outcomes: outcomes.collect(),
         };

@@ -143,6 +143,10 @@ impl Outcome {
             match end {
                 End::Error { message, .. } => parts.push(format!("{name}: {message}")),
                 End::Unfinished { waits: Some(waits), .. } => parts.push(format!("{name} {waits}")),
+                // Nothing else ends a task of a run that was not stopped.
+                End::Stopped if self.stopped.is_none() => {
+                    parts.push(format!("{name} panicked, which is a bug of Interleave"));
+                }
                 _ => {}
             }
             for FailedAssert { span, found } in failed {

@@ -401,7 +401,7 @@ impl EngineRecording {
                 program_ns,
                 quiet,
                 touched_ns: Vec::new(),
-                registry: Registry::default(),
+                registry: if quiet { Registry::quiet() } else { Registry::default() },
             }));
         });
         Self { _not_send: std::marker::PhantomData }
@@ -468,6 +468,9 @@ impl EngineRecording {
 impl Drop for EngineRecording {
     fn drop(&mut self) {
         // `ON` stays set: another thread's engine may be recording, and a thread without a sink loses nothing but the look.
+        // In a browser there is no other thread, and exploring after a recorded run is faster without the look.
+        #[cfg(target_arch = "wasm32")]
+        ON.store(false, Ordering::Relaxed);
         THREAD.with(|thread| {
             thread.plays.set(None);
             thread.keep.set(Keep::Nothing);

@@ -5,6 +5,7 @@
 //! are medians, and a ratio is the median of the ratios within a round. CPU time is what travels best between machines:
 //! it hardly depends on how the load generator and the server share the cores.
 
+pub(crate) mod engine;
 mod load;
 pub(crate) mod page;
 mod program;
