@@ -1,5 +1,6 @@
 //! Exploring whole scenarios: what is found, what is told when there is too much, and that the time machine opens it.
 
+use interleave::engine::Choices;
 use interleave::explore::{Bounds, Explorer, Report};
 use interleave::machine::{Machine, Recipe};
 use interleave::sharing::Kind;
@@ -145,4 +146,38 @@ fn a_run_without_end_is_cut_and_explored_at_random() {
     let report = explored_within(&recipe("client a * 2 { while 1 { yield } }"), bounds);
     assert!(report.done && !report.complete && report.cut > 0, "{report:?}");
     assert!(report.outcomes.is_empty());
+}
+
+#[test]
+fn what_lies_ahead_adds_up_to_what_was_found() {
+    let recipe = recipe(OVERSELL);
+    let mut explorer = Explorer::of(&recipe, Bounds::default()).unwrap();
+    while explorer.go(1_000) {}
+    let report = explorer.report();
+    let counted = |options: &[interleave::explore::Ahead]| {
+        let all = options.iter().flat_map(|ahead| &ahead.outcomes);
+        all.map(|(_, schedules)| schedules.to_string().parse::<u64>().unwrap()).sum::<u64>()
+    };
+    // Along the shortest schedule to the worst outcome fewer and fewer are left, until its own.
+    let worst = &report.outcomes[0].shortest;
+    let left: Vec<u64> =
+        (0..=worst.steps()).map(|steps| counted(&explorer.ahead(worst, steps).unwrap())).collect();
+    assert_eq!(left[0].to_string(), report.schedules.to_string());
+    assert!(left.is_sorted_by(|before, after| before >= after), "{left:?}");
+    assert_eq!(left[left.len() - 2..], [1, 0]);
+    // Once two have looked before anybody took, no way leads to a good end.
+    let doomed = (0..=worst.steps()).find(|&steps| {
+        let ahead = explorer.ahead(worst, steps).unwrap();
+        !ahead.is_empty()
+            && ahead.iter().all(|ahead| ahead.outcomes.iter().all(|(outcome, _)| !outcome.is_good()))
+    });
+    assert!(doomed.is_some_and(|steps| steps < worst.steps()), "{doomed:?}");
+    assert!(explorer.ahead_json(worst, 1).contains(r#""good":false"#));
+}
+
+#[test]
+fn nothing_is_said_of_what_lies_ahead_before_all_is_explored() {
+    let explorer = Explorer::of(&recipe(OVERSELL), Bounds::default()).unwrap();
+    assert!(explorer.ahead(&Choices::default(), 0).is_none());
+    assert_eq!(explorer.ahead_json(&Choices::default(), 0), "null");
 }

@@ -323,7 +323,9 @@ async function fromLink(link) {
   }
 }
 
+// Kept when it is done, to be asked what lies ahead.
 let exploration;
+let exploring = false;
 let exploredMs;
 
 function explore() {
@@ -335,13 +337,9 @@ function explore() {
   } while (more && performance.now() - began < EXPLORED_MS);
   exploredMs += performance.now() - began;
   postMessage({ explored: exploration.report(exploredMs) });
-  if (more) {
-    // Messages that have arrived in the meantime go first: one of them may say to stop.
-    timer = setTimeout(() => guarded(explore), 0);
-  } else {
-    exploration.free();
-    exploration = undefined;
-  }
+  exploring = more;
+  // Messages that have arrived in the meantime go first: one of them may say to stop.
+  if (more) timer = setTimeout(() => guarded(explore), 0);
 }
 
 const deeds = {
@@ -472,8 +470,12 @@ const deeds = {
     exploredMs = 0;
     explore();
   },
+  ahead({ id, recipe }) {
+    const ahead = exploration && !exploring ? exploration.ahead(recipe) : "null";
+    postMessage({ ahead, id });
+  },
   stop() {
-    if (!exploration) return;
+    if (!exploring) return;
     clearTimeout(timer);
     exploration.stop();
     explore();

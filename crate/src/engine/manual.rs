@@ -249,8 +249,13 @@ impl Manual {
     /// # Errors
     /// If other options are found than were recorded. The steps before that are made.
     pub fn replay(&mut self, choices: &Choices) -> Result<(), Parted> {
+        self.replay_to(choices, choices.steps())
+    }
+
+    /// As [`Self::replay`], up to step number `steps`.
+    pub(crate) fn replay_to(&mut self, choices: &Choices, steps: u64) -> Result<(), Parted> {
         let mut picks = choices.picks()[self.choices.picks().len().min(choices.picks().len())..].iter();
-        while self.choices.steps() < choices.steps() {
+        while self.choices.steps() < steps.min(choices.steps()) {
             let count = self.count() as u32;
             let pick = if count > 1 { picks.next() } else { None };
             let recorded = pick.map_or(0, |pick| pick.options);

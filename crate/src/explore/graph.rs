@@ -96,6 +96,11 @@ impl Graph {
         reached.iter().find(|reached| reached.outcome == outcome).copied()
     }
 
+    /// All that is known to lie behind `state`.
+    pub(super) fn all_reached(&self, state: u64) -> Option<&[Reached]> {
+        self.states.get(&state)?.as_deref()
+    }
+
     /// How many states were met.
     pub(super) fn len(&self) -> usize {
         self.met

@@ -50,6 +50,7 @@
 //! # Ok::<(), interleave::scenario::ScriptError>(())
 //! ```
 
+mod ahead;
 mod count;
 mod graph;
 mod path;
@@ -63,6 +64,7 @@ use std::sync::Arc;
 
 use foldhash::fast::FixedState;
 
+pub use self::ahead::Ahead;
 pub use self::count::Count;
 use self::graph::{Graph, Met, Reached, add};
 use self::path::{At, Path};

@@ -70,6 +70,19 @@ impl Path {
         self.engine.choose(option);
     }
 
+    /// Makes the first `steps` steps of `choices`.
+    ///
+    /// # Errors
+    /// If the run has other options than were recorded.
+    pub(super) fn follow(&mut self, choices: &Choices, steps: u64) -> Result<(), Parted> {
+        self.engine.replay_to(choices, steps)
+    }
+
+    /// How many options are explored where it stands; none at its end.
+    pub(super) fn open_options(&self) -> usize {
+        if self.end().is_some() { 0 } else { self.options() }
+    }
+
     /// How many options are explored: the first ones of the engine's. To let time pass is the last of these, and is left out
     /// while it is not over and others are ready.
     fn options(&self) -> usize {

@@ -2,6 +2,7 @@
 //!
 //! JSON goes in and out, in slices as long as the host likes. Knows no clock: the host looks at its own.
 
+use interleave::engine::Flavor;
 use interleave::explore::{Bounds, Explorer};
 use interleave::machine::Recipe;
 use wasm_bindgen::prelude::*;
@@ -36,6 +37,16 @@ impl Exploration {
     /// Ends it where it is.
     pub fn stop(&mut self) {
         self.explorer.stop();
+    }
+
+    /// What each option of the run that `recipe` (JSON) makes leads to, as JSON; `null` if that is not known.
+    pub fn ahead(&self, recipe: &str) -> Result<String, JsError> {
+        let recipe = Recipe::from_json(recipe)?;
+        let is_this = recipe.scenario == self.recipe.scenario && recipe.sharing == self.recipe.sharing;
+        if !is_this || !recipe.direct || recipe.flavor != Flavor::Manual {
+            return Ok("null".to_owned());
+        }
+        Ok(self.explorer.ahead_json(&recipe.choices, recipe.step))
     }
 
     /// What was found so far, as JSON, after `took_ms` milliseconds by the host's clock.
