@@ -67,7 +67,7 @@ fn measure_manual<F: Future<Output: Send> + Send + 'static>(
     let started = Clock::now();
     while engine.count() > 0 {
         engine.choose(0);
-        if engine.choices().steps() % 4096 == 0 {
+        if engine.choices().steps().is_multiple_of(4096) {
             engine.take_frames(&mut frames);
             frames.clear();
         }

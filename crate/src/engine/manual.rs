@@ -13,7 +13,7 @@ use std::sync::Arc;
 use super::choices::{Choices, Parted};
 use super::pool::{Budget, Key, Pool, Scheduler, Stage};
 use super::{Queues, WorkerQueues, WorkerState};
-use crate::rt::ledger::{Keeping, digest};
+use crate::rt::ledger::Keeping;
 use crate::rt::{Rt, Spawn, Timers, step};
 use crate::scope::event::{TaskId, WorkerId};
 use crate::scope::frame::{Frame, Origin};
@@ -83,13 +83,6 @@ impl Manual {
         Self::with(timers, recording)
     }
 
-    /// As [`Self::unrecorded`], with notes of what makes up the state: see [`Self::state`].
-    pub(crate) fn noting(started_unix_ms: u64) -> Self {
-        let mut engine = Self::unrecorded(started_unix_ms);
-        engine.notes = Some(Keeping::start());
-        engine
-    }
-
     fn with(timers: Arc<Timers>, recording: EngineRecording) -> Self {
         recording.turn(0, WorkerId(0));
         Self {
@@ -136,26 +129,6 @@ impl Manual {
     #[must_use]
     pub fn count(&self) -> usize {
         self.pool.lock().scheduler.0.len() + usize::from(self.timers.next_deadline_ns().is_some())
-    }
-
-    /// How many tasks are ready: the first options are to poll them.
-    pub(crate) fn ready(&self) -> usize {
-        self.pool.lock().scheduler.0.len()
-    }
-
-    /// The option to poll the task that was spawned first.
-    ///
-    /// # Panics
-    /// If it is not ready.
-    pub(crate) fn conductor(&self) -> usize {
-        let state = self.pool.lock();
-        let first = state.scheduler.0.iter().position(|&task| state.name(task) == TaskId(1));
-        first.expect("a run that is stopped wakes the task that conducts it")
-    }
-
-    /// When the next sleep ends.
-    pub(crate) fn next_deadline_ns(&self) -> Option<u64> {
-        self.timers.next_deadline_ns()
     }
 
     /// What may happen now: ready tasks, those first that have been so longest; then the end of a sleep.
@@ -216,22 +189,6 @@ impl Manual {
         Choice::Wait { until_ns }
     }
 
-    /// A number for all that decides how the run can go on: equal for two runs that can go on alike, whatever lies behind
-    /// them. 0 if no notes are kept.
-    pub(crate) fn state(&self) -> u64 {
-        let Some(notes) = &self.notes else { return 0 };
-        let state = self.pool.lock();
-        let tasks = notes.state(state.scheduler.0.iter().map(|&task| state.name(task)));
-        digest((tasks, self.timers.now_ns(), self.timers.next_deadline_ns()))
-    }
-
-    /// A number for what option `option` is, in whatever place it stands among the options of another run in the same state.
-    pub(crate) fn meaning(&self, option: usize) -> u64 {
-        let Some(notes) = &self.notes else { return 0 };
-        let state = self.pool.lock();
-        state.scheduler.0.get(option).map_or(0, |&task| notes.identity(state.name(task)))
-    }
-
     /// Whether the last poll ended before something that others can see, where any other runtime would go on.
     #[must_use]
     pub fn gave_way_midway(&self) -> bool {
@@ -283,6 +240,53 @@ impl Manual {
     /// Appends what was recorded since the last call.
     pub fn take_frames(&self, frames: &mut Vec<Frame>) {
         self.recording.take(frames, self.recorded_ns());
+    }
+}
+
+/// What exploring needs besides. Tasks are known by the names that the recording gives them, so not without it.
+#[cfg(feature = "scope")]
+impl Manual {
+    /// As [`Self::unrecorded`], with notes of what makes up the state: see [`Self::state`].
+    pub(crate) fn noting(started_unix_ms: u64) -> Self {
+        let mut engine = Self::unrecorded(started_unix_ms);
+        engine.notes = Some(Keeping::start());
+        engine
+    }
+
+    /// How many tasks are ready: the first options are to poll them.
+    pub(crate) fn ready(&self) -> usize {
+        self.pool.lock().scheduler.0.len()
+    }
+
+    /// The option to poll the task that was spawned first.
+    ///
+    /// # Panics
+    /// If it is not ready.
+    pub(crate) fn conductor(&self) -> usize {
+        let state = self.pool.lock();
+        let first = state.scheduler.0.iter().position(|&task| state.name(task) == TaskId(1));
+        first.expect("a run that is stopped wakes the task that conducts it")
+    }
+
+    /// When the next sleep ends.
+    pub(crate) fn next_deadline_ns(&self) -> Option<u64> {
+        self.timers.next_deadline_ns()
+    }
+
+    /// A number for all that decides how the run can go on: equal for two runs that can go on alike, whatever lies behind
+    /// them. 0 if no notes are kept.
+    pub(crate) fn state(&self) -> u64 {
+        let Some(notes) = &self.notes else { return 0 };
+        let state = self.pool.lock();
+        let tasks = notes.state(state.scheduler.0.iter().map(|&task| state.name(task)));
+        crate::rt::ledger::digest((tasks, self.timers.now_ns(), self.timers.next_deadline_ns()))
+    }
+
+    /// A number for what option `option` is, in whatever place it stands among the options of another run in the same state.
+    pub(crate) fn meaning(&self, option: usize) -> u64 {
+        let Some(notes) = &self.notes else { return 0 };
+        let state = self.pool.lock();
+        state.scheduler.0.get(option).map_or(0, |&task| notes.identity(state.name(task)))
     }
 }
 

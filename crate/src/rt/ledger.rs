@@ -5,6 +5,11 @@
 //! channels with their messages, stores. Each place in the project that touches one of these notes it here, in one line that
 //! does nothing unless this thread's engine was made to keep notes. Knows neither statements nor commands.
 
+#![cfg_attr(
+    not(feature = "scope"),
+    allow(dead_code, reason = "only exploring keeps notes, and it needs the names that the recording gives")
+)]
+
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
 use std::hash::{BuildHasher, Hash};

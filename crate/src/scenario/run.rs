@@ -107,6 +107,7 @@ impl Run {
     }
 
     /// A hash of what was counted against the limits.
+    #[cfg(feature = "scope")]
     pub(crate) fn counted(&self) -> u64 {
         let Shared { spawned, time_us, commands, bytes, .. } = &*self.shared;
         let (spawned, bytes) = (spawned.load(Relaxed), bytes.load(Relaxed));
