@@ -108,7 +108,7 @@ fn a_run_is_made_again_byte_for_byte() {
         for _ in 0..chance.u32(0..1000) {
             match first.count() {
                 0 => break,
-                count => first.choose(chance.usize(..count)),
+                count => first.choose(chance.u64(..count as u64) as usize),
             };
         }
         let (choices, expected) = (first.choices().to_bytes(), bytes(&first));
@@ -271,7 +271,7 @@ fn an_unrecorded_run_goes_the_same_way() {
         for _ in 0..chance.u32(0..1000) {
             match quiet.count() {
                 0 => break,
-                count => quiet.choose(chance.usize(..count)),
+                count => quiet.choose(chance.u64(..count as u64) as usize),
             };
         }
         let (choices, options) = (quiet.choices().clone(), quiet.options());

@@ -224,7 +224,7 @@ fn randomkey(ctx: &mut Ctx<'_>, _: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
             return Ok(());
         }
         // A shard is as likely as it has keys, so that every key is as likely as the other.
-        let mut position = ctx.random.usize(..total);
+        let mut position = ctx.random.u64(..total as u64) as usize;
         let mut shard = 0;
         while position >= ctx.keyspace.nth(shard).len() {
             position -= ctx.keyspace.nth(shard).len();

@@ -39,7 +39,7 @@ impl Walks {
         self.runs += 1;
         loop {
             match path.forward(steps_max) {
-                At::Choice { options } => path.choose(self.random.usize(..options)),
+                At::Choice { options } => path.choose(self.random.u64(..options as u64) as usize),
                 At::End(outcome) => return Some(outcome),
                 At::TooFar => return None,
             }

@@ -10,6 +10,13 @@ use std::panic::Location;
 use super::event::{LabelId, ObjectId, TaskId};
 use super::frame::{AliveTask, Definition, Frame, ObjectKind};
 
+/// Most locks and channels that have names of their own: enough for the most shards a server may have, and some 10 MB. A
+/// server makes some for every scenario that it is asked to run; those that come later are one [`OTHER`] of each kind.
+const OBJECTS_MAX: usize = 1 << 17;
+
+/// The name of locks and channels past the limit.
+const OTHER: &str = "other";
+
 /// Texts, objects and living tasks.
 #[derive(Default)]
 pub(super) struct Registry {
@@ -65,6 +72,15 @@ impl Registry {
         if self.quiet {
             self.objects_unnamed += 1;
             return ObjectId(self.objects_unnamed);
+        }
+        let (mut name, mut number) = (name, number);
+        if let Some(others) = self.objects.get(OBJECTS_MAX..) {
+            let alike =
+                |other: &&Definition| matches!(other, Definition::Object { kind: its, .. } if *its == kind);
+            if let Some(Definition::Object { id, .. }) = others.iter().find(alike) {
+                return *id;
+            }
+            (name, number) = (OTHER, 0);
         }
         let id = ObjectId(self.objects.len() as u32);
         let definition = Definition::Object { id, kind, name: name.to_owned(), number };
@@ -151,5 +167,22 @@ impl Registry {
         if self.keep_fresh {
             self.fresh.push(definition);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn so_many_objects_have_names() {
+        let mut registry = Registry::default();
+        let mut object = |kind| registry.object(kind, "till", 7);
+        let last = (0..OBJECTS_MAX).map(|_| object(ObjectKind::Mutex)).last();
+        let [lock, channel] = [ObjectKind::Mutex, ObjectKind::Mpsc].map(&mut object);
+        assert!(last < Some(lock) && lock != channel);
+        assert_eq!([ObjectKind::Mutex, ObjectKind::Mpsc].map(object), [lock, channel], "no more of a kind");
+        assert_eq!(registry.kind(channel), Some(ObjectKind::Mpsc));
+        assert_eq!(registry.objects.len(), OBJECTS_MAX + 2);
     }
 }

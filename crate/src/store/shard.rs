@@ -184,7 +184,7 @@ impl Store {
     /// Any key that has not expired, each as likely as the other; removes the expired ones it comes across.
     pub fn random_key(&mut self, random: &mut fastrand::Rng, now_ms: u64) -> Option<&[u8]> {
         while !self.entries.is_empty() {
-            let position = random.usize(..self.entries.len());
+            let position = random.u64(..self.entries.len() as u64) as usize;
             if self.entries[position].is_expired(now_ms) {
                 self.expire_at(position);
             } else {

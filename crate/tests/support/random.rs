@@ -14,7 +14,7 @@ type Running = Pin<Box<dyn Future<Output = ()> + Send>>;
 /// The program called `seed`: the same gives the same.
 pub(super) async fn random(rt: Rt, seed: u64) {
     let mut chance = Rng::with_seed(seed);
-    let (mail, mut letters) = channel("mail", chance.usize(1..4));
+    let (mail, mut letters) = channel("mail", chance.u64(1..4) as usize);
     let (jobs, mut received) = channel("jobs", 2);
     let answers = Answers::new("answer");
     let shared = Shared {
@@ -54,7 +54,7 @@ fn anything(rt: Rt, shared: Shared, mut chance: Rng, depth: u32) -> Running {
                 2 => rt.sleep(Duration::from_micros(chance.u64(0..50))).await,
                 3 => *shared.counter.lock() += 1,
                 4 => {
-                    let _held = shared.locks[chance.usize(0..2)].lock().await;
+                    let _held = shared.locks[chance.u64(0..2) as usize].lock().await;
                     match chance.u32(0..3) {
                         0 => rt.yield_now().await,
                         1 => rt.sleep(Duration::from_micros(chance.u64(0..20))).await,

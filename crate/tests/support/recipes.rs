@@ -23,7 +23,7 @@ pub(super) fn recipe(number: u64) -> Recipe {
     };
     let recipe = Recipe {
         scenario: Writer { chance: chance.fork(), text: String::new(), names: 0 }.scenario(),
-        sharing: Kind::ALL[chance.usize(..Kind::ALL.len())],
+        sharing: Kind::ALL[chance.u64(..Kind::ALL.len() as u64) as usize],
         flavor,
         direct: chance.u8(..4) == 0,
         hold_ms: chance.u64(..2),
@@ -37,7 +37,7 @@ pub(super) fn recipe(number: u64) -> Recipe {
 fn chosen(recipe: &Recipe, chance: &mut Rng) -> Recipe {
     let mut machine = open(recipe);
     // Where there are fewer options it takes the first.
-    while machine.choose(chance.usize(..4)).or_else(|| machine.step()).is_some() {}
+    while machine.choose(chance.u64(..4) as usize).or_else(|| machine.step()).is_some() {}
     Recipe { step: 0, ..machine.recipe() }
 }
 
@@ -93,7 +93,7 @@ impl Writer {
     }
 
     fn one_of<T: Copy>(&mut self, of: &[T]) -> T {
-        of[self.chance.usize(..of.len())]
+        of[self.chance.u64(..of.len() as u64) as usize]
     }
 
     /// Some statements, with blocks in them as deep as `depth`.

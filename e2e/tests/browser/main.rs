@@ -2,6 +2,7 @@
 //! server. Each test looks at what is on the page or at what `interleave.state()` says of it.
 
 mod console;
+mod determinism;
 mod devtools;
 mod look;
 mod machine_worker;

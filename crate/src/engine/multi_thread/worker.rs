@@ -322,7 +322,7 @@ impl Workers {
             self.workers[thief].searching = true;
         }
         let workers = self.workers.len();
-        let start = self.workers[thief].rng.usize(..workers);
+        let start = self.workers[thief].rng.u64(..workers as u64) as usize;
         let stolen = (start..start + workers).find_map(|victim| self.steal_from(victim % workers, thief));
         stolen.or_else(|| self.injection.pop_front())
     }
