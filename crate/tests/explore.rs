@@ -120,6 +120,18 @@ fn more_outcomes_than_are_kept_are_counted() {
 }
 
 #[test]
+fn progress_never_goes_back() {
+    let mut explorer = Explorer::of(&recipe(OVERSELL), Bounds::default()).unwrap();
+    let mut before = 0.0;
+    while explorer.go(1) {
+        let progress = explorer.report().progress;
+        assert!((before..1.0).contains(&progress), "{progress} after {before}");
+        before = progress;
+    }
+    assert_eq!(explorer.report().progress, 1.0);
+}
+
+#[test]
 fn what_is_stopped_says_what_it_found() {
     let mut explorer = Explorer::of(&recipe(OVERSELL), Bounds::default()).unwrap();
     assert!(explorer.go(60));

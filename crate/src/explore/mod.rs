@@ -394,6 +394,7 @@ impl Explorer {
             stopped: self.stopped,
             complete: self.whole.is_some() && self.cut == 0,
             random: self.walks.as_ref().map(|walks| Random { seed: self.seed, runs: walks.runs }),
+            progress: self.progress(),
             schedules,
             states: self.graph.len(),
             runs: self.runs,
@@ -401,6 +402,21 @@ impl Explorer {
             unkept: self.unkept,
             outcomes,
         }
+    }
+
+    fn progress(&self) -> f64 {
+        if let Some(walks) = &self.walks {
+            return walks.runs as f64 / self.bounds.random_runs as f64;
+        }
+        if self.whole.is_some() {
+            return 1.0;
+        }
+        let (mut behind, mut share) = (0.0, 1.0);
+        for frame in &self.frames {
+            share /= frame.options as f64;
+            behind += share * frame.next.saturating_sub(1) as f64;
+        }
+        behind
     }
 
     /// Schedules to each outcome, by number.

@@ -20,6 +20,9 @@ pub struct Report {
     pub complete: bool,
     /// Whether there were too many states, and schedules are drawn at random.
     pub random: Option<Random>,
+    /// How far it is, from 0 to 1, for a bar: as if behind every option there were as much to do. It may jump, and goes back only
+    /// when it begins anew at random.
+    pub progress: f64,
     /// Schedules accounted for; at random: different ones that were drawn.
     pub schedules: Count,
     /// Different states met where there was a choice.
@@ -61,6 +64,7 @@ struct Written {
     stopped: bool,
     complete: bool,
     random: Option<WrittenRandom>,
+    progress: f64,
     schedules: String,
     states: usize,
     runs: u64,
@@ -104,6 +108,7 @@ impl Report {
             stopped: self.stopped,
             complete: self.complete,
             random: self.random.map(|Random { seed, runs }| WrittenRandom { seed, runs }),
+            progress: self.progress,
             schedules: self.schedules.to_string(),
             states: self.states,
             runs: self.runs,

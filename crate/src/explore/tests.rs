@@ -207,3 +207,17 @@ proptest::proptest! {
         }
     }
 }
+
+#[test]
+fn a_lock_had_again_is_not_a_lock_had_still() {
+    // Both times the second client has read the same and has the lock; once it has let it go between.
+    let source = "client one {
+            lock b { lock a { GET k } }
+            GET k
+        }
+        client two {
+            lock a { yield }
+            lock a { GET k }
+        }";
+    assert!(check(source, under(Kind::Mutex), 1_000));
+}

@@ -1,9 +1,13 @@
 //! What makes up the state of a run, noted while an explorer watches: two runs with the same notes go on alike.
 //!
 //! A task is deterministic, so where it stands and what it holds is a function of what it has read since it was spawned:
-//! its *history*, a running hash. Beside the histories there is what tasks share: locks with their holders and waiters,
-//! channels with their messages, stores. Each place in the project that touches one of these notes it here, in one line that
-//! does nothing unless this thread's engine was made to keep notes. Knows neither statements nor commands.
+//! its *history*, a running hash. What it does at the door is noted there, too, when it is done. So between two notes there is
+//! at most one place where it can stand ready, before what it does next, and one where it waits for that; the second shows in
+//! the queue it waits in or in what it was handed there, or makes no difference.
+//!
+//! Beside the histories there is what tasks share: locks with their holders and waiters, channels with their messages,
+//! stores. Each place in the project that touches one of these notes it here, in one line that does nothing unless this
+//! thread's engine was made to keep notes. Knows neither statements nor commands.
 
 #![cfg_attr(
     not(feature = "scope"),
@@ -220,6 +224,8 @@ pub(super) fn released(lock: ObjectId) {
     note(|ledger| {
         let object = ledger.object(lock);
         object.holder = if object.waiters.is_empty() { None } else { Some(object.waiters.remove(0)) };
+        // To have it for the second time is not to have it still.
+        ledger.read(digest((lock.0, "released")));
     });
 }
 

@@ -213,6 +213,7 @@ impl Task {
                 step::preempt_before_spin().await;
                 self.spin(*time);
                 step::spun();
+                ledger::read("spun");
             }
             Kind::Lock { lock, body } => self.lock(*lock, body).await?,
             Kind::Send { channel, value } => self.send(*channel, value).await?,
