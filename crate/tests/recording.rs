@@ -116,6 +116,43 @@ fn a_message_wakes_its_receiver_and_a_timer_its_sleeper() {
 }
 
 #[test]
+fn a_task_that_slept_when_watching_began_is_seen_woken() {
+    let _alone = alone();
+    let runtime = runtime(1);
+    let rt = Rt::native();
+    let (sender, mut receiver) = channel("mail", 4);
+    let (sleeps, asleep) = std::sync::mpsc::channel();
+    let inside = runtime.enter();
+    let reader = rt.spawn("reader", 0, async move {
+        let mut receive = std::pin::pin!(receiver.receive());
+        std::future::poll_fn(|cx| {
+            let poll = receive.as_mut().poll(cx);
+            let _ = sleeps.send(());
+            poll
+        })
+        .await
+    });
+    drop(inside);
+    asleep.recv().unwrap();
+    let _watch = hub::watch();
+    let [_, alive] = hub::snapshot();
+    let Frame::Alive(tasks) = alive else { panic!("the second frame of a snapshot is the tasks: {alive:?}") };
+    let task = tasks.iter().map(|task| task.task).max().unwrap();
+    runtime.block_on(async {
+        sender.send(1).await.unwrap();
+        reader.await.unwrap();
+    });
+    let mut frames = Vec::new();
+    hub::drain(&mut frames);
+    let events = frames.iter().filter_map(|frame| match frame {
+        Frame::Events(chunk) => Some(&chunk.events),
+        _ => None,
+    });
+    let wakes = events.flatten().filter(|stamped| stamped.event == Event::Wake { task, by: WakeBy::Outside });
+    assert_eq!(wakes.count(), 1, "{frames:?}");
+}
+
+#[test]
 fn a_panic_and_a_cancellation_end_a_task() {
     let _alone = alone();
     let (threads, _) = watched(1, |rt| async move {

@@ -78,13 +78,11 @@ impl Trace {
     pub(crate) fn run(&self, hello: &Hello) {
         let mut watchers: Vec<Watcher> = Vec::new();
         let mut recording = None;
-        let mut frames = Vec::new();
+        let mut drain = hub::Drain::default();
         while let Some(arrived) = self.desk.wait(!watchers.is_empty()) {
             recording.get_or_insert_with(hub::watch);
             if !watchers.is_empty() {
-                frames.clear();
-                hub::drain(&mut frames);
-                let batch = encoded(&frames);
+                let batch = drain.message().into();
                 watchers.retain_mut(|watcher| watcher.offer(&batch, self.queue_bytes_max));
             }
             // After the drain: a snapshot holds what was drained before it.

@@ -46,25 +46,27 @@ pub(crate) fn Header(page: Page) -> impl IntoView {
                     </Show>
                 </Show>
             </span>
-            <NumbersView page=page/>
-            <button
-                class="plain"
-                id="theme"
-                aria-label="Change between light and dark"
-                data-tip="Change between light and dark."
-                on:click=move |_| theme::toggle(page)
-            >
-                "◐"
-            </button>
-            <button
-                class="plain"
-                id="help"
-                aria-label="Help: keys and terms"
-                data-tip="Keys and terms ( ? )"
-                on:click=move |_| page.help.set(true)
-            >
-                "?"
-            </button>
+            <span class="right">
+                <NumbersView page=page/>
+                <button
+                    class="plain"
+                    id="theme"
+                    aria-label="Change between light and dark"
+                    data-tip="Change between light and dark."
+                    on:click=move |_| theme::toggle(page)
+                >
+                    "◐"
+                </button>
+                <button
+                    class="plain"
+                    id="help"
+                    aria-label="Help: keys and terms"
+                    data-tip="Keys and terms ( ? )"
+                    on:click=move |_| page.help.set(true)
+                >
+                    "?"
+                </button>
+            </span>
         </header>
     }
 }
@@ -152,6 +154,38 @@ fn TabControls(page: Page) -> impl IntoView {
                 on:change=move |event| {
                     if let Ok(kind) = event_target_value(&event).parse() {
                         page.sharing.set(kind);
+                        page.start(Kind::Tab, true);
+                    }
+                }
+            >
+                {options}
+            </select>
+        </label>
+        <Show when=move || page.sharing.get() == sharing::Kind::AsyncMutex>
+            <Hold page=page/>
+        </Show>
+    }
+}
+
+/// How long the lock of `async-mutex` may be held, in milliseconds: from not at all to what one can watch happen.
+const HOLDS_MS: [u32; 5] = [0, 1, 10, 100, 1000];
+
+#[component]
+fn Hold(page: Page) -> impl IntoView {
+    let options = HOLDS_MS.map(|ms| {
+        view! {
+            <option value=ms selected=move || page.hold_ms.get() == ms>{format!("{ms} ms")}</option>
+        }
+    });
+    view! {
+        <label class="fact">
+            <Term term="hold"/> " "
+            <select
+                id="hold"
+                aria-label="How long a task holds the lock across an await; changing it starts a new server"
+                on:change=move |event| {
+                    if let Ok(hold_ms) = event_target_value(&event).parse() {
+                        page.hold_ms.set(hold_ms);
                         page.start(Kind::Tab, true);
                     }
                 }

@@ -12,6 +12,7 @@ const KEYS: &[(&str, &str)] = &[
     ("↑ ↓", "move between lanes"),
     ("F", "follow what happens now"),
     ("L", "lanes by task or by worker"),
+    ("E", "show or fold the lanes of tasks that have ended"),
     ("[ ]", "the poll before or after, of the same task"),
     ("W", "the poll that woke the selected one"),
     ("Home, End", "the beginning, the end"),

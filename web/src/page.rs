@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use interleave::scope::codec;
 use interleave::scope::event::{Event, TaskId};
-use interleave::scope::frame::{Chunk, Frame};
+use interleave::scope::frame::{Chunk, Definition, Frame};
 use interleave::scope::trace::{CommandId, Concurrency, Parallelism, PollId, Trace};
 use interleave::sharing;
 use leptos::prelude::*;
@@ -80,6 +80,8 @@ pub(crate) struct Page {
     pub(crate) running: RwSignal<bool>,
     /// How connections share the store in the tab.
     pub(crate) sharing: RwSignal<sharing::Kind>,
+    /// How long `async-mutex` holds its lock in the tab.
+    pub(crate) hold_ms: RwSignal<u32>,
     pub(crate) theme: RwSignal<Option<String>>,
     pub(crate) numbers: RwSignal<Numbers>,
     /// Told some times a second that the trace has gone on.
@@ -105,6 +107,7 @@ impl Page {
             link: RwSignal::new(Link::Starting),
             running: RwSignal::new(true),
             sharing: RwSignal::new(sharing),
+            hold_ms: RwSignal::new(saved.hold_ms),
             theme: RwSignal::new(saved.theme.clone()),
             numbers: RwSignal::new(Numbers::default()),
             changed: Trigger::new(),
@@ -134,7 +137,10 @@ impl Page {
         let listener = Rc::new(move |news| self.hear(news));
         let source = match kind {
             Kind::Native => Source::native(listener),
-            Kind::Tab => Source::tab(TabOptions { sharing: self.sharing.get_untracked(), scene }, listener),
+            Kind::Tab => {
+                let (sharing, hold_ms) = (self.sharing.get_untracked(), self.hold_ms.get_untracked());
+                Source::tab(TabOptions { sharing, hold_ms, scene }, listener)
+            }
         };
         self.source.set_value(Some(source));
     }
@@ -205,7 +211,7 @@ impl Page {
         while now_ms() - began_ms < READ_MS_MAX {
             let Some((message, skipped)) = self.inbox.try_update_value(Inbox::pop).flatten() else { break };
             // A message that cannot be read is a fault of ours or of a proxy; the picture goes on without it.
-            let Ok(frames) = codec::decode(&message) else {
+            let Ok(mut frames) = codec::decode(&message) else {
                 self.trace
                     .update_value(|trace| trace.apply(&Frame::Lost { events: codec::events_in(&message) }));
                 continue;
@@ -213,7 +219,8 @@ impl Page {
             let is_time = frames.iter().all(|frame| matches!(frame, Frame::Drained { .. }));
             arrived = arrived.max(if is_time { Arrived::Time } else { Arrived::Events });
             self.trace.update_value(|trace| {
-                for frame in &frames {
+                for frame in &mut frames {
+                    self.call_consoles_by_number(frame);
                     match frame {
                         Frame::Events(chunk) if skipped => skip(trace, chunk),
                         frame => trace.apply(frame),
@@ -222,6 +229,15 @@ impl Page {
             });
         }
         arrived
+    }
+
+    fn call_consoles_by_number(self, frame: &mut Frame) {
+        let Frame::Define(definitions) = frame else { return };
+        for definition in definitions {
+            if let Definition::ClientName { name, .. } = definition {
+                self.consoles.shown_name(name);
+            }
+        }
     }
 
     /// Brings the numbers and whoever watches the trace up to date. Meant for some times a second.
@@ -260,9 +276,11 @@ impl Page {
             Saved {
                 source: self.chosen.get().map(|kind| kind.name().to_owned()),
                 sharing: Some(self.sharing.get().name().to_owned()),
+                hold_ms: self.hold_ms.get(),
                 theme: self.theme.get(),
                 lanes: Some(self.timeline.lanes.get().name().to_owned()),
                 idle_in_full: !self.timeline.folds.get(),
+                ended_open: self.timeline.ended_open.get(),
                 ns_per_px: Some(self.timeline.scale.get()),
                 dock_px: self.dock_px.get(),
                 consoles: self.consoles.saved(),

@@ -8,6 +8,33 @@ const KEY: &str = "interleave";
 /// Lines of a console that are kept.
 pub(crate) const LINES_MAX: usize = 100;
 
+/// What tells this window's consoles from those of another, in the session's storage: every window has its own.
+const WINDOW_KEY: &str = "interleave-window";
+
+/// What no other window has, or hardly ever: three letters, the same as long as the window lives.
+pub(crate) fn window_word() -> String {
+    let storage = window().session_storage().ok().flatten();
+    let kept = storage.as_ref().and_then(|storage| storage.get_item(WINDOW_KEY).ok().flatten());
+    kept.unwrap_or_else(|| {
+        let word = word((js_sys::Math::random() * f64::from(WORDS)) as u32);
+        if let Some(storage) = storage {
+            // Where it cannot be kept, the consoles are called otherwise after a reload; nothing else depends on it.
+            let _ = storage.set_item(WINDOW_KEY, &word);
+        }
+        word
+    })
+}
+
+/// No vowels: nothing that could be read as a word it should not be.
+const LETTERS: &[u8] = b"bcdfghjkmnpqrstvwxz23456789";
+const WORDS: u32 = (LETTERS.len() * LETTERS.len() * LETTERS.len()) as u32;
+
+fn word(number: u32) -> String {
+    let (number, base) = (number as usize, LETTERS.len());
+    let letters = [number % base, number / base % base, number / base / base % base];
+    letters.map(|place| char::from(LETTERS[place])).into_iter().collect()
+}
+
 /// Everything that is kept. Fields a former version did not know have their defaults.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -16,12 +43,16 @@ pub(crate) struct Saved {
     pub(crate) source: Option<String>,
     /// How connections share the store in the tab.
     pub(crate) sharing: Option<String>,
+    /// How long `async-mutex` holds its lock in the tab, in milliseconds.
+    pub(crate) hold_ms: u32,
     /// `light` or `dark`, if a person chose one.
     pub(crate) theme: Option<String>,
     /// `workers` or `tasks`.
     pub(crate) lanes: Option<String>,
     /// Whether idle time is drawn in full.
     pub(crate) idle_in_full: bool,
+    /// Whether the lanes of ended tasks are shown, if a person chose.
+    pub(crate) ended_open: Option<bool>,
     /// Nanoseconds a pixel.
     pub(crate) ns_per_px: Option<f64>,
     /// The consoles' height in CSS pixels.
@@ -60,5 +91,17 @@ pub(crate) fn load() -> Saved {
 pub(crate) fn store(saved: &Saved) {
     if let (Ok(Some(storage)), Ok(text)) = (window().local_storage(), serde_json::to_string(saved)) {
         let _ = storage.set_item(KEY, &text);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn windows_have_words_of_their_own() {
+        let words: std::collections::BTreeSet<_> = (0..WORDS).map(word).collect();
+        assert_eq!(words.len(), WORDS as usize);
+        assert!(words.contains("bbb") && words.contains("999"));
     }
 }

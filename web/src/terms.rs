@@ -30,7 +30,10 @@ pub(crate) const TERMS: &[(&str, &str)] = &[
         "How many tasks are being polled at the same instant: never more than there are workers.",
     ),
     ("running", "A worker is polling the task right now."),
-    ("scheduled", "The task was woken, or just spawned, and waits for a worker to poll it."),
+    (
+        "scheduled",
+        "The task was woken, or just spawned, and waits for a worker to poll it; in a worker's lane, as far as the worker polled no other meanwhile.",
+    ),
     ("idle", "The task waits for something; it costs no worker until it is woken."),
     ("waiting for bytes", "The task has nothing to read: its client has sent nothing more."),
     ("waiting for a lock", "Another task holds the lock; this one is woken when it is its turn."),
@@ -66,6 +69,10 @@ pub(crate) const TERMS: &[(&str, &str)] = &[
     (
         "async-mutex",
         "One tokio::sync::Mutex around the store: a task that waits for it gives its worker back.",
+    ),
+    (
+        "hold",
+        "How long a task keeps the lock, asleep across an .await, once its commands have run: the others wait meanwhile.",
     ),
     ("sharded", "The keys are split over several mutexes, so two tasks wait only if their keys share one."),
     ("actor", "One task owns the store; the others send it requests and await its replies."),

@@ -55,8 +55,8 @@ onmessage = async ({ data }) => {
   }
   guarded(() => {
     if (data.start) {
-      const { sharing, scene, seed } = data.start;
-      tab = new Tab(sharing, scene, seed, Date.now());
+      const { sharing, holdMs, scene, seed } = data.start;
+      tab = new Tab(sharing, holdMs, scene, seed, Date.now());
       postMessage({ started: true });
     } else if (!tab) {
       return;

@@ -8,11 +8,17 @@ use anyhow::{Context, Result};
 use crate::server;
 use crate::shell::say;
 
+/// What the server answers by a text and its end: no page is needed for that.
+const ASKS: [&str; 4] = ["--help", "-h", "--version", "-V"];
+
 /// Builds the page and the server in release and runs the server with `flags`; the server prints its addresses. Its
 /// exit code is ours, and so are the signals it gets.
 pub(crate) fn play(flags: &[OsString]) -> Result<ExitCode> {
-    let server = server::build_with_page()?;
-    say("starting the server; Ctrl-C stops it");
+    let only_asks = flags.iter().any(|flag| ASKS.iter().any(|ask| flag == ask));
+    let server = if only_asks { server::build()? } else { server::build_with_page()? };
+    if !only_asks {
+        say("starting the server; Ctrl-C stops it");
+    }
     become_program(Command::new(&server).args(flags))
         .with_context(|| format!("cannot start {}", server.display()))
 }

@@ -41,7 +41,7 @@ impl<T> Mutex<T> {
             }
         };
         record::record(Event::LockAcquired { lock: self.id });
-        MutexGuard { _released: Released(self.id), guard }
+        MutexGuard { released: Released(self.id), guard }
     }
 }
 
@@ -49,8 +49,18 @@ impl<T> Mutex<T> {
 #[derive(Debug)]
 pub struct MutexGuard<'a, T> {
     // Declared, and so dropped, before the guard: whoever acquires next is seen to acquire later.
-    _released: Released,
+    released: Released,
     guard: std::sync::MutexGuard<'a, T>,
+}
+
+impl<T> MutexGuard<'_, T> {
+    /// Lets the lock go, having `f` record that, with whatever else happens at this instant.
+    pub(crate) fn release(self, f: impl FnOnce(ObjectId)) {
+        let Self { released, guard } = self;
+        f(released.0);
+        std::mem::forget(released);
+        drop(guard);
+    }
 }
 
 impl<T> Deref for MutexGuard<'_, T> {

@@ -8,11 +8,12 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::event::{EndKind, Event, LabelId, ObjectId, PollOutcome, Stamped, TaskId, WakeBy, WorkerId};
+use super::event::Stamped;
 use super::frame::{Chunk, Frame};
+use super::row::{FIELDS, FIELDS_MAX, Row};
 
 /// Raised whenever an older page could misread what a newer server sends.
-pub const VERSION: u8 = 1;
+pub const VERSION: u8 = 2;
 
 /// Why a message could not be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,18 +54,63 @@ const DRAINED: u8 = 5;
 /// Appends one message that holds `frames` to `out`.
 pub fn encode(frames: &[Frame], out: &mut Vec<u8>) {
     out.push(VERSION);
-    for frame in frames {
-        let (tag, body) = match frame {
-            Frame::Hello(hello) => (HELLO, serialized(hello)),
-            Frame::Define(definitions) => (DEFINE, serialized(definitions)),
-            Frame::Alive(tasks) => (ALIVE, serialized(tasks)),
-            Frame::Events(chunk) => (EVENTS, encode_chunk(chunk)),
-            Frame::Lost { events } => (LOST, serialized(events)),
-            Frame::Drained { at_ns } => (DRAINED, serialized(at_ns)),
-        };
-        out.push(tag);
-        put(out, body.len() as u64);
-        out.extend_from_slice(&body);
+    frames.iter().for_each(|frame| append(frame, out));
+}
+
+/// Appends one frame to a message.
+pub(super) fn append(frame: &Frame, out: &mut Vec<u8>) {
+    let (tag, body) = match frame {
+        Frame::Hello(hello) => (HELLO, serialized(hello)),
+        Frame::Define(definitions) => (DEFINE, serialized(definitions)),
+        Frame::Alive(tasks) => (ALIVE, serialized(tasks)),
+        Frame::Events(Chunk { thread, events }) => {
+            let rows = events.iter().map(|stamped| (stamped.at_ns, Row::of(stamped.event)));
+            return Columns::default().chunk(*thread, rows, out);
+        }
+        Frame::Lost { events } => (LOST, serialized(events)),
+        Frame::Drained { at_ns } => (DRAINED, serialized(at_ns)),
+    };
+    out.push(tag);
+    put(out, body.len() as u64);
+    out.extend_from_slice(&body);
+}
+
+/// The columns of a chunk, written side by side in one pass over its events and joined in the end. Reused, so that a
+/// megabyte need not be fetched from the system for each.
+#[derive(Debug, Default)]
+pub(super) struct Columns {
+    kinds: Vec<u8>,
+    times: Vec<u8>,
+    numbers: Vec<u8>,
+    head: Vec<u8>,
+}
+
+impl Columns {
+    /// Appends the frame of one thread's events to `out`.
+    pub(super) fn chunk(&mut self, thread: u16, rows: impl Iterator<Item = (u64, Row)>, out: &mut Vec<u8>) {
+        let Self { kinds, times, numbers, head } = self;
+        for column in [&mut *kinds, times, numbers, head] {
+            column.clear();
+        }
+        let (mut start, mut before) = (0, 0);
+        for (at_ns, row) in rows {
+            if kinds.is_empty() {
+                (start, before) = (at_ns, at_ns);
+            }
+            kinds.push(row.kind() as u8);
+            put(times, at_ns.saturating_sub(before));
+            before = before.max(at_ns);
+            for field in row.used() {
+                put(numbers, u64::from(field));
+            }
+        }
+        put(head, u64::from(thread));
+        put(head, kinds.len() as u64);
+        put(head, start);
+        let columns = [head, kinds, times, numbers];
+        out.push(EVENTS);
+        put(out, columns.iter().map(|column| column.len() as u64).sum());
+        columns.iter().for_each(|column| out.extend_from_slice(column));
     }
 }
 
@@ -106,7 +152,11 @@ pub fn events_in(message: &[u8]) -> u64 {
             let mut body = Reader { bytes: rest.take(length, "a frame that ends early")? };
             if tag == EVENTS {
                 body.number("a thread")?;
-                events += body.number("an event count")?;
+                let count = body.number("an event count")?;
+                body.number("a start time")?;
+                let kinds = body.take(count, "fewer kinds than events")?;
+                let events_of = |&kind: &u8| u64::from(Row::new(kind.into(), [0; FIELDS_MAX]).count());
+                events += kinds.iter().map(events_of).sum::<u64>();
             }
         }
         Ok(events)
@@ -121,31 +171,6 @@ fn serialized<T: Serialize>(value: &T) -> Vec<u8> {
 fn deserialized<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, DecodeError> {
     postcard::from_bytes(bytes)
         .map_err(|_| DecodeError::Malformed { what: "a definition that does not parse" })
-}
-
-/// The columns of a chunk are written side by side, in one pass over its events, and joined in the end.
-fn encode_chunk(chunk: &Chunk) -> Vec<u8> {
-    let events = &chunk.events;
-    let start = events.first().map_or(0, |first| first.at_ns);
-    let mut body = Vec::with_capacity(24 + events.len() * 6);
-    put(&mut body, u64::from(chunk.thread));
-    put(&mut body, events.len() as u64);
-    put(&mut body, start);
-    let mut times = Vec::with_capacity(events.len() * 2);
-    let mut numbers = Vec::with_capacity(events.len() * 3);
-    let mut before = start;
-    for stamped in events {
-        let (kind, fields) = row(&stamped.event);
-        body.push(kind);
-        put(&mut times, stamped.at_ns.saturating_sub(before));
-        before = before.max(stamped.at_ns);
-        for &field in fields.used() {
-            put(&mut numbers, u64::from(field));
-        }
-    }
-    body.append(&mut times);
-    body.append(&mut numbers);
-    body
 }
 
 fn decode_chunk(body: &[u8]) -> Result<Chunk, DecodeError> {
@@ -163,112 +188,20 @@ fn decode_chunk(body: &[u8]) -> Result<Chunk, DecodeError> {
     }
     let mut events = Vec::with_capacity(kinds.len());
     for (&kind, at_ns) in kinds.iter().zip(times) {
-        events.push(Stamped { at_ns, event: read_event(kind, &mut reader)? });
+        if !read_row(kind, &mut reader)?.each(|event| events.push(Stamped { at_ns, event })) {
+            return Err(DecodeError::Malformed { what: "an unknown kind of event" });
+        }
     }
     Ok(Chunk { thread, events })
 }
 
-/// An event's fields, at most three.
-struct Fields([u32; 3], u8);
-
-impl Fields {
-    fn used(&self) -> &[u32] {
-        &self.0[..usize::from(self.1)]
+fn read_row(kind: u8, reader: &mut Reader<'_>) -> Result<Row, DecodeError> {
+    let mut fields = [0; FIELDS_MAX];
+    let count = FIELDS.get(usize::from(kind)).copied().unwrap_or_default();
+    for field in &mut fields[..usize::from(count)] {
+        *field = reader.small("fewer fields than events")?;
     }
-}
-
-/// The one list of kinds and the order of their fields; [`read_event`] is its mirror.
-fn row(event: &Event) -> (u8, Fields) {
-    let none = || Fields([0; 3], 0);
-    let one = |a| Fields([a, 0, 0], 1);
-    let two = |a, b| Fields([a, b, 0], 2);
-    match *event {
-        Event::Spawn { task, label, number } => (0, Fields([task.0, label.0, number], 3)),
-        Event::PollStart { task, worker } => (1, two(task.0, u32::from(worker.0))),
-        Event::PollEnd { outcome } => match outcome {
-            PollOutcome::Pending => (2, none()),
-            PollOutcome::Ready => (3, none()),
-            PollOutcome::CoopYield => (4, none()),
-            PollOutcome::Yield => (5, none()),
-            PollOutcome::Panicked => (6, none()),
-        },
-        Event::End { task, how } => match how {
-            EndKind::Completed => (7, one(task.0)),
-            EndKind::Cancelled => (8, one(task.0)),
-            EndKind::Panicked => (9, one(task.0)),
-        },
-        Event::Wake { task, by } => match by {
-            WakeBy::Task(by) => (10, two(task.0, by.0)),
-            WakeBy::Finished(by) => (11, two(task.0, by.0)),
-            WakeBy::Driver => (12, one(task.0)),
-            WakeBy::Outside => (13, one(task.0)),
-        },
-        Event::Park { worker } => (14, one(u32::from(worker.0))),
-        Event::Unpark { worker } => (15, one(u32::from(worker.0))),
-        Event::LockWait { lock } => (16, one(lock.0)),
-        Event::LockGranted { lock, to } => (17, two(lock.0, to.0)),
-        Event::LockAcquired { lock } => (18, one(lock.0)),
-        Event::LockReleased { lock } => (19, one(lock.0)),
-        Event::Send { channel, message } => (20, two(channel.0, message)),
-        Event::SendWait { channel } => (21, one(channel.0)),
-        Event::Receive { channel, message } => (22, two(channel.0, message)),
-        Event::ReceiveWait { channel } => (23, one(channel.0)),
-        Event::JoinWait { on } => (24, one(on.0)),
-        Event::Sleep { for_us } => (25, one(for_us)),
-        Event::ReadWait => (26, none()),
-        Event::Read { bytes } => (27, one(bytes)),
-        Event::Write { bytes } => (28, one(bytes)),
-        Event::CommandStart { client, command } => (29, two(client, command.0)),
-        Event::CommandEnd { failed: false } => (30, none()),
-        Event::CommandEnd { failed: true } => (31, none()),
-        Event::BlockStart => (32, none()),
-        Event::BlockEnd => (33, none()),
-        Event::Gap { lost } => (34, one(lost)),
-        Event::WriteWait => (35, none()),
-    }
-}
-
-fn read_event(kind: u8, fields: &mut Reader<'_>) -> Result<Event, DecodeError> {
-    let mut field = || fields.small("fewer fields than events");
-    Ok(match kind {
-        0 => Event::Spawn { task: TaskId(field()?), label: LabelId(field()?), number: field()? },
-        1 => Event::PollStart { task: TaskId(field()?), worker: WorkerId(field()? as u16) },
-        2 => Event::PollEnd { outcome: PollOutcome::Pending },
-        3 => Event::PollEnd { outcome: PollOutcome::Ready },
-        4 => Event::PollEnd { outcome: PollOutcome::CoopYield },
-        5 => Event::PollEnd { outcome: PollOutcome::Yield },
-        6 => Event::PollEnd { outcome: PollOutcome::Panicked },
-        7 => Event::End { task: TaskId(field()?), how: EndKind::Completed },
-        8 => Event::End { task: TaskId(field()?), how: EndKind::Cancelled },
-        9 => Event::End { task: TaskId(field()?), how: EndKind::Panicked },
-        10 => Event::Wake { task: TaskId(field()?), by: WakeBy::Task(TaskId(field()?)) },
-        11 => Event::Wake { task: TaskId(field()?), by: WakeBy::Finished(TaskId(field()?)) },
-        12 => Event::Wake { task: TaskId(field()?), by: WakeBy::Driver },
-        13 => Event::Wake { task: TaskId(field()?), by: WakeBy::Outside },
-        14 => Event::Park { worker: WorkerId(field()? as u16) },
-        15 => Event::Unpark { worker: WorkerId(field()? as u16) },
-        16 => Event::LockWait { lock: ObjectId(field()?) },
-        17 => Event::LockGranted { lock: ObjectId(field()?), to: TaskId(field()?) },
-        18 => Event::LockAcquired { lock: ObjectId(field()?) },
-        19 => Event::LockReleased { lock: ObjectId(field()?) },
-        20 => Event::Send { channel: ObjectId(field()?), message: field()? },
-        21 => Event::SendWait { channel: ObjectId(field()?) },
-        22 => Event::Receive { channel: ObjectId(field()?), message: field()? },
-        23 => Event::ReceiveWait { channel: ObjectId(field()?) },
-        24 => Event::JoinWait { on: TaskId(field()?) },
-        25 => Event::Sleep { for_us: field()? },
-        26 => Event::ReadWait,
-        27 => Event::Read { bytes: field()? },
-        28 => Event::Write { bytes: field()? },
-        29 => Event::CommandStart { client: field()?, command: LabelId(field()?) },
-        30 => Event::CommandEnd { failed: false },
-        31 => Event::CommandEnd { failed: true },
-        32 => Event::BlockStart,
-        33 => Event::BlockEnd,
-        34 => Event::Gap { lost: field()? },
-        35 => Event::WriteWait,
-        _ => return Err(DecodeError::Malformed { what: "an unknown kind of event" }),
-    })
+    Ok(Row::new(kind.into(), fields))
 }
 
 fn put(out: &mut Vec<u8>, mut number: u64) {
@@ -319,15 +252,16 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::scope::event::{Event, LabelId, ObjectId, TaskId, WakeBy};
     use crate::scope::frame::{AliveTask, Definition, Hello, ObjectKind, Origin};
 
     fn any_event() -> impl Strategy<Value = Event> {
-        // Every kind with every field, built through the reader itself: kinds the reader lacks would fail below.
-        (0u8..=35, any::<[u32; 3]>()).prop_map(|(kind, fields)| {
-            let mut bytes = Vec::new();
-            fields.iter().for_each(|&field| put(&mut bytes, u64::from(field)));
-            read_event(kind, &mut Reader { bytes: &bytes })
-                .expect("kinds 0 to 35 exist and take at most three fields")
+        // Every kind with every field.
+        // Of a row that is several, the last.
+        (0..FIELDS.len() as u32, any::<[u32; 3]>()).prop_map(|(kind, fields)| {
+            let mut last = None;
+            Row::new(kind, fields).each(|event| last = Some(event));
+            last.expect("every kind exists")
         })
     }
 
@@ -376,7 +310,7 @@ mod tests {
         let error = decode(&[VERSION + 1]).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "the trace has version 2, this program reads version 1; reload the page, or update the server"
+            "the trace has version 3, this program reads version 2; reload the page, or update the server"
         );
     }
 
@@ -391,6 +325,22 @@ mod tests {
         for end in 2..bytes.len() {
             assert!(decode(&bytes[..end]).is_err(), "{end} of {} bytes were read as a whole", bytes.len());
         }
+    }
+
+    #[test]
+    fn a_row_of_several_events_counts_as_several() {
+        let mut bytes = vec![VERSION];
+        let rows = [Row::next(Some(ObjectId(300)), 7, LabelId(2)), Row::of(Event::ReadWait)];
+        Columns::default().chunk(1, rows.map(|row| (900, row)).into_iter(), &mut bytes);
+        assert_eq!(events_in(&bytes), 4);
+        let happened = [
+            Event::LockReleased { lock: ObjectId(300) },
+            Event::CommandEnd { failed: false },
+            Event::CommandStart { client: 7, command: LabelId(2) },
+            Event::ReadWait,
+        ];
+        let events = happened.map(|event| Stamped { at_ns: 900, event }).to_vec();
+        assert_eq!(decode(&bytes), Ok(vec![Frame::Events(Chunk { thread: 1, events })]));
     }
 
     proptest! {

@@ -2,15 +2,17 @@
 //!
 //! A thread's ring is made at its first event while somebody watches. When it is full, the newest events are dropped
 //! and counted, whole polls at a time, and a [`Event::Gap`] stands where they were. Knows nothing of who watches
-//! or how the frames reach them.
+//! or how the messages reach them.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use super::event::{Event, Stamped};
-use super::frame::{Chunk, Frame};
+use super::codec::{self, Columns};
+use super::event::Event;
+use super::frame::Frame;
 use super::record::{self, At, ON};
+use super::row::Row;
 
 /// Events a worker's ring holds between two drains: 6.5 million a second at one drain every 10 ms, 1.5 MB.
 pub const WORKER_RING_EVENTS: usize = 64 * 1024;
@@ -27,8 +29,15 @@ static CLOCK: LazyLock<Clock> = LazyLock::new(Clock::calibrate);
 static EPOCH: LazyLock<Instant> = LazyLock::new(now);
 
 struct Hub {
-    rings: Vec<(u16, rtrb::Consumer<Stamped>)>,
+    rings: Vec<(u16, rtrb::Consumer<Counted>)>,
     threads: u16,
+}
+
+/// An event as it lies in a ring: the time-stamp counter, and what happened.
+#[derive(Clone, Copy)]
+struct Counted {
+    raw: u64,
+    row: Row,
 }
 
 /// The time-stamp counter, tied to the process's monotonic clock at one moment.
@@ -88,37 +97,54 @@ impl Drop for Watch {
     }
 }
 
-/// What a watcher who comes now must be told before the next [`drain`]: definitions, and the tasks alive.
+/// What a watcher who comes now must be told before the next message of a [`Drain`]: definitions, and the tasks alive.
 ///
 /// Call it from the thread that drains: what happens in between is in neither or in both, never lost.
 pub fn snapshot() -> [Frame; 2] {
     record::process_registry().snapshot()
 }
 
-/// Appends what was recorded since the last call: new definitions, one chunk for every thread that had something,
-/// and the moment up to which all is in. Meant to be called by one thread about every 10 ms.
-pub fn drain(frames: &mut Vec<Frame>) {
-    let clock = &*CLOCK;
-    let mut hub = hub();
-    let at_ns = clock.at_ns(clock.counter.raw());
-    let definitions = frames.len();
-    hub.rings.retain_mut(|(thread, ring)| {
-        let gone = ring.is_abandoned();
-        let waiting = ring.slots();
-        if waiting > 0 {
-            let chunk = ring.read_chunk(waiting).expect("`slots` said that many are there");
-            let events =
-                chunk.into_iter().map(|stamped| Stamped { at_ns: clock.at_ns(stamped.at_ns), ..stamped });
-            frames.push(Frame::Events(Chunk { thread: *thread, events: events.collect() }));
-        }
-        !gone
-    });
-    drop(hub);
-    // Taken after the events and sent before them: every name they use is known by then.
-    if let Some(fresh) = record::process_registry().take_fresh() {
-        frames.insert(definitions, fresh);
+/// Turns what was recorded into messages of the trace, one after the other. Keeps its buffers: what a second of load leaves
+/// in the rings is tens of megabytes.
+#[derive(Debug, Default)]
+pub struct Drain {
+    columns: Columns,
+    events: Vec<u8>,
+}
+
+impl Drain {
+    /// A message with what was recorded since the last one: new definitions, a chunk for every thread that had something,
+    /// and the moment up to which all is in. Meant to be asked for by one thread about every 10 ms.
+    pub fn message(&mut self) -> Vec<u8> {
+        let clock = &*CLOCK;
+        self.events.clear();
+        let mut hub = hub();
+        let at_ns = clock.at_ns(clock.counter.raw());
+        hub.rings.retain_mut(|(thread, ring)| {
+            let gone = ring.is_abandoned();
+            let waiting = ring.slots();
+            if waiting > 0 {
+                let chunk = ring.read_chunk(waiting).expect("`slots` said that many are there");
+                let (first, rest) = chunk.as_slices();
+                let rows = first.iter().chain(rest).map(|counted| (clock.at_ns(counted.raw), counted.row));
+                self.columns.chunk(*thread, rows, &mut self.events);
+                chunk.commit_all();
+            }
+            !gone
+        });
+        drop(hub);
+        let mut message = Vec::with_capacity(self.events.len() + 64);
+        // Taken after the events and sent before them: every name they use is known by then.
+        codec::encode(record::process_registry().take_fresh().as_slice(), &mut message);
+        message.extend_from_slice(&self.events);
+        codec::append(&Frame::Drained { at_ns }, &mut message);
+        message
     }
-    frames.push(Frame::Drained { at_ns });
+}
+
+/// Appends the frames of one message, for a watcher in this process.
+pub fn drain(frames: &mut Vec<Frame>) {
+    frames.extend(codec::decode(&Drain::default().message()).expect("what was just encoded is whole"));
 }
 
 fn hub() -> MutexGuard<'static, Hub> {
@@ -128,7 +154,7 @@ fn hub() -> MutexGuard<'static, Hub> {
 
 /// A thread's own end of its ring.
 pub(super) struct Ring {
-    events: rtrb::Producer<Stamped>,
+    events: rtrb::Producer<Counted>,
     counter: quanta::Clock,
     /// The time-stamp counter at the last event.
     last: u64,
@@ -157,15 +183,16 @@ impl Ring {
         Some(Self { events: producer, counter, last, lost: 0, skipping: false })
     }
 
-    /// Records `event`, or counts it as lost.
-    pub(super) fn push(&mut self, event: Event, at: At) {
-        if let Event::PollStart { .. } = event {
+    /// Records what happened, or counts it as lost.
+    #[inline]
+    pub(super) fn push(&mut self, row: Row, at: At) {
+        if row.kind() == Row::POLL_START {
             self.skipping = self.events.slots() < POLL_RESERVE_EVENTS;
         }
         if self.skipping {
-            self.lost = self.lost.saturating_add(1);
+            self.lost = self.lost.saturating_add(row.count());
             // The poll that was left out is over: what comes between polls stands for itself.
-            if let Event::PollEnd { .. } = event {
+            if row.is_poll_end() {
                 self.skipping = false;
             }
             return;
@@ -173,26 +200,27 @@ impl Ring {
         if at == At::Now {
             self.last = self.counter.raw();
         }
-        let at_ns = self.last;
+        let raw = self.last;
         if self.lost > 0 {
             // Two places are needed, for the gap and the event after it.
             if self.events.slots() < 2 {
-                return self.lose(event);
+                return self.lose(row);
             }
-            let gap = Stamped { at_ns, event: Event::Gap { lost: self.lost } };
+            let gap = Counted { raw, row: Row::of(Event::Gap { lost: self.lost }) };
             if self.events.push(gap).is_ok() {
                 self.lost = 0;
             }
         }
-        if self.events.push(Stamped { at_ns, event }).is_err() {
-            self.lose(event);
+        if self.events.push(Counted { raw, row }).is_err() {
+            self.lose(row);
         }
     }
 
-    fn lose(&mut self, event: Event) {
-        self.lost = self.lost.saturating_add(1);
+    #[cold]
+    fn lose(&mut self, row: Row) {
+        self.lost = self.lost.saturating_add(row.count());
         // Inside a poll, the rest of it goes too: up to its end.
-        self.skipping = record::current().is_some() && !matches!(event, Event::PollEnd { .. });
+        self.skipping = record::current().is_some() && !row.is_poll_end();
     }
 }
 

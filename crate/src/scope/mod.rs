@@ -13,5 +13,6 @@ pub mod hub;
 pub mod merge;
 pub(crate) mod record;
 mod registry;
+mod row;
 pub mod trace;
 pub(crate) mod traced;

@@ -13,6 +13,7 @@ use std::task::Waker;
 use super::event::{Event, LabelId, ObjectId, Stamped, TaskId, WakeBy, WorkerId};
 use super::frame::{Chunk, Frame, ObjectKind};
 use super::registry::Registry;
+use super::row::Row;
 
 /// What one recorded event adds to an engine's virtual clock, in nanoseconds: enough to see order and nesting.
 pub(crate) const VIRTUAL_TICK_NS: u64 = 1_000;
@@ -150,7 +151,7 @@ pub(crate) fn is_on() -> bool {
 #[inline(always)]
 pub(crate) fn record(event: Event) {
     if is_on() {
-        push(event, At::Now);
+        push(Row::of(event), At::Now);
     }
 }
 
@@ -159,7 +160,16 @@ pub(crate) fn record(event: Event) {
 #[inline(always)]
 pub(crate) fn record_at_last(event: Event) {
     if is_on() {
-        push(event, At::Last);
+        push(Row::of(event), At::Last);
+    }
+}
+
+/// Records that the current command has its reply and the next one of its batch, `command` of `client`, starts;
+/// and before that, that a lock was `released`. One row: a batch consists of little else.
+#[inline(always)]
+pub(crate) fn record_next(released: Option<ObjectId>, client: u32, command: LabelId) {
+    if is_on() {
+        push(Row::next(released, client, command), At::Now);
     }
 }
 
@@ -172,24 +182,34 @@ pub(super) enum At {
 }
 
 #[inline(never)]
-fn push(event: Event, at: At) {
+fn push(row: Row, at: At) {
     THREAD.with(|thread| match &mut *thread.sink.borrow_mut() {
-        Sink::Engine(engine) => engine.push(event),
         #[cfg(feature = "native")]
-        Sink::Ring(ring) => ring.push(event, at),
+        Sink::Ring(ring) => ring.push(row, at),
+        sink => push_elsewhere(sink, row, at),
+    });
+}
+
+/// Whatever is rarer than an event for a ring that is there.
+#[cold]
+fn push_elsewhere(sink: &mut Sink, row: Row, at: At) {
+    match sink {
+        Sink::Engine(engine) => {
+            // An engine has a clock of its own to look at.
+            row.each(|event| engine.push(event));
+        }
         #[cfg(feature = "native")]
-        sink @ Sink::None => {
+        Sink::Ring(ring) => ring.push(row, at),
+        Sink::None => {
+            #[cfg(feature = "native")]
             if let Some(mut ring) = super::hub::Ring::for_this_thread() {
-                ring.push(event, at);
+                ring.push(row, at);
                 *sink = Sink::Ring(ring);
             }
-        }
-        #[cfg(not(feature = "native"))]
-        Sink::None => {
-            // Only rings have a clock to look at.
+            #[cfg(not(feature = "native"))]
             let _ = at;
         }
-    });
+    }
 }
 
 /// Runs `f` on the names this thread's events use: its engine's, or else the process's.

@@ -18,7 +18,7 @@ use super::record;
 pin_project! {
     /// `inner` as a task that can be seen.
     ///
-    /// Cancellation safe exactly as `inner` is. Costs one relaxed load a poll while nobody watches.
+    /// Cancellation safe exactly as `inner` is. Costs a relaxed load and a look at the waker a poll while nobody watches.
     pub(crate) struct Traced<F> {
         life: Life,
         // The waker handed to `inner` last, made anew only when the runtime's own waker changes.
@@ -59,21 +59,23 @@ impl<F: Future> Future for Traced<F> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let mut this = self.project();
         let inner = this.inner.as_mut().as_pin_mut().expect("a runtime polls no future after it completed");
+        // Handed out while nobody watches too: whoever comes to watch then sees the wake of a task that sleeps by now.
+        let waker = match this.waker {
+            Some(waker) if waker.target.runtime.will_wake(cx.waker()) => waker,
+            stale => stale.insert(TracedWaker::new(this.life.task, cx.waker())),
+        };
+        waker.target.deferred.store(false, Ordering::Relaxed);
+        let mut cx = Context::from_waker(&waker.waker);
         if !record::is_on() {
-            let poll = inner.poll(cx);
+            let poll = inner.poll(&mut cx);
             if poll.is_ready() {
                 this.life.end(EndKind::Completed);
             }
             return poll;
         }
 
-        let waker = match this.waker {
-            Some(waker) if waker.target.runtime.will_wake(cx.waker()) => waker,
-            stale => stale.insert(TracedWaker::new(this.life.task, cx.waker())),
-        };
-        waker.target.deferred.store(false, Ordering::Relaxed);
         let mut visit = Visit::begin(this.life);
-        let poll = inner.poll(&mut Context::from_waker(&waker.waker));
+        let poll = inner.poll(&mut cx);
         if poll.is_ready() {
             this.inner.set(None);
             visit.completed();

@@ -11,7 +11,7 @@ use bytes::BytesMut;
 use crate::command::{Ctx, Found, Keys, Run, Server, Spec, TABLE};
 use crate::resp::{Args, Batch, Protocol, Reply};
 use crate::rt::{Rt, ledger, step};
-use crate::scope::event::{Event, LabelId};
+use crate::scope::event::{Event, LabelId, ObjectId};
 use crate::scope::record;
 use crate::store::Keyspace;
 
@@ -87,11 +87,21 @@ impl Job {
         }
     }
 
-    /// Records that the next command starts, at the instant at which the one before it ended.
-    pub(super) fn start_next(&mut self, labels: &Labels) {
-        if let Some(request) = self.requests.get(self.started) {
-            self.started += 1;
-            record::record_at_last(labels.start(self.client, request.found));
+    /// Records that the command that has run ends and the next one starts; before that, that a lock was `released`.
+    pub(super) fn go_on(&mut self, labels: &Labels, released: Option<ObjectId>) {
+        match self.requests.get(self.started) {
+            Some(next) if self.done == self.ended + 1 && !self.requests[self.ended].failed => {
+                record::record_next(released, self.client, labels.of(next.found));
+                (self.ended, self.started) = (self.done, self.started + 1);
+            }
+            // Whatever else is to be told is told one by one.
+            _ => {
+                if let Some(lock) = released {
+                    record::record(Event::LockReleased { lock });
+                }
+                self.end();
+                self.start_one(labels);
+            }
         }
     }
 
@@ -133,7 +143,11 @@ impl Labels {
 
     /// The start of a command of `client`.
     pub(crate) fn start(&self, client: u32, found: Found) -> Event {
-        Event::CommandStart { client, command: self.0[found.index] }
+        Event::CommandStart { client, command: self.of(found) }
+    }
+
+    fn of(&self, found: Found) -> LabelId {
+        self.0[found.index]
     }
 }
 
@@ -192,8 +206,7 @@ impl Executor {
             if job.is_done() || job.is_full() {
                 return;
             }
-            job.end();
-            job.start_next(&self.labels);
+            job.go_on(&self.labels, None);
         }
     }
 

@@ -42,30 +42,40 @@ impl Share for Connection {
     async fn run(&mut self, job: &mut Job) -> Result<(), OwnerGone> {
         let now_ms = self.executor.now_ms();
         job.start_one(&self.executor.labels);
-        loop {
-            self.run_one(job, now_ms);
-            if job.is_done() || job.is_full() {
-                return Ok(());
-            }
-            job.start_next(&self.executor.labels);
-        }
+        while !self.run_one(job, now_ms) {}
+        Ok(())
     }
 }
 
 impl Connection {
-    fn run_one(&mut self, job: &mut Job, now_ms: u64) {
+    /// Runs the next request of `job` and records that the one after it starts; true if there is none, or not yet.
+    fn run_one(&mut self, job: &mut Job, now_ms: u64) -> bool {
         let shards = &*self.shards.0;
         let mut locked = match Touched::by_next(job, shards.len()) {
             Touched::One(shard) => {
-                self.executor.run_one(job, &mut *shards[shard].lock(), now_ms);
-                return job.end_at_release();
+                let mut store = shards[shard].lock();
+                self.executor.run_one(job, &mut *store, now_ms);
+                let over = job.is_done() || job.is_full();
+                if over {
+                    drop(store);
+                    job.end_at_release();
+                } else {
+                    store.release(|lock| job.go_on(&self.executor.labels, Some(lock)));
+                }
+                return over;
             }
             Touched::Several(wanted) => Locked::new(shards, wanted),
             Touched::All => Locked::new(shards, 0..shards.len()),
         };
         self.executor.run_one(job, &mut locked, now_ms);
         drop(locked);
-        job.end();
+        let over = job.is_done() || job.is_full();
+        if over {
+            job.end();
+        } else {
+            job.go_on(&self.executor.labels, None);
+        }
+        over
     }
 }
 

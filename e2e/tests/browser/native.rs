@@ -240,3 +240,31 @@ async fn goes_on_under_a_benchmarks_load() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn two_windows_have_consoles_of_different_names() {
+    with_server(&[], Window::WIDE, async |page, server| {
+        let other = Playground::open(&server.url(), Window::WIDE).await;
+        let name_of = async |window: &Playground| {
+            window.browser.script("return await interleave.run('CLIENT GETNAME')").await
+        };
+        let mut names = Vec::new();
+        for window in [page, &other] {
+            window.is_connected().await;
+            let name = name_of(window).await;
+            assert!(name.as_str().is_some_and(|name| name.starts_with("console-1-")), "{name}");
+            // The window's own console goes without what tells it from the other's, which does not.
+            let shown = |state: &Value, called: &str| {
+                let tasks = list(&state["tasks"]).iter().filter_map(|task| task["name"].as_str());
+                tasks.filter(|name| name.ends_with(called)).count()
+            };
+            window.until("its own console", |state| shown(state, "(console-1)") == 1).await;
+            names.push(name);
+        }
+        assert_ne!(names[0], names[1]);
+        page.reload().await;
+        page.is_connected().await;
+        assert_eq!(name_of(page).await, names[0], "a reload keeps the name");
+    })
+    .await;
+}

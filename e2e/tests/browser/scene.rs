@@ -163,3 +163,24 @@ async fn each_sharing_shows_its_own_way_of_a_command() {
     })
     .await;
 }
+
+/// A lock that is held across an await, so that one sees the others wait for it.
+#[tokio::test]
+async fn a_lock_that_is_held_is_waited_for() {
+    without_server(Window::WIDE, async |page| {
+        page.is_connected().await;
+        assert_eq!(page.browser.script("return document.querySelector('#hold')").await, Value::Null);
+        page.choose("#sharing", "async-mutex").await;
+        page.choose("#hold", "1000").await;
+        page.is_connected().await;
+        // The visitors are in each other's way, for a second each time.
+        page.until("some waits", |state| now_ns(state) > 2_500_000_000).await;
+        page.click("#fold").await;
+        page.click("#fit").await;
+        page.run_of("#canvas", "var(--lock)", 20).await;
+        page.reload().await;
+        page.find("#hold").await;
+        assert_eq!(page.property("#hold", "value").await, "1000");
+    })
+    .await;
+}

@@ -9,6 +9,8 @@ use interleave_e2e::playground::{Playground, list, task, without_server};
 use serde_json::Value;
 
 const CANVAS: &str = "#canvas";
+/// Height of the ruler above the lanes, in CSS pixels.
+const RULER_PX: f64 = 34.0;
 const LAST_LINE: &str = ".console:not(.hidden) .entry:last-child .line";
 
 /// A command typed and clicked, so that its polls are bars one can see; then nothing is selected.
@@ -263,9 +265,9 @@ async fn tells_what_is_under_the_pointer_and_selects_it() {
 
         // A click on a lane's name selects its task, one on nothing lets go.
         let Area { left, top, .. } = page.area(CANVAS).await;
-        page.hover((left + 40.0, top + 24.0 + 8.0)).await;
+        page.hover((left + 40.0, top + RULER_PX + 8.0)).await;
         page.shows(".hover", "spawned at").await;
-        page.click_at((left + 40.0, top + 24.0 + 8.0)).await;
+        page.click_at((left + 40.0, top + RULER_PX + 8.0)).await;
         page.until("a task", |state| starts(&state["selected"], "Task")).await;
         page.shows("#drawer .kind", "task").await;
         page.keys(CANVAS, &Key::Escape).await;
@@ -306,6 +308,85 @@ async fn finds_tasks_by_name_and_moments_by_time() {
         page.find("#goto").await.clear().await.expect("an input can be cleared");
         page.keys("#goto", "soon\n").await;
         page.find("#goto[aria-invalid=true]").await;
+    })
+    .await;
+}
+
+fn lanes(state: &Value) -> Vec<&str> {
+    list(&state["timeline"]["shown"]).iter().filter_map(Value::as_str).collect()
+}
+
+#[tokio::test]
+async fn the_lanes_of_many_that_ended_are_folded() {
+    without_server(Window::WIDE, async |page| {
+        page.is_connected().await;
+        for _ in 0..8 {
+            page.click("#console-new").await;
+            page.is_connected().await;
+        }
+        for _ in 0..8 {
+            page.click(".tab.front .close").await;
+        }
+        // All that is held, so that every end is in the picture.
+        page.click("#fit").await;
+        let is_ended = |lane: &&str| lane.ends_with(" ended");
+        page.until("a line for those that have ended, and nothing below it", |state| {
+            lanes(state).last().is_some_and(is_ended)
+        })
+        .await;
+        // What follows is about lanes that stay where they are.
+        page.click("#pause").await;
+        page.keys(CANVAS, "e").await;
+        let open = |state: &Value| {
+            let lanes = lanes(state);
+            let line = lanes.iter().position(is_ended);
+            line.is_some_and(|line| lanes.len() >= line + 8)
+        };
+        let state = page.until("their lanes below it", open).await;
+        let line = lanes(&state).iter().position(is_ended).unwrap_or_default();
+        let ended = |name: &str| task(&state, name).is_some_and(|task| task["state"] == "ended");
+        assert!(!lanes(&state)[..line].iter().any(|name| ended(name)), "the living come first: {state}");
+        // It is a place to click, too.
+        let Area { left, top, height, .. } = page.area(CANVAS).await;
+        let lane = ((height - RULER_PX) / lanes(&state).len() as f64).floor().clamp(22.0, 40.0);
+        page.click_at((left + 300.0, top + RULER_PX + (line as f64 + 0.5) * lane)).await;
+        page.until("folded again", |state| lanes(state).last().is_some_and(is_ended)).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_legend_tells_of_what_is_drawn() {
+    without_server(Window::NARROW, async |page| {
+        page.is_connected().await;
+        let shown = "return [...document.querySelectorAll('#legend li')]\
+             .filter((item) => item.checkVisibility()).map((item) => item.innerText.trim())";
+        let by_task = page.browser.script(shown).await;
+        assert_eq!(
+            by_task,
+            serde_json::json!([
+                "running",
+                "scheduled",
+                "idle",
+                "sleeping",
+                "lock",
+                "message",
+                "wake",
+                "dropped"
+            ])
+        );
+        page.click("#lanes-workers").await;
+        page.shows("#legend", "What tasks wait for is shown by task.").await;
+        assert_eq!(
+            page.browser.script(shown).await,
+            serde_json::json!([
+                "running",
+                "scheduled",
+                "wake",
+                "dropped",
+                "What tasks wait for is shown by task."
+            ])
+        );
     })
     .await;
 }

@@ -78,14 +78,13 @@ impl Connection {
 
     /// The connection stands: what to send first. A greeting names the console, so that the timeline can, and tells the
     /// server's number for it.
-    pub(crate) fn opened(&mut self, number: u32) -> BytesMut {
+    pub(crate) fn opened(&mut self, name: &str) -> BytesMut {
         let waiting = std::mem::take(&mut self.outbox);
         let (pending, mut unseen) = (std::mem::take(&mut self.pending), std::mem::take(&mut self.unseen));
         unseen.push_front(Unseen { entry: None, name: "hello" });
         *self = Self { open: true, greeting: true, pending, unseen, ..Self::default() };
         let mut bytes = BytesMut::new();
-        let name = format!("console-{number}");
-        encode_request(&["HELLO", "2", "SETNAME", &name], &mut bytes);
+        encode_request(&["HELLO", "2", "SETNAME", name], &mut bytes);
         bytes.extend_from_slice(&waiting);
         bytes
     }

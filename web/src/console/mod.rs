@@ -16,7 +16,7 @@ use self::connection::Connection;
 pub(crate) use self::view::Dock;
 use crate::format::count;
 use crate::page::Page;
-use crate::saved::{LINES_MAX, SavedConsole, SavedLine};
+use crate::saved::{self, LINES_MAX, SavedConsole, SavedLine};
 use crate::source::News;
 
 /// Entries a console keeps on screen; older ones are scrolled out for good.
@@ -95,6 +95,8 @@ pub(crate) struct Consoles {
     next_entry: StoredValue<u64>,
     // The page. What a click makes would else belong to the button, and an example's button is gone after its click.
     owner: StoredValue<Owner>,
+    // What the server knows this window's consoles by.
+    window: StoredValue<String>,
 }
 
 /// Told of a reply, for whoever asked by script.
@@ -108,6 +110,7 @@ impl Consoles {
             active: RwSignal::new(1),
             next_entry: StoredValue::new(0),
             owner: StoredValue::new(Owner::current().unwrap_or_default()),
+            window: StoredValue::new(saved::window_word()),
         };
         let first = [SavedConsole { number: 1, ..SavedConsole::default() }];
         let saved = if saved.is_empty() { &first } else { saved };
@@ -183,6 +186,21 @@ impl Consoles {
     /// The console in front.
     pub(crate) fn front(&self) -> Option<Console> {
         self.get(self.active.get_untracked())
+    }
+
+    /// What a console calls itself: another window's first console is not this one's.
+    pub(crate) fn name_of(&self, number: u32) -> String {
+        self.window.with_value(|window| format!("console-{number}-{window}"))
+    }
+
+    /// What a client's name is on this page: the window's own consoles go without its word.
+    pub(crate) fn shown_name(&self, name: &mut String) {
+        self.window.with_value(|window| {
+            let shown = name.strip_suffix(&**window).and_then(|name| name.strip_suffix('-'));
+            if let Some(shown) = shown.filter(|shown| shown.starts_with("console-")) {
+                *name = shown.to_owned();
+            }
+        });
     }
 
     /// What a source says about a console.
@@ -302,7 +320,8 @@ impl Console {
     }
 
     fn opened(&self, page: Page) {
-        let bytes = self.connection.try_update_value(|connection| connection.opened(self.number));
+        let name = page.consoles.name_of(self.number);
+        let bytes = self.connection.try_update_value(|connection| connection.opened(&name));
         self.standing.set(Standing::Connected(None));
         if let Some(bytes) = bytes {
             page.send(self.number, &bytes);

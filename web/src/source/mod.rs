@@ -59,6 +59,8 @@ pub(crate) type Listener = Rc<dyn Fn(News)>;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct TabOptions {
     pub(crate) sharing: interleave::sharing::Kind,
+    /// How long `async-mutex` keeps its lock after the commands have run.
+    pub(crate) hold_ms: u32,
     /// Whether the scene plays: three clients and one counter.
     pub(crate) scene: bool,
 }

@@ -52,6 +52,7 @@ impl Tab {
         let tab = Self { worker, listener, _on_message: on_message, _on_error: on_error };
         let start = object(&[
             ("sharing", options.sharing.name().into()),
+            ("holdMs", options.hold_ms.into()),
             ("scene", options.scene.into()),
             // Exact as a number; a run's own, so that RANDOMKEY is not the same at every visit.
             ("seed", (js_sys::Math::random() * 9e15).floor().into()),

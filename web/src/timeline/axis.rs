@@ -7,6 +7,9 @@ use std::ops::Range;
 /// Width of a folded strip, in pixels: room for a short label.
 pub(crate) const FOLD_PX: f64 = 34.0;
 
+/// Pixels between two marks of the ruler, at least.
+const MARK_PX: f64 = 120.0;
+
 /// What an axis is laid out from.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Layout {
@@ -123,10 +126,38 @@ impl Axis {
         self.pieces[place].at_ns(x)
     }
 
+    /// Time between two marks of the ruler: a round number.
+    pub(crate) fn mark_ns(&self) -> f64 {
+        nice(self.scale * MARK_PX)
+    }
+
+    /// Calls `f` with every moment up to `width_px` that the ruler marks, and with its place. Folded time has no marks.
+    pub(crate) fn marks(&self, width_px: f64, mut f: impl FnMut(f64, f64)) {
+        let step_ns = self.mark_ns();
+        let (from_ns, to_ns) = (self.at_ns(0.0).max(0.0), self.at_ns(width_px));
+        for piece in self.pieces.iter().filter(|piece| !piece.folded) {
+            let mut at_ns = (piece.from_ns.max(from_ns) / step_ns).ceil() * step_ns;
+            while at_ns <= piece.to_ns.min(to_ns) {
+                f(at_ns, piece.x(at_ns));
+                at_ns += step_ns;
+            }
+        }
+    }
+
     /// The stretches, in order.
     pub(crate) fn pieces(&self) -> &[Piece] {
         &self.pieces
     }
+}
+
+/// The smallest of 1, 2, 5, 10, 20, 50... that is at least `least`.
+fn nice(least: f64) -> f64 {
+    let power = 10_f64.powf(least.max(1.0).log10().floor());
+    [1.0, 2.0, 5.0]
+        .map(|factor| factor * power)
+        .into_iter()
+        .find(|step| *step >= least)
+        .unwrap_or(10.0 * power)
 }
 
 /// An [`Axis`], and the stretch in which the last moment was found.
@@ -258,6 +289,27 @@ mod tests {
             let axis = Axis::lay(Layout { now_ns: 0.0, ..layout(folds) }, &VecDeque::new());
             assert!((axis.x(5_000.0) - 50.0).abs() < 1.0, "{axis:?}");
         }
+    }
+
+    #[test]
+    fn marks_stand_at_round_times() {
+        for (least, expected) in
+            [(0.5, 1.0), (1.0, 1.0), (1.1, 2.0), (48_000.0, 50_000.0), (60_000.0, 100_000.0)]
+        {
+            assert_eq!(nice(least), expected);
+        }
+        let mut marks = Vec::new();
+        Axis::lay(layout(true), &busy()).marks(800.0, |at_ns, x| marks.push((at_ns, x.round())));
+        // The last is where what is to come begins.
+        let expected = [
+            (0.0, 0.0),
+            (1_000_000.0, 134.0),
+            (1_020_000.0, 334.0),
+            (8_000_000.0, 468.0),
+            (8_020_000.0, 668.0),
+            (9_000_000.0, 702.0),
+        ];
+        assert_eq!(marks, expected);
     }
 
     proptest! {

@@ -40,11 +40,14 @@ pub(crate) fn columns(
     let waits = matches!(whose, Whose::Task(_));
     let first = trace.first_ending_after(lane, from_ns.max(0.0) as u64);
     let mut polls = 0;
+    // Until when a worker was busy: tasks that were scheduled meanwhile lie beneath what it polled.
+    let mut busy_until_ns = 0;
     // What lies before the first poll to be seen is left by the poll before it.
-    let mut idle_from = first
-        .checked_sub(1)
-        .and_then(|before| trace.poll(*lane.get(before)?))
-        .map(|before| (x(before.end_or(now_ns)), before.wait_after));
+    let mut idle_from =
+        first.checked_sub(1).and_then(|before| trace.poll(*lane.get(before)?)).map(|before| {
+            busy_until_ns = before.end_or(now_ns);
+            (x(busy_until_ns), before.wait_after)
+        });
     for &id in lane.range(first..) {
         let Some(poll) = trace.poll(id) else { continue };
         if poll.start_ns as f64 > to_ns {
@@ -64,13 +67,18 @@ pub(crate) fn columns(
                 fill(columns, from, woken, |column| field(column, wait));
             }
             fill(columns, woken, start, |column| &mut column.scheduled);
+        } else if let Some(wake) = poll.wake
+            && wake.at_ns.max(busy_until_ns) < poll.start_ns
+        {
+            fill(columns, x(wake.at_ns.max(busy_until_ns)), start, |column| &mut column.scheduled);
         }
+        busy_until_ns = poll.end_or(now_ns);
         fill(columns, start, end, |column| &mut column.running);
         idle_from = Some((end, poll.wait_after));
     }
     let state = match whose {
         Whose::Task(task) => trace.task(task).map(|task| task.state),
-        Whose::Worker(_) => None,
+        Whose::Worker(_) | Whose::Ended { .. } => None,
     };
     match (state, idle_from) {
         (Some(TaskState::Scheduled { since_ns }), from) => {
@@ -133,15 +141,16 @@ pub(crate) struct Rows {
 }
 
 impl Rows {
-    /// Colours the columns, on a lane of colour `ground`.
-    pub(crate) fn paint(&mut self, columns: &[Column], colours: &Colours, ground: Rgb) {
+    /// Colours the columns, over `ground`: a row of as many pixels, with what lies beneath the bars.
+    pub(crate) fn paint(&mut self, columns: &[Column], colours: &Colours, ground: &[u8]) {
         for row in [&mut self.edge, &mut self.middle, &mut self.line] {
             row.clear();
             row.reserve(columns.len() * 4);
         }
         let put =
             |row: &mut Vec<u8>, [red, green, blue]: Rgb| row.extend_from_slice(&[red, green, blue, 255]);
-        for column in columns {
+        for (column, pixel) in columns.iter().zip(ground.chunks_exact(4)) {
+            let ground = [pixel[0], pixel[1], pixel[2]];
             if *column == Column::default() {
                 for row in [&mut self.edge, &mut self.middle, &mut self.line] {
                     put(row, ground);
@@ -222,8 +231,8 @@ mod tests {
     }
 
     #[test]
-    fn a_worker_only_runs() {
-        check(Whose::Worker(WorkerId(0)), 10.0, 0.0, ".R.....R..");
+    fn a_worker_runs_what_was_scheduled() {
+        check(Whose::Worker(WorkerId(0)), 10.0, 0.0, ".R....sR..");
     }
 
     #[test]

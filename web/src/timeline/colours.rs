@@ -6,11 +6,13 @@ use leptos::prelude::{document, window};
 pub(crate) type Rgb = [u8; 3];
 
 /// All colours a picture needs.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Colours {
     pub(crate) ground: Rgb,
     pub(crate) lane: Rgb,
     pub(crate) chosen_lane: Rgb,
+    /// Lines and strips beneath the bars: the colour of `line`.
+    pub(crate) grid: Rgb,
     pub(crate) running: Rgb,
     pub(crate) scheduled: Rgb,
     pub(crate) idle: Rgb,
@@ -41,6 +43,7 @@ impl Colours {
             ground: rgb("ground"),
             lane: rgb("lane"),
             chosen_lane: rgb("chosen-lane"),
+            grid: rgb("line"),
             running: rgb("running"),
             scheduled: rgb("scheduled"),
             idle: rgb("idle"),

@@ -16,6 +16,8 @@ const REACH_PX: f64 = 5.0;
 pub(crate) struct Hit {
     /// What a click selects.
     pub(crate) selects: Option<Selected>,
+    /// Whether a click opens the lanes of ended tasks, or folds them.
+    pub(crate) opens: Option<bool>,
     /// What hovering tells, line by line.
     pub(crate) says: Vec<String>,
 }
@@ -27,6 +29,9 @@ pub(crate) fn hit(scene: &Scene<'_>, x: f64, y: f64) -> Option<Hit> {
         return folded(scene, x);
     }
     let whose = *scene.shown.get(scene.place.index(y)?)?;
+    if let Whose::Ended { count, open } = whose {
+        return Some(ended(count, open));
+    }
     if x < 0.0 {
         return name(scene, whose);
     }
@@ -92,7 +97,7 @@ fn of_poll(scene: &Scene<'_>, id: PollId, poll: &Poll) -> Hit {
     if poll.end_ns.is_some() {
         says.push(format!("then it waits for {}", names::wait(trace, poll.wait_after)));
     }
-    Hit { selects: Some(Selected::Poll(id)), says }
+    Hit { selects: Some(Selected::Poll(id)), opens: None, says }
 }
 
 fn of_wake(scene: &Scene<'_>, id: PollId, poll: &Poll) -> Hit {
@@ -100,6 +105,7 @@ fn of_wake(scene: &Scene<'_>, id: PollId, poll: &Poll) -> Hit {
     let waited = format::duration(poll.start_ns.saturating_sub(wake.at_ns) as f64);
     Hit {
         selects: Some(Selected::Wake(id)),
+        opens: None,
         says: vec![
             format!(
                 "{} is scheduled: woken, it waits {waited} for a worker",
@@ -110,16 +116,26 @@ fn of_wake(scene: &Scene<'_>, id: PollId, poll: &Poll) -> Hit {
     }
 }
 
+/// The line above the tasks that have ended.
+fn ended(count: usize, open: bool) -> Hit {
+    let says = match count {
+        1 => "1 task has ended in this stretch of time".to_owned(),
+        count => format!("{count} tasks have ended in this stretch of time"),
+    };
+    let click = if open { "a click folds their lanes ( E )" } else { "a click shows their lanes ( E )" };
+    Hit { selects: None, opens: Some(!open), says: vec![says, click.to_owned()] }
+}
+
 fn name(scene: &Scene<'_>, whose: Whose) -> Option<Hit> {
     let Whose::Task(id) = whose else {
-        return Some(Hit { selects: None, says: vec![whose.name(scene.trace)] });
+        return Some(Hit { selects: None, opens: None, says: vec![whose.name(scene.trace)] });
     };
     let task = scene.trace.task(id)?;
     let mut says = vec![scene.trace.task_name(id), names::state(scene.trace, task)];
     if let Some((file, line)) = task.label.and_then(|label| scene.trace.place(label)) {
         says.push(format!("spawned at {file}:{line}"));
     }
-    Some(Hit { selects: Some(Selected::Task(id)), says })
+    Some(Hit { selects: Some(Selected::Task(id)), opens: None, says })
 }
 
 /// A task between two polls.
@@ -138,6 +154,7 @@ fn waiting(scene: &Scene<'_>, whose: Whose, x: f64) -> Option<Hit> {
     let waited = format::duration(until_ns.saturating_sub(before.end_or(until_ns)) as f64);
     Some(Hit {
         selects: Some(Selected::Task(id)),
+        opens: None,
         says: vec![format!(
             "{} waits {waited} for {}",
             scene.trace.task_name(id),
@@ -155,5 +172,9 @@ fn folded(scene: &Scene<'_>, x: f64) -> Option<Hit> {
     let piece =
         scene.axis.pieces().iter().find(|piece| piece.folded && (piece.from_px..piece.to_px).contains(&x))?;
     let length = format::duration(piece.to_ns - piece.from_ns);
-    Some(Hit { selects: None, says: vec![format!("{length} in which no task was polled, folded")] })
+    Some(Hit {
+        selects: None,
+        opens: None,
+        says: vec![format!("{length} in which no task was polled, folded")],
+    })
 }

@@ -1,8 +1,13 @@
-//! Which lanes there are and where they stand: one a worker, or one a task. Knows no canvas.
+//! Which lanes there are and where they stand: one a worker, or one a task, the living first. Knows no canvas.
 
 use interleave::scope::event::{TaskId, WorkerId};
 use interleave::scope::trace::{PollId, Trace};
 use std::collections::VecDeque;
+use std::ops::Range;
+
+/// Ended tasks in the picture up to which they are shown unasked; a server that has had many clients would else show
+/// little but those.
+const ENDED_SHOWN: usize = 6;
 
 /// How the timeline is divided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,7 +42,14 @@ impl Lanes {
 pub(crate) enum Whose {
     Task(TaskId),
     Worker(WorkerId),
+    /// A line above the tasks that have ended: how many, and whether their lanes follow.
+    Ended {
+        count: usize,
+        open: bool,
+    },
 }
+
+static NO_POLLS: VecDeque<PollId> = VecDeque::new();
 
 impl Whose {
     /// Its polls, in order.
@@ -45,6 +57,7 @@ impl Whose {
         match self {
             Self::Task(task) => trace.polls_of_task(task),
             Self::Worker(worker) => trace.polls_of_worker(worker),
+            Self::Ended { .. } => &NO_POLLS,
         }
     }
 
@@ -53,20 +66,90 @@ impl Whose {
         match self {
             Self::Task(task) => trace.task_name(task),
             Self::Worker(worker) => crate::names::worker(worker),
+            Self::Ended { count, .. } => format!("{count} ended"),
         }
     }
 }
 
-/// The lanes that belong into a picture of `from_ns..to_ns`: all workers; or all tasks that lived in that time.
-pub(crate) fn lanes(trace: &Trace, lanes: Lanes, from_ns: f64, to_ns: f64) -> Vec<Whose> {
-    match lanes {
-        Lanes::Workers => (0..trace.workers()).map(|worker| Whose::Worker(WorkerId(worker))).collect(),
-        Lanes::Tasks => {
-            let lived = trace.tasks().filter(|task| {
-                let ended = task.ended.is_some_and(|(at_ns, _)| (at_ns as f64) < from_ns);
-                !ended && task.spawned_ns as f64 <= to_ns
-            });
-            lived.map(|task| Whose::Task(task.id)).collect()
+/// How the lanes of ended tasks are shown.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct EndedLanes {
+    /// Whether a person opened or folded them; none: how many there are decides.
+    pub(crate) open: Option<bool>,
+    /// This one is shown in any case: it is selected.
+    pub(crate) chosen: Option<TaskId>,
+}
+
+/// The lanes that belong into a picture of some nanoseconds: all workers; or all tasks that lived in that time, those
+/// that outlive it first.
+pub(crate) fn lanes(trace: &Trace, lanes: Lanes, ns: &Range<f64>, ended_lanes: EndedLanes) -> Vec<Whose> {
+    if lanes == Lanes::Workers {
+        return (0..trace.workers()).map(|worker| Whose::Worker(WorkerId(worker))).collect();
+    }
+    let (mut shown, mut ended) = (Vec::new(), Vec::new());
+    for task in trace.tasks().filter(|task| task.spawned_ns as f64 <= ns.end) {
+        match task.ended {
+            Some((at_ns, _)) if (at_ns as f64) < ns.start => {}
+            Some((at_ns, _)) if at_ns as f64 <= ns.end => ended.push(Whose::Task(task.id)),
+            _ => shown.push(Whose::Task(task.id)),
         }
+    }
+    let count = ended.len();
+    if count > 0 {
+        let open = ended_lanes.open.unwrap_or(count <= ENDED_SHOWN);
+        shown.push(Whose::Ended { count, open });
+        let chosen = ended_lanes.chosen.map(Whose::Task);
+        shown.extend(ended.into_iter().filter(|whose| open || Some(*whose) == chosen));
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use interleave::scope::event::{EndKind, Event, LabelId, Stamped};
+    use interleave::scope::frame::{Chunk, Frame};
+
+    use super::*;
+
+    /// Tasks 1 to `count`, spawned at 10 ns; every one but the first ends, at 10 ns times its number.
+    fn trace(count: u32) -> Trace {
+        let spawn = |task| (10, Event::Spawn { task: TaskId(task), label: LabelId(0), number: task });
+        let end = |task| (10 * u64::from(task), Event::End { task: TaskId(task), how: EndKind::Completed });
+        let events = (1..=count).map(spawn).chain((2..=count).map(end));
+        let events = events.map(|(at_ns, event)| Stamped { at_ns, event }).collect();
+        let mut trace = Trace::new();
+        trace.apply(&Frame::Events(Chunk { thread: 0, events }));
+        trace.apply(&Frame::Drained { at_ns: 1_000 });
+        trace
+    }
+
+    /// The lanes in words: tasks by number, and the line above the ended.
+    fn check(count: u32, ns: Range<f64>, ended: EndedLanes, expected: &str) {
+        let name = |whose: Whose| match whose {
+            Whose::Task(task) => task.0.to_string(),
+            Whose::Ended { count, open } => format!("{count} ended{}", if open { ":" } else { "" }),
+            Whose::Worker(worker) => format!("worker {}", worker.0),
+        };
+        let found: Vec<_> = lanes(&trace(count), Lanes::Tasks, &ns, ended).into_iter().map(name).collect();
+        assert_eq!(found.join(" "), expected, "of {count} tasks, in {ns:?}, {ended:?}");
+    }
+
+    #[test]
+    fn the_living_come_first_and_many_ended_are_folded() {
+        let by_count = EndedLanes::default();
+        check(1, 0.0..1e3, by_count, "1");
+        check(3, 0.0..1e3, by_count, "1 2 ended: 2 3");
+        check(9, 0.0..1e3, by_count, "1 8 ended");
+        check(9, 0.0..1e3, EndedLanes { open: Some(true), ..by_count }, "1 8 ended: 2 3 4 5 6 7 8 9");
+        check(3, 0.0..1e3, EndedLanes { open: Some(false), ..by_count }, "1 2 ended");
+        check(9, 0.0..1e3, EndedLanes { chosen: Some(TaskId(4)), ..by_count }, "1 8 ended 4");
+    }
+
+    #[test]
+    fn who_outlives_the_picture_lives_in_it() {
+        let by_count = EndedLanes::default();
+        check(4, 0.0..25.0, by_count, "1 3 4 1 ended: 2");
+        check(4, 25.0..35.0, by_count, "1 4 1 ended: 3");
+        check(4, 0.0..5.0, by_count, "");
     }
 }

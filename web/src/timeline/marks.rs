@@ -5,7 +5,8 @@ use interleave::scope::event::{Event, TaskId, WakeBy};
 use interleave::scope::trace::{Poll, PollId};
 use web_sys::CanvasRenderingContext2d as Context;
 
-use super::colours::{Colours, css};
+use super::colours::{Colours, css, mix};
+use super::ground::FOLDED_SHARE;
 use super::lanes::{Lanes, Whose};
 use super::{RULER_PX, Scene, bar_half_px};
 use crate::page::Selected;
@@ -17,8 +18,10 @@ const ARROWS_MAX: usize = 400;
 /// Least width of what stands for missing events, and how close together they count as one.
 const GAP_PX: f64 = 6.0;
 
-/// Pixels between two marks of the ruler, at least.
-const TICK_PX: f64 = 120.0;
+/// The middles of the ruler's two rows, times above lengths of folded stretches, and where the lower row begins.
+const TIMES_Y: f64 = 9.0;
+const LENGTHS_Y: f64 = 26.0;
+const LENGTHS_TOP: f64 = 18.0;
 
 /// Draws everything. `density` is device pixels a CSS pixel.
 pub(super) fn draw(context: &Context, density: f64, colours: &Colours, scene: &Scene<'_>) {
@@ -84,62 +87,41 @@ impl Painter<'_> {
         self.context.measure_text(text).map_or(0.0, |metrics| metrics.width())
     }
 
-    /// The times above, and strips where time is folded.
+    /// The times above the lanes, and under them how long each folded stretch is.
     fn ruler(&self) {
         let place = self.scene.place;
+        let axis = self.scene.axis;
         self.font(11, false);
         self.context.set_line_width(1.0);
-        let step_ns = nice(self.scene.scale * TICK_PX);
+        self.context.set_stroke_style_str(&self.colours.line);
+        self.context.set_fill_style_str(&self.colours.muted);
         let mut free_from = place.gutter;
-        for piece in self.scene.axis.pieces() {
+        axis.marks(place.width - place.gutter, |at_ns, x| {
+            let x = (place.gutter + x).round() + 0.5;
+            self.line((x, LENGTHS_TOP - 5.0), (x, RULER_PX));
+            let label = format::moment(at_ns, axis.mark_ns());
+            let ends = x + 4.0 + self.width_of(&label);
+            if x >= free_from && ends <= place.width {
+                self.text(&label, x + 4.0, TIMES_Y);
+                free_from = ends + 12.0;
+            }
+        });
+        self.font(10, false);
+        for piece in axis.pieces().iter().filter(|piece| piece.folded) {
             let (from, to) = (place.gutter + piece.from_px, place.gutter + piece.to_px);
             if to < place.gutter || from > place.width {
                 continue;
             }
-            if piece.folded {
-                free_from = self.fold(from, to, piece.to_ns - piece.from_ns, free_from);
-                continue;
-            }
-            let first_ns = piece.from_ns.max(self.scene.axis.at_ns(0.0)).max(0.0);
-            let mut at_ns = (first_ns / step_ns).ceil() * step_ns;
-            let last_ns = piece.to_ns.min(self.scene.axis.at_ns(place.width - place.gutter));
-            while at_ns <= last_ns {
-                let x = (place.gutter + self.scene.axis.x(at_ns)).round() + 0.5;
-                self.context.set_stroke_style_str(&self.colours.line);
-                self.line((x, RULER_PX - 6.0), (x, RULER_PX));
-                self.context.set_global_alpha(0.5);
-                self.line((x, RULER_PX), (x, self.bottom()));
-                self.context.set_global_alpha(1.0);
-                let label = format::moment(at_ns, step_ns);
-                let ends = x + 4.0 + self.width_of(&label);
-                // A label belongs to its own stretch: in a short one there may be no room for any.
-                if x >= free_from && ends <= to.min(place.width) {
-                    self.context.set_fill_style_str(&self.colours.muted);
-                    self.text(&label, x + 4.0, RULER_PX / 2.0);
-                    free_from = ends + 12.0;
-                }
-                at_ns += step_ns;
-            }
-        }
-    }
-
-    /// A strip of folded time, with its length if there is room from `free_from` on; returns where there is room then.
-    fn fold(&self, from: f64, to: f64, length_ns: f64, free_from: f64) -> f64 {
-        self.context.set_fill_style_str(&self.colours.line);
-        self.context.set_global_alpha(0.45);
-        self.context.fill_rect(from, RULER_PX, to - from, self.bottom() - RULER_PX);
-        self.context.set_global_alpha(1.0);
-        self.font(10, false);
-        let label = short(length_ns);
-        let width = self.width_of(&label);
-        let x = (from + to - width) / 2.0;
-        let fits = x >= free_from;
-        if fits {
+            self.context.set_fill_style_str(&css(mix(self.colours.ground, self.colours.grid, FOLDED_SHARE)));
+            self.context.fill_rect(from, LENGTHS_TOP, to - from, RULER_PX - LENGTHS_TOP);
             self.context.set_fill_style_str(&self.colours.muted);
-            self.text(&label, x, RULER_PX / 2.0);
+            let label = short(piece.to_ns - piece.from_ns);
+            let x = (from + to - self.width_of(&label)) / 2.0;
+            // At the edge half a number would be another number.
+            if x >= place.gutter && x + self.width_of(&label) <= place.width {
+                self.text(&label, x, LENGTHS_Y);
+            }
         }
-        self.font(11, false);
-        if fits { x + width + 4.0 } else { free_from }
     }
 
     /// Where events are missing: hatched, those close together as one.
@@ -325,7 +307,7 @@ impl Painter<'_> {
         self.context.set_stroke_style_str(if chosen { &self.colours.accent } else { &self.colours.wake });
         self.context.set_fill_style_str(if chosen { &self.colours.accent } else { &self.colours.wake });
         self.context.set_line_width(if chosen { 2.0 } else { 1.0 });
-        // In a worker's lane nothing shows the time between, so the arrow goes on to the poll.
+        // In a worker's lane the time between may lie beneath the poll of another task, so the arrow goes on to the poll.
         let end = match self.scene.lanes {
             Lanes::Tasks => (woken, middle(index)),
             Lanes::Workers => (start, middle(index)),
@@ -435,16 +417,7 @@ impl Painter<'_> {
         self.context.begin_path();
         self.context.rect(0.0, RULER_PX, place.gutter - 6.0, place.height - RULER_PX);
         self.context.clip();
-        let chosen = match self.scene.selected {
-            Some(Selected::Task(task)) => Some(task),
-            Some(Selected::Poll(poll) | Selected::Wake(poll)) => {
-                self.scene.trace.poll(poll).map(|poll| poll.task)
-            }
-            Some(Selected::Command(command)) => {
-                self.scene.trace.command(command).and_then(|command| command.task)
-            }
-            None => None,
-        };
+        let chosen = self.scene.chosen;
         for (index, &whose) in self.scene.shown.iter().enumerate() {
             let top = place.top(index);
             if top + place.lane < RULER_PX || top > place.height {
@@ -454,10 +427,15 @@ impl Painter<'_> {
             let ended = match whose {
                 Whose::Task(task) => self.scene.trace.task(task).is_some_and(|task| task.ended.is_some()),
                 Whose::Worker(_) => false,
+                Whose::Ended { .. } => true,
             };
             self.font(12, is_chosen);
             self.context.set_fill_style_str(if ended { &self.colours.muted } else { &self.colours.text });
-            let name = self.fitting(whose.name(self.scene.trace), place.gutter - 18.0);
+            let name = match whose {
+                Whose::Ended { open: true, .. } => format!("▾ {}", whose.name(self.scene.trace)),
+                Whose::Ended { open: false, .. } => format!("▸ {}", whose.name(self.scene.trace)),
+                _ => self.fitting(whose.name(self.scene.trace), place.gutter - 18.0),
+            };
             self.text(&name, 10.0, top + place.lane / 2.0);
         }
         self.more();
@@ -478,17 +456,6 @@ impl Painter<'_> {
         self.text(&format!("\u{25be} {below} more: drag up"), 10.0, place.height - 10.0);
     }
 }
-
-/// The least of 1, 2 and 5 times a power of ten that is not below `least`.
-fn nice(least: f64) -> f64 {
-    let power = 10f64.powf(least.max(1.0).log10().floor());
-    [1.0, 2.0, 5.0, 10.0]
-        .map(|factor| factor * power)
-        .into_iter()
-        .find(|step| *step >= least)
-        .unwrap_or(10.0 * power)
-}
-
 /// A length of time for a narrow place: `1.2 s`, `340 ms`.
 fn short(ns: f64) -> String {
     match ns {
@@ -503,15 +470,6 @@ fn short(ns: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn marks_stand_at_round_times() {
-        for (least, expected) in
-            [(0.5, 1.0), (1.0, 1.0), (1.1, 2.0), (48_000.0, 50_000.0), (60_000.0, 100_000.0)]
-        {
-            assert_eq!(nice(least), expected);
-        }
-    }
 
     #[test]
     fn folded_time_has_a_short_label() {

@@ -4,6 +4,7 @@
 mod axis;
 mod bars;
 mod colours;
+mod ground;
 mod hit;
 mod lanes;
 mod marks;
@@ -20,13 +21,13 @@ use self::bars::{Column, Rows};
 use self::colours::Colours;
 use self::hit::Hit;
 pub(crate) use self::lanes::Lanes;
-use self::lanes::Whose;
+use self::lanes::{EndedLanes, Whose};
 pub(crate) use self::view::TimelineView;
 use crate::page::{Page, Selected};
 use crate::saved::Saved;
 
-/// Height of the ruler above the lanes, in CSS pixels.
-const RULER_PX: f64 = 24.0;
+/// Height of the ruler above the lanes, in CSS pixels: a row for times, and one for the lengths of folded stretches.
+const RULER_PX: f64 = 34.0;
 
 /// Room right of now while following, in CSS pixels.
 const AHEAD_PX: f64 = 16.0;
@@ -46,6 +47,8 @@ pub(crate) struct Timeline {
     pub(crate) lanes: RwSignal<Lanes>,
     /// Whether quiet time is folded.
     pub(crate) folds: RwSignal<bool>,
+    /// Whether the lanes of ended tasks are shown, once a person has said so.
+    pub(crate) ended_open: RwSignal<Option<bool>>,
     /// Whether the picture goes along with what happens now.
     pub(crate) following: RwSignal<bool>,
     /// Nanoseconds a CSS pixel.
@@ -74,6 +77,8 @@ struct Inner {
     pixels: Vec<u8>,
     columns: Vec<Column>,
     rows: Rows,
+    /// Rows of what lies beneath the bars, in a lane and in that of the selected task.
+    grounds: [Vec<u8>; 2],
 }
 
 /// Where is drawn.
@@ -119,6 +124,8 @@ pub(crate) struct Scene<'a> {
     pub(crate) lanes: Lanes,
     pub(crate) scale: f64,
     pub(crate) selected: Option<Selected>,
+    /// The task that what is selected belongs to.
+    pub(crate) chosen: Option<TaskId>,
     pub(crate) polls: usize,
 }
 
@@ -133,6 +140,7 @@ impl Timeline {
         Self {
             lanes: RwSignal::new(lanes),
             folds: RwSignal::new(!saved.idle_in_full),
+            ended_open: RwSignal::new(saved.ended_open),
             following: RwSignal::new(true),
             scale: RwSignal::new(scale),
             hovered: RwSignal::new(None),
@@ -150,6 +158,7 @@ impl Timeline {
                 pixels: Vec::new(),
                 columns: Vec::new(),
                 rows: Rows::default(),
+                grounds: Default::default(),
             }),
         }
     }
@@ -285,7 +294,10 @@ impl Timeline {
                         self.show_lane(task);
                     }
                 }
-                Selected::Task(task) => self.show_lane(task),
+                Selected::Task(task) => {
+                    self.show_life(trace, task);
+                    self.show_lane(task);
+                }
             }
         });
     }
@@ -299,6 +311,15 @@ impl Timeline {
             self.hold(at_ns, 0.0);
         } else {
             self.fit(from_ns, to_ns);
+        }
+    }
+
+    /// Goes back to a task that ended before what is in the picture.
+    fn show_life(self, trace: &Trace, task: TaskId) {
+        let ended = trace.task(task).and_then(|task| task.ended).map(|(at_ns, _)| at_ns as f64);
+        let from_ns = self.inner.with_value(|inner| inner.axis.at_ns(0.0));
+        if let Some(at_ns) = ended.filter(|at_ns| *at_ns < from_ns) {
+            self.go_to(at_ns);
         }
     }
 
@@ -349,6 +370,7 @@ impl Timeline {
             lanes,
             scale: self.scale.get_untracked(),
             selected: page.selected.get_untracked(),
+            chosen: chosen(page, trace),
             polls: inner.polls,
         })
     }
@@ -369,7 +391,7 @@ impl Timeline {
                     return false;
                 }
                 inner.dirty = false;
-                inner.lay_out(self, trace, following);
+                inner.lay_out(self, page, trace, following);
                 inner.paint(page, trace);
                 if let Some(scene) = self.scene(page, trace, inner)
                     && let (Some(canvas), Some(colours)) = (&inner.canvas, &inner.colours)
@@ -417,7 +439,7 @@ impl Inner {
     }
 
     /// Finds the stretch of time and the lanes that are to be seen.
-    fn lay_out(&mut self, timeline: Timeline, trace: &Trace, following: bool) {
+    fn lay_out(&mut self, timeline: Timeline, page: Page, trace: &Trace, following: bool) {
         let Some(canvas) = &self.canvas else { return };
         let width_px = (canvas.width - gutter(canvas.width)).max(1.0);
         let now_ns = trace.now_ns() as f64;
@@ -433,7 +455,9 @@ impl Inner {
             self.anchor = (self.axis.at_ns(0.0), 0.0);
         }
         let lanes = timeline.lanes.get_untracked();
-        self.shown = lanes::lanes(trace, lanes, self.axis.at_ns(0.0), self.axis.at_ns(width_px));
+        let ns = self.axis.at_ns(0.0)..self.axis.at_ns(width_px);
+        let open = timeline.ended_open.get_untracked();
+        self.shown = lanes::lanes(trace, lanes, &ns, EndedLanes { open, chosen: chosen(page, trace) });
         let room_px = canvas.height - RULER_PX;
         self.lane_px = lanes.height_px(self.shown.len(), room_px);
         let all_px = self.shown.len() as f64 * self.lane_px;
@@ -448,16 +472,15 @@ impl Inner {
         let density = canvas.density;
         let gutter_columns = ((gutter(canvas.width) * density) as usize).min(width);
         let lane_px = self.lane_px;
-        let chosen = match page.selected.get_untracked() {
-            Some(Selected::Task(task)) => Some(task),
-            Some(Selected::Poll(poll) | Selected::Wake(poll)) => trace.poll(poll).map(|poll| poll.task),
-            Some(Selected::Command(command)) => trace.command(command).and_then(|command| command.task),
-            None => None,
-        };
+        let chosen = chosen(page, trace);
         let [red, green, blue] = colours.ground;
         self.pixels.resize(width * height * 4, 0);
         self.pixels.chunks_exact_mut(4).for_each(|pixel| pixel.copy_from_slice(&[red, green, blue, 255]));
         self.columns.resize(width - gutter_columns, Column::default());
+        for (row, lane) in self.grounds.iter_mut().zip([colours.lane, colours.chosen_lane]) {
+            row.resize((width - gutter_columns) * 4, 0);
+            ground::paint(&self.axis, density, colours, lane, row);
+        }
         self.polls = 0;
         for (index, &whose) in self.shown.iter().enumerate() {
             let top = ((RULER_PX + index as f64 * lane_px - self.scroll_px) * density).round();
@@ -465,8 +488,12 @@ impl Inner {
             if bottom <= RULER_PX * density || top >= height as f64 {
                 continue;
             }
+            if let Whose::Ended { .. } = whose {
+                continue;
+            }
             let is_chosen = chosen.is_some_and(|task| whose == Whose::Task(task));
-            let ground = if is_chosen { colours.chosen_lane } else { colours.lane };
+            let [red, green, blue] = if is_chosen { colours.chosen_lane } else { colours.lane };
+            let ground = &self.grounds[usize::from(is_chosen)];
             self.polls += bars::columns(trace, whose, &self.axis, density, &mut self.columns);
             self.rows.paint(&self.columns, colours, ground);
             let (middle_px, bar_px) = ((top + bottom) / 2.0, bar_half_px(lane_px) * density);
@@ -474,9 +501,7 @@ impl Inner {
                 let away = (y as f64 + 0.5 - middle_px).abs();
                 let row = &mut self.pixels[y * width * 4..(y + 1) * width * 4];
                 let (names, bars) = row.split_at_mut(gutter_columns * 4);
-                names.chunks_exact_mut(4).for_each(|pixel| {
-                    pixel.copy_from_slice(&[ground[0], ground[1], ground[2], 255]);
-                });
+                names.chunks_exact_mut(4).for_each(|pixel| pixel.copy_from_slice(&[red, green, blue, 255]));
                 if away < density * 1.5 {
                     bars.copy_from_slice(&self.rows.line);
                 } else if away < bar_px * 0.55 {
@@ -484,9 +509,7 @@ impl Inner {
                 } else if away < bar_px {
                     bars.copy_from_slice(&self.rows.edge);
                 } else {
-                    bars.chunks_exact_mut(4).for_each(|pixel| {
-                        pixel.copy_from_slice(&[ground[0], ground[1], ground[2], 255]);
-                    });
+                    bars.copy_from_slice(ground);
                 }
             }
         }
@@ -495,6 +518,15 @@ impl Inner {
         if let Ok(data) = data {
             let _ = canvas.context.put_image_data(&data, 0.0, 0.0);
         }
+    }
+}
+
+/// The task that what is selected belongs to.
+fn chosen(page: Page, trace: &Trace) -> Option<TaskId> {
+    match page.selected.get_untracked()? {
+        Selected::Task(task) => Some(task),
+        Selected::Poll(poll) | Selected::Wake(poll) => trace.poll(poll).map(|poll| poll.task),
+        Selected::Command(command) => trace.command(command).and_then(|command| command.task),
     }
 }
 

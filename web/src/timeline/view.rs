@@ -4,6 +4,7 @@ use leptos::ev;
 use leptos::html;
 use leptos::prelude::*;
 
+use super::lanes::Whose;
 use super::{Lanes, Timeline};
 use crate::format;
 use crate::legend::Legend;
@@ -33,6 +34,7 @@ pub(crate) fn TimelineView(page: Page) -> impl IntoView {
         page.selected.track();
         timeline.lanes.track();
         timeline.folds.track();
+        timeline.ended_open.track();
         timeline.following.track();
         timeline.redraw();
     });
@@ -49,7 +51,7 @@ pub(crate) fn TimelineView(page: Page) -> impl IntoView {
                     </button>
                 </Show>
             </div>
-            <Legend/>
+            <Legend timeline=timeline/>
         </section>
     }
 }
@@ -295,7 +297,11 @@ fn Picture(page: Page, canvas: NodeRef<html::Canvas>) -> impl IntoView {
             })
             .unwrap_or(false);
         if clicked {
-            page.select(timeline.hit(page, x, y).and_then(|hit| hit.selects));
+            let hit = timeline.hit(page, x, y);
+            match hit.as_ref().and_then(|hit| hit.opens) {
+                Some(open) => timeline.ended_open.set(Some(open)),
+                None => page.select(hit.and_then(|hit| hit.selects)),
+            }
         }
     };
     view! {
@@ -339,6 +345,7 @@ fn key(page: Page, event: &ev::KeyboardEvent) {
                 Lanes::Workers => Lanes::Tasks,
             };
         }),
+        "e" | "E" => toggle_ended(timeline),
         "[" => step_poll(page, -1),
         "]" => step_poll(page, 1),
         "w" | "W" => select_waker(page),
@@ -349,12 +356,24 @@ fn key(page: Page, event: &ev::KeyboardEvent) {
     event.prevent_default();
 }
 
+/// Opens or folds the lanes of ended tasks, if there are any in the picture.
+fn toggle_ended(timeline: Timeline) {
+    let open = timeline.inner.with_value(|inner| {
+        inner.shown.iter().find_map(|whose| match whose {
+            Whose::Ended { open, .. } => Some(*open),
+            _ => None,
+        })
+    });
+    if let Some(open) = open {
+        timeline.ended_open.set(Some(!open));
+    }
+}
+
 fn step_lane(page: Page, by: isize) {
-    use super::lanes::Whose;
     let tasks: Vec<_> = page.timeline.inner.with_value(|inner| {
         let task = |whose: &Whose| match whose {
             Whose::Task(task) => Some(*task),
-            Whose::Worker(_) => None,
+            Whose::Worker(_) | Whose::Ended { .. } => None,
         };
         inner.shown.iter().filter_map(task).collect()
     });

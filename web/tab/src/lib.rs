@@ -53,9 +53,10 @@ pub(crate) type Arrival = (DuplexStream, Peer);
 #[wasm_bindgen]
 impl Tab {
     /// A server whose connections share the store as `sharing` says, at 0 ns of virtual time; `unix_ms` is what its wall clock
-    /// shows then. With `scene`, three clients come and count together.
+    /// shows then. `hold_ms` is how long `async-mutex` keeps its lock after a batch. With `scene`, three clients come and
+    /// count together.
     #[wasm_bindgen(constructor)]
-    pub fn new(sharing: &str, scene: bool, seed: f64, unix_ms: f64) -> Result<Self, JsError> {
+    pub fn new(sharing: &str, hold_ms: u32, scene: bool, seed: f64, unix_ms: f64) -> Result<Self, JsError> {
         let kind: Kind = sharing.parse()?;
         let engine = CurrentThread::new(unix_ms as u64);
         let rt = engine.rt();
@@ -66,7 +67,8 @@ impl Tab {
             let door = rt.clone();
             rt.spawn("listener", 0, async move {
                 let server = Arc::new(Server::new(Config::default(), door.unix_ms(), seed as u64));
-                let options = Options { seed: seed as u64, shards: 4, ..Options::default() };
+                let hold = Duration::from_millis(hold_ms.into());
+                let options = Options { seed: seed as u64, shards: 4, hold, ..Options::default() };
                 let sharing = Sharing::new(kind, options, &door, &server);
                 let service = Service {
                     sharing,
@@ -209,7 +211,7 @@ mod tests {
     #[test]
     fn consoles_share_the_store_unless_isolated() {
         for kind in Kind::ALL {
-            let mut tab = Tab::new(kind.name(), false, 1.0, 0.0).unwrap();
+            let mut tab = Tab::new(kind.name(), 0, false, 1.0, 0.0).unwrap();
             tab.open(1);
             tab.open(2);
             assert_eq!(ask(&mut tab, 1, "INCR hits\r\n"), ":1\r\n", "under {kind}");
@@ -220,7 +222,7 @@ mod tests {
 
     #[test]
     fn a_closed_console_ends_its_task() {
-        let mut tab = Tab::new("mutex", false, 1.0, 0.0).unwrap();
+        let mut tab = Tab::new("mutex", 0, false, 1.0, 0.0).unwrap();
         tab.open(1);
         assert_eq!(ask(&mut tab, 1, "QUIT\r\n"), "+OK\r\n");
         assert!(tab.is_closed(1));
@@ -233,7 +235,7 @@ mod tests {
 
     #[test]
     fn nothing_happens_while_it_stands_still() {
-        let mut tab = Tab::new("actor", true, 1.0, 0.0).unwrap();
+        let mut tab = Tab::new("actor", 0, true, 1.0, 0.0).unwrap();
         run(&mut tab, 0.0, 50.0);
         tab.running(false);
         assert_eq!(run(&mut tab, 50.0, 1_000.0), []);
@@ -245,16 +247,31 @@ mod tests {
 
     #[test]
     fn the_scene_counts_to_sixty() {
-        let mut tab = Tab::new("sharded", true, 1.0, 0.0).unwrap();
+        let mut tab = Tab::new("sharded", 0, true, 1.0, 0.0).unwrap();
         run(&mut tab, 0.0, 30_000.0);
         tab.open(1);
         assert_eq!(ask(&mut tab, 1, "GET counter\r\n"), "$2\r\n60\r\n");
     }
 
     #[test]
+    fn a_lock_that_is_held_is_waited_for() {
+        let mut tab = Tab::new("async-mutex", 20, false, 1.0, 0.0).unwrap();
+        tab.open(1);
+        tab.open(2);
+        run(&mut tab, 0.0, 1.0);
+        tab.send(1, b"INCR hits\r\n");
+        tab.send(2, b"INCR hits\r\n");
+        let events = run(&mut tab, 1.0, 10.0);
+        assert!(events.iter().any(|event| matches!(event, Event::LockWait { .. })), "{events:?}");
+        assert_eq!(tab.take_output(2), b"", "the other holds the lock");
+        run(&mut tab, 11.0, 40.0);
+        assert_eq!(tab.take_output(2), b":2\r\n");
+    }
+
+    #[test]
     fn the_same_turns_give_the_same_trace() {
         let trace = || {
-            let mut tab = Tab::new("actor", true, 7.0, 0.0).unwrap();
+            let mut tab = Tab::new("actor", 0, true, 7.0, 0.0).unwrap();
             let mut at_ms = 0.0;
             while at_ms < 3_000.0 {
                 tab.turn(at_ms);

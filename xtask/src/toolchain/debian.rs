@@ -20,7 +20,7 @@ const PACKAGES: [&str; 4] = ["rustc-web", "cargo-web", "rust-web-src", "rust-web
 /// The oldest compiler that builds the project, by its manifest.
 const NEEDED: &str = env!("CARGO_PKG_RUST_VERSION");
 /// Part of the sysroot's name: raise it when the way it is built changes.
-const RECIPE: u32 = 1;
+const RECIPE: u32 = 2;
 
 pub(super) fn find() -> Result<Wasm> {
     apt::need(&PACKAGES)?;
@@ -145,7 +145,7 @@ fn build_std(folder: &Path, linker: &Path) -> Result<Vec<PathBuf>> {
         // `-Zbuild-std` is unstable; it builds exactly what the release of this compiler shipped as source.
         .env("RUSTC_BOOTSTRAP", "1")
         // Without bitcode in the libraries, the page's `lto` would fail.
-        .env("RUSTFLAGS", "-Cembed-bitcode=yes")
+        .env("RUSTFLAGS", format!("-Cembed-bitcode=yes {}", super::remap()))
         .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", linker))?;
     let mut libraries = Vec::new();
     collect_libraries(&folder.join("target").join(TARGET), &mut libraries)?;

@@ -71,6 +71,9 @@ impl Wasm {
         // Rustup points these at the default toolchain, which need not be the one used here.
         command.env_remove("RUSTUP_TOOLCHAIN").env_remove("LD_LIBRARY_PATH").env("CARGO", &self.cargo);
         command.envs(self.env.iter().map(|(name, value)| (name, value)));
+        // Panics say where in the source they are, and those texts travel to every visitor: where this machine keeps
+        // its crates is nobody's business there.
+        command.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS", remap());
         command.args([subcommand, "--target", TARGET, "--target-dir"]).arg(target_dir());
         command
     }
@@ -84,6 +87,16 @@ impl Wasm {
 /// Where cargo puts everything made for wasm.
 pub(crate) fn target_dir() -> PathBuf {
     shell::root().join("target/wasm")
+}
+
+/// The compiler's flag that calls the folder in which cargo unpacks crates `registry`. Empty where neither cargo nor the
+/// system says which folder that is, or where its name would be cut at a space.
+fn remap() -> String {
+    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    let home = home.or_else(|| Some(std::env::home_dir()?.join(".cargo")));
+    let registry = home.map(|home| home.join("registry/src").to_string_lossy().into_owned());
+    let registry = registry.filter(|registry| !registry.contains(' '));
+    registry.map(|registry| format!("--remap-path-prefix={registry}=registry")).unwrap_or_default()
 }
 
 fn has_target() -> Result<bool> {
