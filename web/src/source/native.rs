@@ -199,7 +199,7 @@ impl Drop for Socket {
 }
 
 /// `path` beside the page, as a WebSocket's address.
-fn address(path: &str) -> Option<String> {
+pub(crate) fn address(path: &str) -> Option<String> {
     let href = window().location().href().ok()?;
     let url = js_sys::Reflect::get(&js_sys::global(), &JsValue::from_str("URL")).ok()?;
     let url: js_sys::Function = url.dyn_into().ok()?;

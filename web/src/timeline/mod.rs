@@ -22,6 +22,7 @@ use self::hit::Hit;
 pub(crate) use self::lanes::Lanes;
 use self::lanes::Whose;
 pub(crate) use self::view::TimelineView;
+use crate::machine::Playhead;
 use crate::page::{Page, Selected};
 use crate::saved::Saved;
 
@@ -68,6 +69,8 @@ struct Inner {
     lane_px: f64,
     /// What is to be brought into the picture when it is drawn next: the page may be laid out anew until then.
     to_show: Option<Selected>,
+    /// Whether all that is held is to be brought into the picture, once it is there.
+    to_fit: bool,
     /// Polls in the picture, as last drawn.
     polls: usize,
     dirty: bool,
@@ -119,6 +122,7 @@ pub(crate) struct Scene<'a> {
     pub(crate) lanes: Lanes,
     pub(crate) scale: f64,
     pub(crate) selected: Option<Selected>,
+    pub(crate) playhead: Option<Playhead>,
     pub(crate) polls: usize,
 }
 
@@ -145,6 +149,7 @@ impl Timeline {
                 shown: Vec::new(),
                 lane_px: 24.0,
                 to_show: None,
+                to_fit: false,
                 polls: 0,
                 dirty: true,
                 pixels: Vec::new(),
@@ -255,6 +260,21 @@ impl Timeline {
         });
     }
 
+    /// Shows all that is held, as soon as it is there.
+    pub(crate) fn fit_soon(self) {
+        self.change(|inner| inner.to_fit = true);
+    }
+
+    /// Moves, if need be, so that a moment is in the picture.
+    pub(crate) fn keep_in_sight(self, at_ns: f64) {
+        let (x, width) = (self.inner.with_value(|inner| inner.axis.x(at_ns)), self.width());
+        let beyond = x > width && !self.following.get_untracked();
+        if width > 0.0 && (x < 0.0 || beyond) {
+            self.go_to(at_ns);
+        }
+        self.redraw();
+    }
+
     /// Brings something into the picture when it is drawn next.
     pub(crate) fn show(self, selected: Selected) {
         self.change(|inner| inner.to_show = Some(selected));
@@ -349,6 +369,7 @@ impl Timeline {
             lanes,
             scale: self.scale.get_untracked(),
             selected: page.selected.get_untracked(),
+            playhead: page.machine.playhead(),
             polls: inner.polls,
         })
     }
@@ -361,6 +382,11 @@ impl Timeline {
         }
         if let Some(selected) = self.inner.try_update_value(|inner| inner.to_show.take()).flatten() {
             self.bring(page, selected);
+        }
+        let fits_now =
+            moved && self.inner.try_update_value(|inner| std::mem::take(&mut inner.to_fit)).unwrap_or(false);
+        if fits_now {
+            self.fit_all(page);
         }
         let following = self.following.get_untracked();
         let drawn = page.trace.with_value(|trace| {
