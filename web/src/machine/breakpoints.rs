@@ -6,11 +6,12 @@ use super::{BREAKPOINTS_MAX, Breakpoint};
 use crate::page::Page;
 
 /// The kinds, with what to type.
-const KINDS: [(&str, &str); 4] = [
+const KINDS: [(&str, &str); 5] = [
     ("task", "a task's name, e.g. buyer 2"),
     ("command", "a command, e.g. DECR"),
     ("key", "a key, e.g. stock"),
     ("lock", "a lock's name, e.g. alice"),
+    ("outcome", "whenever something goes wrong"),
 ];
 
 /// Characters of a breakpoint's text.
@@ -28,7 +29,7 @@ pub(crate) fn Breakpoints(page: Page) -> impl IntoView {
             text: text.get_untracked().trim().to_owned(),
         };
         let mut list = machine.breakpoints.get_untracked();
-        if !added.text.is_empty() && !list.contains(&added) {
+        if (!added.text.is_empty() || added.kind == "outcome") && !list.contains(&added) {
             list.push(added);
             machine.set_breakpoints(list);
             text.set(String::new());

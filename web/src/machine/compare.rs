@@ -20,13 +20,16 @@ pub(crate) fn Compare(page: Page) -> impl IntoView {
         machine.ask_recipe(move |recipe, _| {
             let Ok(one) = serde_json::from_str::<Recipe>(&recipe) else { return };
             let (sharing, flavor, workers) = other.get_untracked();
-            let flavor = flavor.unwrap_or_else(|| one.flavor.clone());
-            let same = flavor == one.flavor;
+            let (flavor, workers) = match flavor {
+                None => (one.flavor.clone(), one.workers),
+                Some(flavor) if flavor == "multi-thread" => (flavor, Some(workers)),
+                Some(flavor) => (flavor, None),
+            };
             let two = Recipe {
                 sharing: sharing.unwrap_or_else(|| one.sharing.clone()),
-                workers: if flavor == "multi-thread" && !same { workers } else { one.workers },
+                workers,
                 // Choices are of a manual run; another runtime makes its own.
-                choices: if same { one.choices.clone() } else { String::new() },
+                choices: if flavor == one.flavor { one.choices.clone() } else { serde_json::Value::Null },
                 flavor,
                 ..one.clone()
             };
@@ -63,7 +66,7 @@ pub(crate) fn Compare(page: Page) -> impl IntoView {
                     let at_ns = parted.at_ns;
                     view! {
                         <p id="m-parted">
-                            {format!("They part at step {}: in the first, {}; in the second, {}. ", parted.step, parted.a, parted.b)}
+                            {format!("They part after {} equal polls of the scenario's tasks: in the first, {}; in the second, {}. ", parted.polls, parted.a, parted.b)}
                             <button class="link" id="m-to-parted" on:click=move |_| page.timeline.go_to(at_ns as f64)>"show where"</button>
                         </p>
                     }.into_any()

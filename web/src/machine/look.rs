@@ -236,18 +236,22 @@ fn timers(page: Page, look: &Look, steals: &[Steal]) -> impl IntoView {
 fn store(look: &Look) -> impl IntoView {
     let rows = look.keys.iter().map(|key| {
         let owner = key.owner.clone().map(|owner| format!(" ({owner})"));
-        let expires = key.expires_ms.map(|_| view! { " " <span class="note">"expires"</span> });
+        let left_ns = key.expires_ns.map(|at_ns| at_ns.saturating_sub(look.now_ns));
+        let expires = left_ns.map(|left| format!(", expires in {}", format::duration(left as f64)));
         view! {
-            <tr><td><code>{key.key.clone()}</code>{owner}</td><td><code>{key.value.clone()}</code> " " <span class="note">{key.kind.clone()}</span>{expires}</td></tr>
+            <tr><td><code>{key.key.clone()}</code>{owner}</td><td><code>{key.value.clone()}</code> " " <span class="note">{key.kind.clone()} {expires}</span></td></tr>
         }
     });
     let rows = rows.collect_view();
+    let more = (look.keys_more > 0)
+        .then(|| view! { <p class="note">{format!("and {} more", format::count(look.keys_more))}</p> });
     let none = look.keys.is_empty().then(|| view! { <p class="note">"No key."</p> });
     view! {
         <section class="seen" id="look-store">
             {heading("keyspace", "keys", &look.origin)}
             <table class="keys"><tbody>{rows}</tbody></table>
             {none}
+            {more}
         </section>
     }
 }

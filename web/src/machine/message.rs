@@ -1,6 +1,8 @@
 //! What `machine.js` and the page tell each other, as the page reads it. Owns the forms; knows no worker and no view.
 
-use serde::{Deserialize, Serialize};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
 
 /// A run that can be made again: what a link and a file hold.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -9,7 +11,9 @@ pub(crate) struct Recipe {
     pub(crate) scenario: String,
     pub(crate) sharing: String,
     pub(crate) flavor: String,
-    pub(crate) workers: u16,
+    /// Of the multi-thread model.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) workers: Option<u16>,
     /// Whether each command goes straight to the sharing, without a session.
     #[serde(default)]
     pub(crate) direct: bool,
@@ -17,9 +21,9 @@ pub(crate) struct Recipe {
     pub(crate) hold_ms: u64,
     #[serde(default)]
     pub(crate) seed: u64,
-    /// What a person chose as the scheduler.
-    #[serde(default)]
-    pub(crate) choices: String,
+    /// What a person chose as the scheduler, in a form that is the engine's.
+    #[serde(default, skip_serializing_if = "Value::is_null")]
+    pub(crate) choices: Value,
     #[serde(default)]
     pub(crate) step: u64,
 }
@@ -36,11 +40,11 @@ impl Default for Recipe {
             scenario: String::new(),
             sharing: interleave::sharing::Kind::default().name().to_owned(),
             flavor: "current-thread".to_owned(),
-            workers: 2,
+            workers: None,
             direct: false,
             hold_ms: 0,
             seed: 0,
-            choices: String::new(),
+            choices: Value::Null,
             step: 0,
         }
     }
@@ -52,6 +56,7 @@ impl Default for Recipe {
 pub(crate) struct Message {
     pub(crate) checked: Option<u64>,
     /// With `checked`.
+    #[serde(deserialize_with = "nested")]
     pub(crate) report: Option<Check>,
     /// The recipe of the run that is open now.
     pub(crate) opened: Option<String>,
@@ -66,8 +71,16 @@ pub(crate) struct Message {
     /// With `recipe`.
     pub(crate) link: Option<String>,
     pub(crate) id: Option<u64>,
+    #[serde(deserialize_with = "nested")]
     pub(crate) compared: Option<Compared>,
+    #[serde(deserialize_with = "nested")]
     pub(crate) explored: Option<Explored>,
+}
+
+/// What the module has written as text goes through the worker as it is.
+fn nested<'de, T: DeserializeOwned, D: Deserializer<'de>>(from: D) -> Result<Option<T>, D::Error> {
+    let text = String::deserialize(from)?;
+    serde_json::from_str(&text).map(Some).map_err(serde::de::Error::custom)
 }
 
 /// What is known of a scenario's text without running it.
@@ -148,7 +161,8 @@ pub(crate) struct Side {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default)]
 pub(crate) struct Parted {
-    pub(crate) step: u64,
+    /// How many polls of the scenario's tasks were the same in both.
+    pub(crate) polls: u64,
     pub(crate) at_ns: u64,
     pub(crate) a: String,
     pub(crate) b: String,
@@ -212,6 +226,8 @@ pub(crate) struct Look {
     pub(crate) channels: Vec<Channel>,
     pub(crate) timers: Vec<Timer>,
     pub(crate) keys: Vec<Key>,
+    /// How many there are besides.
+    pub(crate) keys_more: u64,
     pub(crate) tasks: Vec<Task>,
 }
 
@@ -313,14 +329,15 @@ pub(crate) struct Timer {
 }
 
 /// A key of the store's.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default)]
 pub(crate) struct Key {
     pub(crate) key: String,
     #[serde(rename = "type")]
     pub(crate) kind: String,
     pub(crate) value: String,
-    pub(crate) expires_ms: Option<f64>,
+    /// When it expires, by the run's clock.
+    pub(crate) expires_ns: Option<u64>,
     /// Whose store it is in, where there are several.
     pub(crate) owner: Option<String>,
 }
@@ -358,6 +375,9 @@ mod tests {
         let at = message.at.unwrap_or_default();
         assert_eq!((at.step, at.head, at.now_ns, at.branches.len()), (3, 9, 4_000, 1));
         assert!(message.look.is_none() && message.opened.is_none());
+        let message: Message =
+            serde_json::from_str(r#"{"checked":1,"report":"{\"title\":\"Two.\"}"}"#).unwrap_or_default();
+        assert_eq!(message.report.and_then(|report| report.title).as_deref(), Some("Two."));
     }
 
     #[test]
@@ -379,6 +399,6 @@ mod tests {
         let text =
             r#"{"format":1,"scenario":"client a { PING }","sharing":"mutex","flavor":"manual","workers":1}"#;
         let recipe: Option<Recipe> = serde_json::from_str(text).ok();
-        assert_eq!(recipe.map(|recipe| (recipe.step, recipe.choices)), Some((0, String::new())));
+        assert_eq!(recipe.map(|recipe| (recipe.step, recipe.choices)), Some((0, Value::Null)));
     }
 }

@@ -65,11 +65,12 @@ impl Default for Settings {
 }
 
 impl Settings {
-    fn of(recipe: &Recipe) -> Self {
+    /// Those of a recipe; what it does not say is as it was `before`.
+    fn of(recipe: &Recipe, before: &Self) -> Self {
         Self {
             sharing: recipe.sharing.clone(),
             flavor: recipe.flavor.clone(),
-            workers: recipe.workers.clamp(1, WORKERS_MAX),
+            workers: recipe.workers.unwrap_or(before.workers).clamp(1, WORKERS_MAX),
             seed: recipe.seed,
             direct: recipe.direct,
             hold_ms: recipe.hold_ms,
@@ -82,7 +83,7 @@ impl Settings {
             scenario: scenario.to_owned(),
             sharing: self.sharing.clone(),
             flavor: self.flavor.clone(),
-            workers: self.workers,
+            workers: (self.flavor == "multi-thread").then_some(self.workers),
             seed: self.seed,
             direct: self.direct,
             hold_ms: self.hold_ms,
@@ -94,7 +95,7 @@ impl Settings {
 /// Where a run is to stop.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Breakpoint {
-    /// `task`, `command`, `key` or `lock`.
+    /// `task`, `command`, `key`, `lock` or `outcome`.
     pub(crate) kind: String,
     pub(crate) text: String,
 }
@@ -415,9 +416,7 @@ impl Machine {
     /// From two runs side by side back to the one.
     pub(crate) fn back_to_run(self) {
         self.compared.set(None);
-        if let Some(branch) = self.at.with_untracked(|at| at.as_ref().map(|at| at.branch)) {
-            self.go_to_branch(branch);
-        }
+        self.post(&json!({ "do": "trace" }));
     }
 
     /// Says that something is not opened, and why.
@@ -543,13 +542,12 @@ impl Machine {
 
     fn has_opened(self, page: Page, recipe: &str) {
         let Ok(recipe) = serde_json::from_str::<Recipe>(recipe) else { return };
-        if self.shows_opened.get_value() {
-            if self.text.with_untracked(|text| *text != recipe.scenario) {
-                self.text.set(recipe.scenario.clone());
-                self.check_text();
-            }
-            self.settings.set(Settings::of(&recipe));
+        if self.shows_opened.get_value() && self.text.with_untracked(|text| *text != recipe.scenario) {
+            self.text.set(recipe.scenario.clone());
+            self.check_text();
         }
+        let settings = self.settings.with_untracked(|before| Settings::of(&recipe, before));
+        self.settings.set(settings);
         if self.explored_text.with_value(|text| *text != recipe.scenario) {
             self.explored.set(None);
             self.explorer.set_value(None);
@@ -558,7 +556,7 @@ impl Machine {
             resp: String::new(),
             flavor: recipe.flavor.clone(),
             sharing: recipe.sharing.clone(),
-            workers: if recipe.flavor == "multi-thread" { recipe.workers } else { 1 },
+            workers: recipe.workers.unwrap_or(1),
         }));
         self.opened.set(Some(recipe));
         self.compared.set(None);
@@ -607,6 +605,11 @@ impl Machine {
         }
         self.steals.set(steals);
         self.look.set(Some(Arc::new(look)));
+    }
+
+    /// Tells the worker what a script has to say to it.
+    pub(crate) fn send(self, message: &Value) {
+        self.post(message);
     }
 
     /// Where the playhead stands on the timeline: at the step, or where two runs part.
