@@ -40,8 +40,8 @@ const PANES: [(Pane, &str, &str); 8] = [
     (Pane::Branches, "m-tab-branches", "branches"),
     (Pane::Breakpoints, "m-tab-breakpoints", "breakpoints"),
     (Pane::Compare, "m-tab-compare", "compare"),
-    (Pane::Share, "m-tab-share", "link & file"),
-    (Pane::Native, "m-tab-native", "native server"),
+    (Pane::Share, "m-tab-share", "share"),
+    (Pane::Native, "m-tab-native", "native"),
 ];
 
 impl Pane {
@@ -237,6 +237,11 @@ fn Setup(page: Page) -> impl IntoView {
                 <option value="" selected=move || !is_example()>"a scenario of your own"</option>
                 {examples.collect_view()}
             </select>
+            <button id="m-run" class="plain" class:due=changed data-tip="Open a run of this text ( Ctrl + Enter )" on:click=move |_| machine.open_text()>
+                {move || if changed() { "run the new text" } else { "run anew" }}
+            </button>
+        </div>
+        <div class="row setup-row">
             <label class="fact">
                 <Term term="sharing"/> " "
                 <select id="m-sharing" on:change=move |event| {
@@ -278,9 +283,6 @@ fn Setup(page: Page) -> impl IntoView {
                         machine.set_up(|settings| settings.direct = direct);
                     }/> " direct"
             </label>
-            <button id="m-run" class="plain" class:due=changed data-tip="Open a run of this text ( Ctrl + Enter )" on:click=move |_| machine.open_text()>
-                {move || if changed() { "run the new text" } else { "run anew" }}
-            </button>
         </div>
     }
 }

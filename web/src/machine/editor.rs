@@ -206,7 +206,7 @@ fn standing(machine: Machine, text: &str) -> Vec<(u32, String)> {
     }
     machine.look.with(|look| {
         let tasks = look.iter().flat_map(|look| &look.tasks);
-        let here = tasks.filter(|task| task.script && task.state != "ended");
+        let here = tasks.filter(|task| task.script && task.result.is_none());
         here.filter_map(|task| Some((task.line?, task.name.clone()))).collect()
     })
 }

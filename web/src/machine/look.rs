@@ -125,12 +125,12 @@ fn tasks(page: Page, look: &Look, steals: &[Steal]) -> impl IntoView {
     let rows = all.into_iter().map(|task| {
         let variables = task.variables.iter().map(|(name, value)| format!("{name} = {value}"));
         let variables = variables.collect::<Vec<_>>().join(", ");
-        let line = task.line.filter(|_| task.state != "ended").map(|line| format!("line {line}"));
+        let line = task.line.filter(|_| task.result.is_none()).map(|line| format!("line {line}"));
         let doing = match (&task.result, task.state.as_str()) {
-            (Some(result), _) => result.clone(),
+            (Some(result), "ended") => result.clone(),
             (None, "ended") => "ended".to_owned(),
-            (None, _) if task.waits.is_empty() => task.state.clone(),
-            (None, _) => task.waits.clone(),
+            _ if task.waits.is_empty() => task.state.clone(),
+            _ => task.waits.clone(),
         };
         view! {
             <tr>

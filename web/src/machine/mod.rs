@@ -478,11 +478,8 @@ impl Machine {
     }
 
     fn end_exploring(self) {
-        self.explored.update(|explored| {
-            if let Some(explored) = explored {
-                explored.done = true;
-            }
-        });
+        self.explorer.set_value(None);
+        self.explored.set(None);
     }
 
     fn hear(self, page: Page, news: News) {

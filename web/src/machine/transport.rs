@@ -43,7 +43,7 @@ pub(crate) fn Transport(page: Page) -> impl IntoView {
     view! {
         <div class="transport" role="toolbar" aria-label="Transport of the time machine">
             <div class="segmented">
-                {button("m-start", "⏮", "To the start ( Home )", Signal::derive(at_start), |page| page.machine.seek(0))}
+                {button("m-start", "|◂", "To the start ( Home )", Signal::derive(at_start), |page| page.machine.seek(0))}
                 {button("m-back", "◂", "One step back ( ← or , )", Signal::derive(at_start), |page| page.machine.back())}
                 <button
                     id="m-play"
@@ -58,7 +58,7 @@ pub(crate) fn Transport(page: Page) -> impl IntoView {
                 </button>
                 {button("m-step", "▸", "One step: the next poll ( → or . )", Signal::derive(at_end), |page| page.machine.step(1))}
                 {button("m-step-task", "▸ task", "On to the end of the next poll of the selected task ( T )", Signal::derive(at_end), |page| page.machine.step_task(page))}
-                {button("m-end", "⏭", "To the end of this branch, then of the run ( End )", Signal::derive(none), |page| page.machine.to_end())}
+                {button("m-end", "▸|", "To the end of this branch, then of the run ( End )", Signal::derive(none), |page| page.machine.to_end())}
             </div>
             <select
                 id="m-speed"
@@ -89,7 +89,7 @@ pub(crate) fn Transport(page: Page) -> impl IntoView {
             />
             <span class="fact" id="m-at">
                 <Term term="step"/> " " <b>{move || at().step}</b> " of " {move || at().head}
-                {move || if at().ended { "" } else { "+" }}
+                {move || { let at = at(); if at.ended || at.step < at.head { "" } else { "+" } }}
             </span>
             <button
                 id="m-take-over"

@@ -25,12 +25,16 @@ pub(crate) use self::view::TimelineView;
 use crate::machine::Playhead;
 use crate::page::{Page, Selected};
 use crate::saved::Saved;
+use crate::source::Kind;
 
 /// Height of the ruler above the lanes, in CSS pixels.
 const RULER_PX: f64 = 24.0;
 
 /// Room right of now while following, in CSS pixels.
 const AHEAD_PX: f64 = 16.0;
+
+/// Room left of the beginning of a run that is seen whole, in CSS pixels.
+const START_PX: f64 = 8.0;
 
 /// Nanoseconds a pixel at first: a command's way is some tens of microseconds long.
 const SCALE_FIRST: f64 = 400.0;
@@ -395,7 +399,7 @@ impl Timeline {
                     return false;
                 }
                 inner.dirty = false;
-                inner.lay_out(self, trace, following);
+                inner.lay_out(self, trace, following, page.kind.get_untracked() == Kind::Machine);
                 inner.paint(page, trace);
                 if let Some(scene) = self.scene(page, trace, inner)
                     && let (Some(canvas), Some(colours)) = (&inner.canvas, &inner.colours)
@@ -443,7 +447,7 @@ impl Inner {
     }
 
     /// Finds the stretch of time and the lanes that are to be seen.
-    fn lay_out(&mut self, timeline: Timeline, trace: &Trace, following: bool) {
+    fn lay_out(&mut self, timeline: Timeline, trace: &Trace, following: bool, from_start: bool) {
         let Some(canvas) = &self.canvas else { return };
         let width_px = (canvas.width - gutter(canvas.width)).max(1.0);
         let now_ns = trace.now_ns() as f64;
@@ -454,6 +458,12 @@ impl Inner {
         let (scale, folds) = (timeline.scale.get_untracked(), timeline.folds.get_untracked());
         let layout = Layout { scale, folds, anchor_ns, anchor_px, width_px, now_ns };
         self.axis = Axis::lay(layout, trace.busy_periods());
+        let start_ns = trace.start_ns() as f64;
+        if following && from_start && self.axis.x(start_ns) > 0.0 {
+            // All of it has room, and stays where it is while it grows.
+            let layout = Layout { anchor_ns: start_ns, anchor_px: START_PX, ..layout };
+            self.axis = Axis::lay(layout, trace.busy_periods());
+        }
         if !(0.0..=width_px).contains(&anchor_px) {
             // An axis is laid from its anchor on, so that must not stay far away.
             self.anchor = (self.axis.at_ns(0.0), 0.0);
