@@ -4,6 +4,8 @@
 mod console;
 mod devtools;
 mod look;
+mod machine;
+mod machine_runs;
 mod machine_worker;
 mod native;
 mod saved;
