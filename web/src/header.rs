@@ -72,7 +72,7 @@ pub(crate) fn Header(page: Page) -> impl IntoView {
 
 /// A term whose text is known only later.
 #[component]
-fn Word(of: impl Fn() -> String + Copy + Send + Sync + 'static) -> impl IntoView {
+pub(crate) fn Word(of: impl Fn() -> String + Copy + Send + Sync + 'static) -> impl IntoView {
     view! {
         <span class="term" tabindex="0" data-tip=move || explain(&of()).unwrap_or_default()>{of}</span>
     }

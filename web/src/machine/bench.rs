@@ -294,7 +294,7 @@ fn Branches(machine: Machine) -> impl IntoView {
         let at = machine.at.get().unwrap_or_default();
         let here = at.branch;
         at.branches.into_iter().enumerate().map(move |(index, branch)| {
-            let parted = match branch.parted_at {
+            let parted = match branch.parted_at.filter(|_| index > 0) {
                 Some(step) => format!("parted at step {step}, "),
                 None => String::new(),
             };

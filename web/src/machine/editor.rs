@@ -76,7 +76,7 @@ pub(crate) fn Editor(page: Page) -> impl IntoView {
             found.suggestions.clear();
         }
         if !found.suggestions.is_empty() {
-            place.set(below(&area, &value, found.word.start));
+            place.set(below(&area, &value, found.word.start, found.suggestions.len()));
         }
         chosen.set(0);
         help.set(found);
@@ -186,7 +186,7 @@ pub(crate) fn Editor(page: Page) -> impl IntoView {
                         }
                     >
                         {format!("✕ line {}, column {}: {}", error.line, error.column, error.message)}
-                        {error.help.map(|help| format!(". {help}"))}
+                        {error.help.map(|help| format!("; {help}"))}
                     </button>
                 }
             })}
@@ -265,10 +265,10 @@ fn closes_block(area: &HtmlTextAreaElement) -> bool {
 }
 
 /// The place below a byte of the text, or above it where there is no room; from the upper left of the editor.
-fn below(area: &HtmlTextAreaElement, value: &str, byte: usize) -> (f64, f64) {
+fn below(area: &HtmlTextAreaElement, value: &str, byte: usize, suggestions: usize) -> (f64, f64) {
     const GUTTER_PX: f64 = 44.0;
     const CHAR_PX: f64 = 7.6;
-    const LIST_PX: f64 = 190.0;
+    let list_px = 12.0 + 26.0 * suggestions as f64;
     let before = &value[..value.floor_char_boundary(byte)];
     let line = before.matches('\n').count() as f64;
     let column = before.rsplit('\n').next().map_or(0, |line| line.chars().count()) as f64;
@@ -276,8 +276,8 @@ fn below(area: &HtmlTextAreaElement, value: &str, byte: usize) -> (f64, f64) {
     let top = 6.0 + (line + 1.0) * LINE_PX - f64::from(area.scroll_top());
     // The list must not be cut off by the window's lower edge.
     let room = window().inner_height().ok().and_then(|height| height.as_f64()).unwrap_or(800.0);
-    let above = area.get_bounding_client_rect().top() + top + LIST_PX > room;
-    (left.clamp(0.0, 400.0), if above { top - LINE_PX - LIST_PX } else { top })
+    let above = area.get_bounding_client_rect().top() + top + list_px > room;
+    (left.clamp(0.0, 400.0), if above { top - LINE_PX - list_px } else { top })
 }
 
 /// Brings the editor to the front and the caret into it.

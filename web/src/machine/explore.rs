@@ -10,7 +10,7 @@ use crate::page::Page;
 use crate::tip::Term;
 
 /// States after which exploring goes on at random, as each costs memory.
-const STATES_MAX: u64 = 2_000_000;
+const STATES_MAX: u64 = 300_000;
 
 /// Milliseconds after which it does.
 const MILLIS_MAX: u64 = 20_000;
@@ -109,7 +109,7 @@ fn grouped(digits: &str) -> String {
 
 /// How far it has come, in words.
 fn summary(explored: &Explored) -> String {
-    let Explored { done, stopped, complete, random, schedules, states, runs, took_ms, .. } = explored;
+    let Explored { done, stopped, complete, random, schedules, states, runs, cut, took_ms, .. } = explored;
     let rate = if *took_ms >= 1.0 {
         format!(", {} states/s", count((*states as f64 / took_ms * 1e3) as u64))
     } else {
@@ -126,7 +126,13 @@ fn summary(explored: &Explored) -> String {
         (true, false, false, _) => "Ended at its limit, before all were run".to_owned(),
     };
     let stopped = if *stopped && random.is_some() { "; stopped" } else { "" };
-    format!("{what}{stopped}: {amount}.")
+    let cut = match cut {
+        0 => String::new(),
+        cut => {
+            format!(" {} runs went on too long and were cut: what they come to is not known.", count(*cut))
+        }
+    };
+    format!("{what}{stopped}: {amount}.{cut}")
 }
 
 #[cfg(test)]

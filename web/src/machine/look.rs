@@ -96,7 +96,7 @@ fn chip(page: Page, chip: Chip) -> impl IntoView {
     let is_selected = move || page.selected.get() == Some(Selected::Task(id));
     let stolen = chip
         .stolen_from
-        .map(|from| view! { <small class="stolen">{format!("stolen from worker {from}")}</small> });
+        .map(|from| view! { <small class="stolen" data-tip="A steal: this worker had nothing to do.">{format!("stolen from {from}")}</small> });
     view! {
         <button
             class=format!("task {}", chip.state)

@@ -181,6 +181,8 @@ pub(crate) struct Explored {
     pub(crate) schedules: String,
     pub(crate) states: u64,
     pub(crate) runs: u64,
+    /// Runs that were too long, and cut.
+    pub(crate) cut: u64,
     pub(crate) took_ms: f64,
     pub(crate) outcomes: Vec<FoundOutcome>,
 }

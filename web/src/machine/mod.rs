@@ -20,6 +20,7 @@ use std::sync::Arc;
 
 use interleave::scenario::EXAMPLES;
 use interleave::scope::event::TaskId;
+use interleave::scope::frame::Frame;
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -121,6 +122,15 @@ pub(crate) enum Pane {
     Native,
 }
 
+/// Two recordings that are to be shown beside each other.
+struct Gathered {
+    /// The server's, and when it began.
+    observed: Vec<Frame>,
+    from_ns: u64,
+    /// This run's, once it comes.
+    modelled: Option<Vec<Vec<u8>>>,
+}
+
 /// What is waited for when a recipe was asked of the worker.
 type OnRecipe = Box<dyn FnOnce(String, String)>;
 
@@ -149,6 +159,9 @@ pub(crate) struct Machine {
     /// The scenario that was explored.
     explored_text: StoredValue<String>,
     pub(crate) compared: RwSignal<Option<Compared>>,
+    /// Whether the server's run is on the timeline, too.
+    pub(crate) is_beside: RwSignal<bool>,
+    gathers: StoredValue<Option<Gathered>, LocalStorage>,
     pub(crate) native: native::Native,
     pub(crate) notice: RwSignal<Option<Notice>>,
     pub(crate) refused: RwSignal<Option<String>>,
@@ -189,6 +202,8 @@ impl Machine {
             explored: RwSignal::new(None),
             explored_text: StoredValue::new(String::new()),
             compared: RwSignal::new(None),
+            is_beside: RwSignal::new(false),
+            gathers: StoredValue::new_local(None),
             native: native::Native::new(),
             notice: RwSignal::new(None),
             refused: RwSignal::new(None),
@@ -239,6 +254,8 @@ impl Machine {
         self.at.set(None);
         self.look.set(None);
         self.compared.set(None);
+        self.is_beside.set(false);
+        self.gathers.set_value(None);
         self.seeking.set_value(false);
         self.seek_next.set_value(None);
         // Whoever asked them hears no more.
@@ -313,7 +330,7 @@ impl Machine {
 
     /// Steps on.
     pub(crate) fn step(self, count: u64) {
-        self.post(&json!({ "do": "step", "count": count }));
+        self.act(&json!({ "do": "step", "count": count }));
     }
 
     /// Steps back.
@@ -326,7 +343,7 @@ impl Machine {
     /// Goes on to the end of the next poll of the selected task.
     pub(crate) fn step_task(self, page: Page) {
         match selected_task(page) {
-            Some(task) => self.post(&json!({ "do": "stepTask", "task": task.0 })),
+            Some(task) => self.act(&json!({ "do": "stepTask", "task": task.0 })),
             None => self.say("Select a task first: click its name on the timeline or in the state."),
         }
     }
@@ -335,7 +352,7 @@ impl Machine {
     pub(crate) fn play(self, plays: bool) {
         if plays {
             self.notice.set(None);
-            self.post(&json!({ "do": "play", "perSecond": self.per_second.get_untracked() }));
+            self.act(&json!({ "do": "play", "perSecond": self.per_second.get_untracked() }));
         } else {
             self.post(&json!({ "do": "pause" }));
         }
@@ -361,7 +378,7 @@ impl Machine {
             self.seek(at.head);
         } else {
             self.notice.set(None);
-            self.post(&json!({ "do": "play", "perSecond": 0 }));
+            self.run_to_end();
         }
     }
 
@@ -380,7 +397,7 @@ impl Machine {
             self.seek_next.set_value(Some(message));
         } else {
             self.seeking.set_value(true);
-            self.post(&message);
+            self.act(&message);
         }
     }
 
@@ -392,18 +409,18 @@ impl Machine {
         });
         if chosen.is_some() {
             self.chosen.set_value(chosen);
-            self.post(&json!({ "do": "choose", "option": option }));
+            self.act(&json!({ "do": "choose", "option": option }));
         }
     }
 
     /// From here on the person is the scheduler.
     pub(crate) fn take_over(self) {
-        self.post(&json!({ "do": "takeOver" }));
+        self.act(&json!({ "do": "takeOver" }));
     }
 
     /// Goes back to a branch, to where it was left.
     pub(crate) fn go_to_branch(self, index: usize) {
-        self.post(&json!({ "do": "branch", "index": index }));
+        self.act(&json!({ "do": "branch", "index": index }));
     }
 
     /// Stops at these from now on.
@@ -413,9 +430,66 @@ impl Machine {
         self.breakpoints.set(list);
     }
 
+    /// Plays as fast as it goes, to the end.
+    pub(crate) fn run_to_end(self) {
+        self.act(&json!({ "do": "play", "perSecond": 0 }));
+    }
+
+    /// Tells the worker to go somewhere. Where two runs are shown, only one is from then on.
+    fn act(self, message: &Value) {
+        if self.shows_two() {
+            self.back_to_run();
+        }
+        self.post(message);
+    }
+
+    /// Whether the timeline shows two runs side by side.
+    fn shows_two(self) -> bool {
+        self.compared.with_untracked(Option::is_some) || self.is_beside.get_untracked()
+    }
+
+    /// Shows what was `observed` on the server from `from_ns` on beside this run.
+    fn beside(self, observed: Vec<Frame>, from_ns: u64) {
+        self.gathers.set_value(Some(Gathered { observed, from_ns, modelled: None }));
+        self.post(&json!({ "do": "pause" }));
+        self.post(&json!({ "do": "trace" }));
+    }
+
+    /// A part of the run's own trace that is gathered to be shown beside another. Whether it was.
+    fn gather(self, bytes: &[u8], reset: bool) -> bool {
+        let gather = |gathers: &mut Option<Gathered>| {
+            let Some(gathered) = gathers else { return false };
+            // What comes before a reset is on its way from before.
+            if reset {
+                gathered.modelled = Some(Vec::new());
+            }
+            if let Some(modelled) = &mut gathered.modelled {
+                modelled.push(bytes.to_vec());
+            }
+            true
+        };
+        self.gathers.try_update_value(gather).unwrap_or(false)
+    }
+
+    /// All of the run's trace has come: shows both.
+    fn show_gathered(self, page: Page) {
+        let whole = self
+            .gathers
+            .with_value(|gathers| gathers.as_ref().is_some_and(|gathered| gathered.modelled.is_some()));
+        let gathered = if whole { self.gathers.try_update_value(Option::take).flatten() } else { None };
+        if let Some(Gathered { observed, from_ns, modelled: Some(modelled) }) = gathered {
+            self.compared.set(None);
+            self.is_beside.set(true);
+            page.renew_trace();
+            page.push_trace(native::side_by_side(&observed, from_ns, &modelled));
+            page.timeline.fit_soon();
+        }
+    }
+
     /// From two runs side by side back to the one.
     pub(crate) fn back_to_run(self) {
         self.compared.set(None);
+        self.is_beside.set(false);
         self.post(&json!({ "do": "trace" }));
     }
 
@@ -485,6 +559,9 @@ impl Machine {
     fn hear(self, page: Page, news: News) {
         match news {
             News::Trace { bytes, reset } => {
+                if self.gather(&bytes, reset) || !reset && self.shows_two() {
+                    return;
+                }
                 if reset {
                     page.renew_trace();
                 }
@@ -509,6 +586,7 @@ impl Machine {
         }
         if let Some(at) = message.at {
             self.stands(page, at);
+            self.show_gathered(page);
         }
         if let Some(look) = message.look.and_then(|look| serde_json::from_str::<Look>(&look).ok()) {
             self.looks(look);
@@ -557,6 +635,7 @@ impl Machine {
         }));
         self.opened.set(Some(recipe));
         self.compared.set(None);
+        self.is_beside.set(false);
         self.look.set(None);
         self.steals.set(Vec::new());
         self.change.set(None);
@@ -616,6 +695,7 @@ impl Machine {
             Some(parted.map(|parted| Playhead { at_ns: parted.at_ns, dims: false }))
         });
         match parted {
+            _ if self.is_beside.get_untracked() => None,
             Some(parted) => parted,
             None => {
                 self.at.with_untracked(|at| at.as_ref().map(|at| Playhead { at_ns: at.now_ns, dims: true }))
@@ -651,6 +731,7 @@ impl Machine {
             "stolen": self.steals.with_untracked(|steals| steals.iter().map(|steal| steal.task).collect::<Vec<_>>()),
             "link": self.link.get_untracked(),
             "native": self.native.describe(),
+            "beside": self.is_beside.get_untracked(),
         })
     }
 }

@@ -7,7 +7,7 @@ mod tab;
 
 use std::rc::Rc;
 
-pub(crate) use native::{About, address, probe};
+pub(crate) use native::{About, Socket, address, probe};
 
 use self::native::Native;
 use self::tab::Tab;

@@ -154,7 +154,7 @@ fn drop_later(socket: Option<Socket>) {
 }
 
 /// A WebSocket with its closures.
-struct Socket {
+pub(crate) struct Socket {
     socket: WebSocket,
     _on_open: Closure<dyn FnMut()>,
     _on_message: Closure<dyn FnMut(MessageEvent)>,
@@ -163,7 +163,7 @@ struct Socket {
 
 impl Socket {
     /// Connects to `path` beside the page. `None` if the browser refuses outright.
-    fn open(
+    pub(crate) fn open(
         path: &str,
         on_open: impl FnMut() + 'static,
         mut on_bytes: impl FnMut(Vec<u8>) + 'static,

@@ -37,6 +37,7 @@ pub(crate) fn TimelineView(page: Page) -> impl IntoView {
         timeline.following.track();
         page.machine.at.track();
         page.machine.compared.track();
+        page.machine.is_beside.track();
         timeline.redraw();
     });
     window_event_listener(ev::resize, move |_| timeline.redraw());
