@@ -265,10 +265,11 @@ impl Page {
     /// Brings the numbers and whoever watches the trace up to date. Meant for some times a second.
     pub(crate) fn refresh(self) {
         self.trace.with_value(|trace| {
-            let now_ns = trace.now_ns();
+            let moment = self.machine.moment();
+            let now_ns = moment.map_or(trace.now_ns(), |(now_ns, _)| now_ns);
             let counts = trace.counts();
             let numbers = Numbers {
-                concurrency: trace.concurrency(),
+                concurrency: moment.map_or(trace.concurrency(), |(_, concurrency)| concurrency),
                 parallelism: trace.parallelism_over(now_ns.saturating_sub(GLANCE_NS)..now_ns),
                 workers: trace.workers(),
                 dropped: counts.dropped,

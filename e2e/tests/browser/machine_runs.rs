@@ -2,7 +2,7 @@
 //! server.
 
 use interleave_e2e::browser::Window;
-use interleave_e2e::playground::{Playground, list, with_server, without_server};
+use interleave_e2e::playground::{Playground, list, task, with_server, without_server};
 use serde_json::Value;
 
 fn step(machine: &Value) -> u64 {
@@ -124,9 +124,13 @@ async fn a_link_and_a_file_bring_whoever_opens_them_to_the_same_step() {
         let machine = page.machine("the same step", |machine| machine["look"]["step"] == 9).await;
         assert_eq!(machine["look"], stood["look"]);
 
+        // It stays in the address as long as no other run is opened.
+        page.reload().await;
+        page.machine("the same step", |machine| machine["look"]["step"] == 9).await;
         // The file, loaded by the button's own input.
         page.choose("#m-example", "2").await;
         page.machine("another scenario", |machine| machine["opened"]["scenario"] != stood["opened"]["scenario"]).await;
+        assert_eq!(page.browser.script("return location.hash").await, "");
         page.click("#m-tab-share").await;
         let load = format!(
             "const text = await (await fetch({})).text(); const data = new DataTransfer();\
@@ -198,9 +202,23 @@ async fn runs_on_the_native_server() {
         page.click("#m-native").await;
         let machine_after =
             page.machine("the server's outcome", |machine| machine["native"]["finished"].is_object()).await;
+        assert!(machine_after["native"]["finished"]["good"].is_boolean());
+        // Both are on one timeline, from the same moment on.
+        page.machine("both on the timeline", |machine| machine["beside"] == true).await;
+        page.until("tasks of both", |state| {
+            let named = |start: &str| task(state, start).is_some();
+            named("native \u{b7} buyer 1") && named("model \u{b7} buyer 1")
+        })
+        .await;
         let observed = machine_after["native"]["finished"]["headline"].as_str().unwrap_or("?").to_owned();
         page.shows("#m-observed", &observed).await;
-        page.shows("#m-both", machine["look"]["outcome"]["headline"].as_str().unwrap_or("?")).await;
+        page.shows("#m-here", machine["look"]["outcome"]["headline"].as_str().unwrap_or("?")).await;
+        page.shows("#m-both", "observed").await;
+        page.click("#m-unbeside").await;
+        page.until("the model's alone", |state| {
+            task(state, "buyer 1").is_some() && task(state, "native").is_none()
+        })
+        .await;
     })
     .await;
 }

@@ -115,7 +115,7 @@ pub(crate) fn Bench(page: Page) -> impl IntoView {
             <div class="pane beside" id="m-pane" role="tabpanel" class:none=move || machine.narrow.get() && in_front(Pane::Script)>
                 {move || match if machine.narrow.get() { machine.pane.get() } else { beside.get() } {
                     Pane::Script => ().into_any(),
-                    Pane::State => view! { <Drawer page=page/> <LookView page=page/> }.into_any(),
+                    Pane::State => view! { <LookView page=page/> <Drawer page=page/> }.into_any(),
                     Pane::Explore => view! { <Explore page=page/> }.into_any(),
                     Pane::Branches => view! { <Branches machine=machine/> }.into_any(),
                     Pane::Breakpoints => view! { <Breakpoints page=page/> }.into_any(),

@@ -201,7 +201,7 @@ pub(crate) fn Editor(page: Page) -> impl IntoView {
 fn standing(machine: Machine, text: &str) -> Vec<(u32, String)> {
     let is_of_text =
         machine.opened.with(|opened| opened.as_ref().is_some_and(|opened| opened.scenario == text));
-    if !is_of_text || machine.is_playing() {
+    if !is_of_text {
         return Vec::new();
     }
     machine.look.with(|look| {

@@ -21,6 +21,7 @@ use std::sync::Arc;
 use interleave::scenario::EXAMPLES;
 use interleave::scope::event::TaskId;
 use interleave::scope::frame::Frame;
+use interleave::scope::trace::Concurrency;
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -172,6 +173,8 @@ pub(crate) struct Machine {
     pub(crate) link: RwSignal<Option<String>>,
     // The run to be opened comes from elsewhere than the editor, which is to show it then.
     shows_opened: StoredValue<bool>,
+    // It comes from the page's address, which names it as long as no other is opened.
+    of_link: StoredValue<bool>,
     next_id: StoredValue<u64>,
     check_asked: StoredValue<u64>,
     asked: StoredValue<Vec<(u64, OnRecipe)>, LocalStorage>,
@@ -211,6 +214,7 @@ impl Machine {
             narrow: RwSignal::new(false),
             link: RwSignal::new(None),
             shows_opened: StoredValue::new(false),
+            of_link: StoredValue::new(false),
             next_id: StoredValue::new(0),
             check_asked: StoredValue::new(0),
             asked: StoredValue::new_local(Vec::new()),
@@ -298,12 +302,13 @@ impl Machine {
     }
 
     /// Opens what is in a link or a file.
-    pub(crate) fn open_from(self, what: &str, text: &str) {
+    pub(crate) fn open_from(self, what: &'static str, text: &str) {
         self.open(&json!({ "do": "open", what: text }), true);
     }
 
     fn open(self, message: &Value, shows: bool) {
         self.shows_opened.set_value(shows);
+        self.of_link.set_value(message["link"].is_string());
         self.notice.set(None);
         self.refused.set(None);
         self.post(message);
@@ -623,6 +628,9 @@ impl Machine {
         }
         let settings = self.settings.with_untracked(|before| Settings::of(&recipe, before));
         self.settings.set(settings);
+        if !self.of_link.get_value() && share::forget_address() {
+            page.chosen.set(Some(Kind::Machine));
+        }
         if self.explored_text.with_value(|text| *text != recipe.scenario) {
             self.explored.set(None);
             self.explorer.set_value(None);
@@ -703,9 +711,26 @@ impl Machine {
         }
     }
 
+    /// Where the run stands, for numbers that are of this moment: its time, and the tasks in flight.
+    pub(crate) fn moment(self) -> Option<(u64, Concurrency)> {
+        self.look.with_untracked(|look| {
+            let look = look.as_ref().filter(|_| !self.shows_two())?;
+            let count =
+                |states: &[&str]| look.tasks.iter().filter(|task| states.contains(&&*task.state)).count();
+            let (alive, busy) = (count(&["running", "scheduled", "idle"]), count(&["running", "scheduled"]));
+            Some((look.now_ns, Concurrency { alive, busy }))
+        })
+    }
+
+    /// Whether the run stands before the end of its branch.
+    pub(crate) fn is_in_the_past(self) -> bool {
+        self.at.with(|at| at.as_ref().is_some_and(|at| at.step < at.head))
+    }
+
     /// What is told in the header.
     pub(crate) fn status(self) -> String {
         self.at.with(|at| match at {
+            None if self.refused.with(Option::is_some) => "nothing is open".to_owned(),
             None => "opening\u{2026}".to_owned(),
             Some(at) if at.playing => format!("playing, step {}", at.step),
             Some(at) if at.step < at.head => format!("stopped at step {} of {}", at.step, at.head),

@@ -1,7 +1,7 @@
 //! A run as a link and as a file: to take along, and to open again. Knows neither form; the worker makes and reads them.
 
 use leptos::prelude::*;
-use wasm_bindgen::JsCast;
+use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 
 use super::Machine;
@@ -20,6 +20,18 @@ const FILE_NAME: &str = "run.interleave.json";
 pub(crate) fn run_in_address() -> Option<String> {
     let hash = window().location().hash().ok()?;
     hash.strip_prefix(MARK).map(str::to_owned)
+}
+
+/// Takes the run out of the page's address, now that another one is open. Whether one was there.
+pub(super) fn forget_address() -> bool {
+    let there = run_in_address().is_some();
+    let (location, history) = (window().location(), window().history());
+    if let (true, Ok(path), Ok(query), Ok(history)) = (there, location.pathname(), location.search(), history)
+    {
+        // Refused only to a page without an address.
+        let _ = history.replace_state_with_url(&JsValue::NULL, "", Some(&format!("{path}{query}")));
+    }
+    there
 }
 
 /// The address that opens what `link` says.

@@ -49,7 +49,7 @@ pub(crate) fn TimelineView(page: Page) -> impl IntoView {
                 <Hover timeline=timeline/>
                 <Show when=move || !timeline.following.get()>
                     <button id="to-now" class="floating" on:click=move |_| timeline.following.set(true)>
-                        "follow live ▸"
+                        {move || if page.kind.get() == Kind::Machine { "follow the run ▸" } else { "follow live ▸" }}
                     </button>
                 </Show>
             </div>
