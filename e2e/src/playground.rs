@@ -60,6 +60,13 @@ impl Playground {
         self.is_ready().await;
     }
 
+    /// Leaves the page and follows a link to it, as in a new tab.
+    pub async fn follow(&self, link: &str) {
+        self.browser.open("about:blank").await;
+        self.browser.open(link).await;
+        self.is_ready().await;
+    }
+
     async fn is_ready(&self) {
         eventually("a page with `interleave` and a console", async || {
             let ready =

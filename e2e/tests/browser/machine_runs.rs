@@ -119,8 +119,7 @@ async fn a_link_and_a_file_bring_whoever_opens_them_to_the_same_step() {
         assert_eq!(saved[0], "run.interleave.json");
 
         // Another page, of which nothing is known.
-        page.browser.open("about:blank").await;
-        page.browser.open(&link).await;
+        page.follow(&link).await;
         let machine = page.machine("the same step", |machine| machine["look"]["step"] == 9).await;
         assert_eq!(machine["look"], stood["look"]);
 
