@@ -43,6 +43,13 @@ async fn explores_and_opens_the_shortest_schedule() {
             (&"manual".into(), &true.into())
         );
         page.shows("#look .outcome.bad", "stock").await;
+        // Back at its start it is told of each option what can come of it.
+        page.click("#m-start").await;
+        page.machine("what lies ahead", |machine| {
+            machine["look"]["step"] == 0 && machine["ahead"].is_array()
+        })
+        .await;
+        page.find("#m-options .option .ahead.bad").await;
         // The fix has no bad outcome.
         page.choose("#m-example", "1").await;
         page.machine("another scenario", |machine| machine["explored"].is_null()).await;

@@ -2,18 +2,11 @@
 //! Knows the report, not how it is found.
 
 use leptos::prelude::*;
-use serde_json::json;
 
 use super::message::{Explored, FoundOutcome};
 use crate::format::count;
 use crate::page::Page;
 use crate::tip::Term;
-
-/// States after which exploring goes on at random, as each costs memory.
-const STATES_MAX: u64 = 300_000;
-
-/// Milliseconds after which it does.
-const MILLIS_MAX: u64 = 20_000;
 
 /// The table with its buttons.
 #[component]
@@ -21,7 +14,6 @@ pub(crate) fn Explore(page: Page) -> impl IntoView {
     let machine = page.machine;
     let runs =
         move || machine.explored.with(|explored| explored.as_ref().is_some_and(|explored| !explored.done));
-    let limits = json!({ "states": STATES_MAX, "millis": MILLIS_MAX });
     view! {
         <div class="row">
             <button
@@ -29,7 +21,7 @@ pub(crate) fn Explore(page: Page) -> impl IntoView {
                 class="plain"
                 disabled=runs
                 data-tip="Run every interleaving of this scenario's steps, each command straight on the sharing."
-                on:click=move |_| machine.explore(&limits)
+                on:click=move |_| machine.explore()
             >
                 "explore all schedules"
             </button>

@@ -75,12 +75,15 @@ pub(crate) struct Message {
     pub(crate) compared: Option<Compared>,
     #[serde(deserialize_with = "nested")]
     pub(crate) explored: Option<Explored>,
+    /// With `id`; none if it is not known.
+    #[serde(deserialize_with = "nested")]
+    pub(crate) ahead: Option<Vec<Ahead>>,
 }
 
 /// What the module has written as text goes through the worker as it is.
 fn nested<'de, T: DeserializeOwned, D: Deserializer<'de>>(from: D) -> Result<Option<T>, D::Error> {
     let text = String::deserialize(from)?;
-    serde_json::from_str(&text).map(Some).map_err(serde::de::Error::custom)
+    serde_json::from_str(&text).map_err(serde::de::Error::custom)
 }
 
 /// What is known of a scenario's text without running it.
@@ -193,6 +196,43 @@ pub(crate) struct Explored {
 pub(crate) struct RandomRuns {
     pub(crate) seed: u64,
     pub(crate) runs: u64,
+}
+
+/// What can still come of a run if one of its options is chosen.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(default)]
+pub(crate) struct Ahead {
+    pub(crate) option: u32,
+    pub(crate) outcomes: Vec<AheadOutcome>,
+}
+
+/// One of those.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(default)]
+pub(crate) struct AheadOutcome {
+    pub(crate) headline: String,
+    pub(crate) good: bool,
+    pub(crate) schedules: String,
+}
+
+impl Ahead {
+    /// How many schedules lead to good, or to bad, outcomes; none if no schedule does.
+    pub(crate) fn tally(&self, good: bool) -> Option<String> {
+        let mut outcomes = self.outcomes.iter().filter(|outcome| outcome.good == good).peekable();
+        outcomes.peek()?;
+        let sum = outcomes.try_fold(0_u64, |sum, outcome| sum.checked_add(outcome.schedules.parse().ok()?));
+        Some(sum.map_or_else(|| "very many".to_owned(), crate::format::count))
+    }
+
+    /// All of them in words.
+    pub(crate) fn says(&self) -> String {
+        let outcome = |outcome: &AheadOutcome| {
+            let mark = if outcome.good { '\u{2713}' } else { '\u{2715}' };
+            format!("{mark} {}: {} schedules", outcome.headline, outcome.schedules)
+        };
+        let outcomes: Vec<String> = self.outcomes.iter().map(outcome).collect();
+        format!("Can still come of it: {}.", outcomes.join("; "))
+    }
 }
 
 /// One way in which schedules end.
@@ -394,6 +434,19 @@ mod tests {
         assert_eq!(choice("poll", "GET stock", None).label(), "buyer 2: GET stock");
         assert_eq!(choice("poll", "", None).label(), "buyer 2");
         assert_eq!(choice("wait", "", Some(2_000_000)).label(), "let time pass until 0.002\u{202f}000 s");
+    }
+
+    #[test]
+    fn what_lies_ahead_is_summed() {
+        let text = r#"{"id":1,"ahead":"[{\"option\":2,\"outcomes\":[{\"headline\":\"stock = -1\",\"good\":false,
+            \"schedules\":\"60\"},{\"headline\":\"other\",\"schedules\":\"1\"}]}]"}"#;
+        let ahead =
+            serde_json::from_str::<Message>(text).ok().and_then(|message| message.ahead).unwrap_or_default();
+        assert_eq!(ahead.len(), 1);
+        assert_eq!((ahead[0].tally(false).as_deref(), ahead[0].tally(true)), (Some("61"), None));
+        assert!(ahead[0].says().contains("\u{2715} stock = -1: 60 schedules; "), "{}", ahead[0].says());
+        let unknown = serde_json::from_str::<Message>(r#"{"id":1,"ahead":"null"}"#).ok();
+        assert!(unknown.is_some_and(|message| message.ahead.is_none()));
     }
 
     #[test]

@@ -29,7 +29,7 @@ use serde_json::{Value, json};
 pub(crate) use self::bench::Bench;
 pub(crate) use self::editor::focus;
 pub(crate) use self::look::LookView;
-use self::message::{At, Check, Compared, Explored, Look, Message, Recipe};
+use self::message::{Ahead, At, Check, Compared, Explored, Look, Message, Recipe};
 use self::moves::{Change, Steal};
 pub(crate) use self::share::run_in_address;
 pub(crate) use self::transport::key;
@@ -157,6 +157,9 @@ pub(crate) struct Machine {
     /// Polls a second when it plays; 0 is as fast as it goes.
     pub(crate) per_second: RwSignal<u32>,
     pub(crate) explored: RwSignal<Option<Explored>>,
+    /// What can come of each option, where that is known.
+    pub(crate) ahead: RwSignal<Option<Vec<Ahead>>>,
+    ahead_asked: StoredValue<u64>,
     /// The scenario that was explored.
     explored_text: StoredValue<String>,
     pub(crate) compared: RwSignal<Option<Compared>>,
@@ -203,6 +206,8 @@ impl Machine {
             breakpoints: RwSignal::new(saved.breakpoints),
             per_second: RwSignal::new(saved.per_second.unwrap_or(transport::PER_SECOND_FIRST)),
             explored: RwSignal::new(None),
+            ahead: RwSignal::new(None),
+            ahead_asked: StoredValue::new(0),
             explored_text: StoredValue::new(String::new()),
             compared: RwSignal::new(None),
             is_beside: RwSignal::new(false),
@@ -517,7 +522,7 @@ impl Machine {
     }
 
     /// Explores every interleaving of the text in the editor.
-    pub(crate) fn explore(self, limits: &Value) {
+    pub(crate) fn explore(self) {
         // A worker of its own, and a new one: what another scenario left behind is gone with the old.
         let Some(worker) = Worker::start(move |news| self.hear_explorer(news)) else {
             self.complain("This browser does not let the page start a worker.");
@@ -525,7 +530,7 @@ impl Machine {
         };
         let text = self.text.get_untracked();
         let recipe = self.settings.with_untracked(|settings| settings.recipe(&text));
-        worker.post(&json!({ "do": "explore", "recipe": written(&recipe), "limits": limits }));
+        worker.post(&json!({ "do": "explore", "recipe": written(&recipe) }));
         self.explorer.set_value(Some(worker));
         self.explored_text.set_value(text);
         self.explored.set(Some(Explored::default()));
@@ -541,7 +546,14 @@ impl Machine {
         match news {
             News::Told(message) => {
                 if let Some(report) = message.explored {
+                    let complete = report.complete;
                     self.explored.set(Some(report));
+                    if complete {
+                        self.look_ahead();
+                    }
+                }
+                if message.id.is_some_and(|id| id == self.ahead_asked.get_value()) {
+                    self.ahead.set(message.ahead);
                 }
                 if let Some(why) = message.refused.or(message.failed) {
                     self.complain(format!("Exploring ended: {why}"));
@@ -554,6 +566,24 @@ impl Machine {
             }
             News::Trace { .. } => {}
         }
+    }
+
+    /// Asks what can come of each option, if all interleavings were run. Only then is it known, and only of a run that is
+    /// direct, as those are that are explored.
+    fn look_ahead(self) {
+        let explored =
+            self.explored.with_untracked(|it| it.as_ref().is_some_and(|it| it.complete && it.done));
+        let chooses = self.look.with_untracked(|look| look.as_ref().is_some_and(|it| !it.options.is_empty()));
+        if !explored || !chooses || !self.opened.with_untracked(|it| it.as_ref().is_some_and(|it| it.direct))
+        {
+            return;
+        }
+        self.ask_recipe(move |recipe, _| {
+            let id = self.new_id();
+            self.ahead_asked.set_value(id);
+            let message = json!({ "do": "ahead", "id": id, "recipe": recipe });
+            self.explorer.with_value(|explorer| explorer.as_ref().map(|explorer| explorer.post(&message)));
+        });
     }
 
     fn end_exploring(self) {
@@ -689,6 +719,11 @@ impl Machine {
         }
         self.steals.set(steals);
         self.look.set(Some(Arc::new(look)));
+        self.ahead.set(None);
+        self.ahead_asked.set_value(0);
+        if !self.at.with_untracked(|at| at.as_ref().is_some_and(|at| at.playing)) {
+            self.look_ahead();
+        }
     }
 
     /// Tells the worker what a script has to say to it.
@@ -754,6 +789,7 @@ impl Machine {
             "notice": self.notice.get_untracked(),
             "breakpoints": self.breakpoints.get_untracked(),
             "stolen": self.steals.with_untracked(|steals| steals.iter().map(|steal| steal.task).collect::<Vec<_>>()),
+            "ahead": self.ahead.get_untracked(),
             "link": self.link.get_untracked(),
             "native": self.native.describe(),
             "beside": self.is_beside.get_untracked(),

@@ -20,9 +20,25 @@ pub(crate) fn Options(page: Page) -> impl IntoView {
     let button = move |(index, choice): (usize, Choice)| {
         let option = choice.option;
         let key = (index < 9).then(|| view! { <kbd>{index + 1}</kbd> });
+        // Asked anew: it comes a moment after the options.
+        let ahead = move || {
+            machine.ahead.with(|ahead| ahead.as_ref()?.iter().find(|ahead| ahead.option == option).cloned())
+        };
+        let tally = move |good: bool| ahead().and_then(|ahead| ahead.tally(good));
+        let says = move || ahead().map(|ahead| ahead.says());
         view! {
-            <button class="option" on:click=move |_| machine.choose(option)>{key} " " {choice.label()}</button>
+            <button class="option" data-tip=says aria-description=says on:click=move |_| machine.choose(option)>
+                {key} " " {choice.label()}
+                {move || tally(false).map(|tally| view! { <small class="ahead bad">"✕ " {tally}</small> })}
+                {move || tally(true).map(|tally| view! { <small class="ahead good">"✓ " {tally}</small> })}
+            </button>
         }
+    };
+    // What is explored is direct; another run's steps are not the same.
+    let can_foresee = move || {
+        machine.opened.with(|opened| opened.as_ref().is_some_and(|opened| opened.direct))
+            && machine.explored.with(Option::is_none)
+            && options.with(|options| !options.is_empty())
     };
     let change = move || {
         let change = machine.change.get()?;
@@ -44,6 +60,12 @@ pub(crate) fn Options(page: Page) -> impl IntoView {
                 {move || options.get().into_iter().enumerate().take(OPTIONS_MAX).map(button).collect_view()}
                 {move || options.with(Vec::len).checked_sub(OPTIONS_MAX + 1).map(|more| view! { <span class="fact">{format!("and {} more", more + 1)}</span> })}
                 {move || options.with(Vec::is_empty).then(|| view! { <span class="fact">"nothing can happen any more"</span> })}
+                <Show when=can_foresee>
+                    <button id="m-foresee" class="link" data-tip="Explores every schedule, to tell of each option how many lead to good and to bad outcomes."
+                        on:click=move |_| machine.explore()>
+                        "what can come of each?"
+                    </button>
+                </Show>
                 <p class="note" id="m-change" role="status">{change}</p>
             </div>
         </Show>
