@@ -60,6 +60,13 @@ impl Playground {
         self.is_ready().await;
     }
 
+    /// Leaves the page and follows a link to it, as in a new tab.
+    pub async fn follow(&self, link: &str) {
+        self.browser.open("about:blank").await;
+        self.browser.open(link).await;
+        self.is_ready().await;
+    }
+
     async fn is_ready(&self) {
         eventually("a page with `interleave` and a console", async || {
             let ready =
@@ -129,6 +136,58 @@ impl Playground {
             if is_so(&state) { Ok(state) } else { Err(brief(&state)) }
         })
         .await
+    }
+
+    /// Opens the time machine and waits until its first run stands.
+    pub async fn open_machine(&self) {
+        self.click("#source-machine").await;
+        self.machine("a run that is open", |machine| machine["look"]["tasks"].is_array()).await;
+    }
+
+    /// Waits until `is_so` holds of what the page tells of the time machine, and returns that.
+    pub async fn machine(&self, what: &str, is_so: impl Fn(&Value) -> bool) -> Value {
+        eventually(what, async || {
+            let machine = self.state().await["machine"].take();
+            if is_so(&machine) { Ok(machine) } else { Err(brief(&machine)) }
+        })
+        .await
+    }
+
+    /// Puts `text` in place of what is in the time machine's editor, as if it were pasted, and opens a run of it.
+    pub async fn run_scenario(&self, text: &str) -> Value {
+        self.write_scenario(text).await;
+        self.click("#m-run").await;
+        self.machine("a run of the text", |machine| {
+            machine["opened"]["scenario"] == text && machine["look"]["step"] == 0
+        })
+        .await
+    }
+
+    /// Puts `text` in place of what is in the time machine's editor, as if it were pasted.
+    pub async fn write_scenario(&self, text: &str) {
+        let script = format!(
+            "const area = document.querySelector('#m-text'); area.focus(); area.select();\
+             document.execCommand('insertText', false, {text:?})"
+        );
+        self.browser.script(&script).await;
+        self.machine("the text", |machine| machine["text"] == text).await;
+    }
+
+    /// Makes steps until `is_so` holds of what the page tells of the time machine; panics when the run ends before.
+    pub async fn step_until(&self, what: &str, is_so: impl Fn(&Value) -> bool) -> Value {
+        let mut machine = self
+            .machine("a run that stands", |machine| machine["look"]["step"] == machine["at"]["step"])
+            .await;
+        while !is_so(&machine) {
+            let step = machine["at"]["step"].clone();
+            assert_ne!(machine["at"]["ended"], true, "expected {what} before the run ends at step {step}");
+            self.click("#m-step").await;
+            let went_on = |machine: &Value| {
+                machine["at"]["step"] != step && machine["look"]["step"] == machine["at"]["step"]
+            };
+            machine = self.machine("the next step", went_on).await;
+        }
+        machine
     }
 
     /// The one visible element that a CSS selector finds; waits for it.

@@ -21,7 +21,10 @@ interleave.run(\"INCR hits\")     sends a command on the console in front; a pro
                                 a promise that fails, with Redis's words, for an error
 interleave.text(\"INCR hits\")    the same, answered as redis-cli prints it
 interleave.state()              what the page shows: source, consoles, tasks, the two numbers
-interleave.source(\"tab\")        changes to the server \"in this tab\"; \"native\" changes back
+interleave.source(\"tab\")        changes to the server \"in this tab\"; \"native\" changes back; \"machine\" opens
+                                the time machine, of which state().machine tells
+interleave.machine(message)     tells the time machine's worker something: { do: \"step\", count: 3 }, { do: \"seek\", step: 0 },
+                                { do: \"play\", perSecond: 5 }, { do: \"pause\" }, { do: \"choose\", option: 0 }, ...
 interleave.pause(), .resume()   lets the tab's server stand still, and run on
 interleave.help()               this text";
 
@@ -41,10 +44,17 @@ pub(crate) fn install(page: Page) {
     set("help", Closure::<dyn Fn() -> String>::new(|| HELP.to_owned()).into_js_value());
     set("pause", Closure::<dyn Fn()>::new(move || page.set_running(false)).into_js_value());
     set("resume", Closure::<dyn Fn()>::new(move || page.set_running(true)).into_js_value());
+    let machine = move |message: JsValue| {
+        let text = js_sys::JSON::stringify(&message).ok().and_then(|text| text.as_string());
+        if let Some(message) = text.and_then(|text| serde_json::from_str(&text).ok()) {
+            page.machine.send(&message);
+        }
+    };
+    set("machine", Closure::<dyn Fn(JsValue)>::new(machine).into_js_value());
     let source = move |name: JsValue| {
         let name = name.as_string().unwrap_or_else(|| "(no string)".to_owned());
         let Some(kind) = Kind::from_name(&name) else {
-            let why = format!("expected \"native\" or \"tab\", found {name:?}");
+            let why = format!("expected \"native\", \"tab\" or \"machine\", found {name:?}");
             return Err(js_sys::Error::new(&why).into());
         };
         page.choose(kind);
@@ -162,6 +172,7 @@ fn describe(page: Page, trace: &Trace) -> serde_json::Value {
         "timeline": page.timeline.describe(trace),
         "selected": page.selected.get_untracked().map(|selected| format!("{selected:?}")),
         "frame_ms": frames::times_ms(),
+        "machine": (page.kind.get_untracked() == Kind::Machine).then(|| page.machine.describe()),
     })
 }
 

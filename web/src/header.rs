@@ -23,6 +23,7 @@ pub(crate) fn Header(page: Page) -> impl IntoView {
             <div class="segmented" role="group" aria-label="Where the server runs">
                 <SourceButton page=page kind=Kind::Native id="source-native" label="native server"/>
                 <SourceButton page=page kind=Kind::Tab id="source-tab" label="in this tab"/>
+                <SourceButton page=page kind=Kind::Machine id="source-machine" label="time machine"/>
             </div>
             <Status page=page/>
             <Show when=move || page.kind.get() == Kind::Tab>
@@ -73,7 +74,7 @@ pub(crate) fn Header(page: Page) -> impl IntoView {
 
 /// A term whose text is known only later.
 #[component]
-fn Word(of: impl Fn() -> String + Copy + Send + Sync + 'static) -> impl IntoView {
+pub(crate) fn Word(of: impl Fn() -> String + Copy + Send + Sync + 'static) -> impl IntoView {
     view! {
         <span class="term" tabindex="0" data-tip=move || explain(&of()).unwrap_or_default()>{of}</span>
     }
@@ -102,6 +103,7 @@ fn SourceButton(page: Page, kind: Kind, id: &'static str, label: &'static str) -
 fn Status(page: Page) -> impl IntoView {
     let text = move || match page.link.get() {
         Link::Starting => "connecting…".to_owned(),
+        Link::Up(_) if page.kind.get() == Kind::Machine => page.machine.status(),
         Link::Up(_) if !page.running.get() => "paused".to_owned(),
         Link::Up(_) if page.kind.get() == Kind::Tab => "running".to_owned(),
         Link::Up(_) => "connected".to_owned(),

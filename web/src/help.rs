@@ -22,6 +22,17 @@ const KEYS: &[(&str, &str)] = &[
     ("Esc", "close what is open"),
 ];
 
+const MACHINE_KEYS: &[(&str, &str)] = &[
+    ("Space", "play, pause"),
+    ("→ ←, . ,", "one step on, one step back (on the timeline only . and ,)"),
+    ("T", "on to the end of the next poll of the selected task"),
+    ("Home, End", "to the start, to the end"),
+    ("1 to 9", "as the scheduler: choose what happens next"),
+    ("C", "to the scenario"),
+    ("Ctrl + Enter", "in the scenario: run it"),
+    ("Tab, ↑ ↓, Esc", "in the scenario: take, choose, close a suggestion"),
+];
+
 /// The dialog.
 #[component]
 pub(crate) fn Help(page: Page) -> impl IntoView {
@@ -55,6 +66,11 @@ pub(crate) fn Help(page: Page) -> impl IntoView {
                     <p>"On the timeline, once it has the focus (click it, or reach it with Tab):"</p>
                     <dl class="keys">
                         {KEYS.iter().map(|(key, does)| view! { <dt><kbd>{*key}</kbd></dt><dd>{*does}</dd> }).collect_view()}
+                    </dl>
+                    <h2>"Keys of the time machine"</h2>
+                    <p>"Everywhere but where text is typed. The playhead can be dragged along the timeline's ruler, too."</p>
+                    <dl class="keys">
+                        {MACHINE_KEYS.iter().map(|(key, does)| view! { <dt><kbd>{*key}</kbd></dt><dd>{*does}</dd> }).collect_view()}
                     </dl>
                     <h2>"Terms"</h2>
                     <dl class="terms">

@@ -10,6 +10,7 @@ use crate::console::Dock;
 use crate::drawer::Drawer;
 use crate::header::Header;
 use crate::help::Help;
+use crate::machine::{self, Bench, LookView};
 use crate::page::Page;
 use crate::source::{Kind, probe};
 use crate::timeline::TimelineView;
@@ -30,21 +31,36 @@ pub(crate) fn App() -> impl IntoView {
     begin(page);
     theme::follow(page);
     window_event_listener(ev::keydown, move |event| shortcut(page, &event));
+    window_event_listener(ev::hashchange, move |_| {
+        if let Some(link) = machine::run_in_address() {
+            page.open_link(link);
+        }
+    });
+    let with_look = move || machine::is_on(page) && !page.machine.narrow.get();
     view! {
         <Header page=page/>
-        <main class="layout" inert=move || page.help.get() style=("--dock", move || page.dock_px.get().map(|px| format!("{px}px")))>
+        <main class="layout" class:machine=move || machine::is_on(page) inert=move || page.help.get() style=("--dock", move || page.dock_px.get().map(|px| format!("{px}px")))>
             <TimelineView page=page/>
-            <Drawer page=page/>
+            <div class="side" class:with-look=with_look>
+                <Show when=move || !(machine::is_on(page) && page.machine.narrow.get())><Drawer page=page/></Show>
+                <Show when=with_look><LookView page=page/></Show>
+            </div>
             <Splitter page=page/>
-            <Dock page=page/>
+            <Show when=move || machine::is_on(page) fallback=move || view! { <Dock page=page/> }>
+                <Bench page=page/>
+            </Show>
         </main>
         <Help page=page/>
         <Tooltip/>
     }
 }
 
-/// Starts with the source a person chose last; else with the native server if there is one, else in the tab.
+/// Starts with the run in the page's address; else with the source a person chose last; else with the native server if there is one, else in the tab.
 fn begin(page: Page) {
+    if let Some(link) = machine::run_in_address() {
+        page.open_link(link);
+        return;
+    }
     match page.chosen.get_untracked() {
         Some(kind) => page.start(kind, kind == Kind::Tab),
         None => spawn_local(async move {
@@ -80,8 +96,9 @@ fn shortcut(page: Page, event: &web_sys::KeyboardEvent) {
         "c" => {
             event.prevent_default();
             focus(".console-input");
+            machine::focus(page);
         }
-        _ => {}
+        _ => machine::key(page, event),
     }
 }
 

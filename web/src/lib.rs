@@ -1,7 +1,7 @@
 //! The page: consoles that speak to a server, and a timeline of that server's tasks.
 //!
 //! This file starts it. Read on in [`page`], what all parts share; [`source`], where the server is; [`console`],
-//! [`timeline`] and [`drawer`], what a person sees. Nothing here knows how a server works: the page is a Redis client and a
+//! [`timeline`], [`drawer`] and [`machine`], what a person sees. Nothing here knows how a server works: the page is a Redis client and a
 //! reader of traces, of a native server and of the one in this tab alike.
 
 #![allow(unreachable_pub, reason = "Leptos makes every component's function and properties `pub`")]
@@ -15,6 +15,8 @@ mod console;
 mod timeline;
 
 mod drawer;
+
+mod machine;
 
 mod header;
 mod help;

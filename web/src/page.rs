@@ -12,6 +12,7 @@ use interleave::sharing;
 use leptos::prelude::*;
 
 use crate::console::Consoles;
+use crate::machine::Machine;
 use crate::saved::{self, Saved};
 use crate::source::{About, Kind, News, Source, TabOptions};
 use crate::timeline::Timeline;
@@ -91,6 +92,7 @@ pub(crate) struct Page {
     pub(crate) help: RwSignal<bool>,
     pub(crate) consoles: Consoles,
     pub(crate) timeline: Timeline,
+    pub(crate) machine: Machine,
 }
 
 impl Page {
@@ -116,16 +118,22 @@ impl Page {
             help: RwSignal::new(false),
             consoles: Consoles::new(&saved.consoles, saved.active),
             timeline: Timeline::new(saved),
+            machine: Machine::new(saved.machine.as_ref()),
         }
     }
 
     /// Leaves the source there is and starts one of `kind`; with `scene`, the tab's opening scene plays.
     pub(crate) fn start(self, kind: Kind, scene: bool) {
+        self.start_with(kind, scene, None);
+    }
+
+    fn start_with(self, kind: Kind, scene: bool, run: Option<String>) {
         if self.source.with_value(Option::is_some) {
             self.consoles.note("Another server from here on: it knows nothing of what was typed before.");
         }
         // Gone before the next one speaks.
         self.source.set_value(None);
+        self.machine.leave();
         self.inbox.set_value(Inbox::default());
         self.trace.set_value(Trace::new());
         self.selected.set(None);
@@ -136,13 +144,41 @@ impl Page {
         self.running.set(true);
         let listener = Rc::new(move |news| self.hear(news));
         let source = match kind {
-            Kind::Native => Source::native(listener),
+            Kind::Native => Some(Source::native(listener)),
             Kind::Tab => {
                 let (sharing, hold_ms) = (self.sharing.get_untracked(), self.hold_ms.get_untracked());
-                Source::tab(TabOptions { sharing, hold_ms, scene }, listener)
+                Some(Source::tab(TabOptions { sharing, hold_ms, scene }, listener))
+            }
+            Kind::Machine => {
+                self.machine.start(self, run);
+                None
             }
         };
-        self.source.set_value(Some(source));
+        self.source.set_value(source);
+    }
+
+    /// Opens the time machine with the run that a link holds.
+    pub(crate) fn open_link(self, link: String) {
+        if self.kind.get_untracked() == Kind::Machine && matches!(self.link.get_untracked(), Link::Up(_)) {
+            self.machine.open_from("link", &link);
+        } else {
+            self.start_with(Kind::Machine, false, Some(link));
+        }
+    }
+
+    /// Begins a trace anew, of the same or another run. A task keeps its number from run to run, so it stays selected.
+    pub(crate) fn renew_trace(self) {
+        self.inbox.set_value(Inbox::default());
+        self.trace.set_value(Trace::new());
+        if !matches!(self.selected.get_untracked(), Some(Selected::Task(_))) {
+            self.selected.set(None);
+        }
+        self.timeline.redraw();
+    }
+
+    /// Takes a message of the trace, to be read in the next frame.
+    pub(crate) fn push_trace(self, message: Vec<u8>) {
+        self.inbox.update_value(|inbox| inbox.push(message));
     }
 
     /// A person chose this source.
@@ -181,7 +217,7 @@ impl Page {
 
     fn hear(self, news: News) {
         match news {
-            News::Trace(message) => self.inbox.update_value(|inbox| inbox.push(message)),
+            News::Trace(message) => self.push_trace(message),
             News::Up(about) => {
                 // A server that is back is another one: what was selected and typed is in no trace of its.
                 if matches!(self.link.get_untracked(), Link::Down { .. }) {
@@ -243,10 +279,11 @@ impl Page {
     /// Brings the numbers and whoever watches the trace up to date. Meant for some times a second.
     pub(crate) fn refresh(self) {
         self.trace.with_value(|trace| {
-            let now_ns = trace.now_ns();
+            let moment = self.machine.moment();
+            let now_ns = moment.map_or(trace.now_ns(), |(now_ns, _)| now_ns);
             let counts = trace.counts();
             let numbers = Numbers {
-                concurrency: trace.concurrency(),
+                concurrency: moment.map_or(trace.concurrency(), |(_, concurrency)| concurrency),
                 parallelism: trace.parallelism_over(now_ns.saturating_sub(GLANCE_NS)..now_ns),
                 workers: trace.workers(),
                 dropped: counts.dropped,
@@ -283,6 +320,7 @@ impl Page {
                 ended_open: self.timeline.ended_open.get(),
                 ns_per_px: Some(self.timeline.scale.get()),
                 dock_px: self.dock_px.get(),
+                machine: Some(self.machine.saved()),
                 consoles: self.consoles.saved(),
                 active: self
                     .consoles

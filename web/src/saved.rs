@@ -3,6 +3,8 @@
 use leptos::prelude::window;
 use serde::{Deserialize, Serialize};
 
+use crate::machine::{Breakpoint, Settings};
+
 const KEY: &str = "interleave";
 
 /// Lines of a console that are kept.
@@ -39,7 +41,7 @@ fn word(number: u32) -> String {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Saved {
-    /// `native` or `tab`, if a person chose one.
+    /// `native`, `tab` or `machine`, if a person chose one.
     pub(crate) source: Option<String>,
     /// How connections share the store in the tab.
     pub(crate) sharing: Option<String>,
@@ -57,9 +59,23 @@ pub(crate) struct Saved {
     pub(crate) ns_per_px: Option<f64>,
     /// The consoles' height in CSS pixels.
     pub(crate) dock_px: Option<f64>,
+    /// The time machine.
+    pub(crate) machine: Option<SavedMachine>,
     pub(crate) consoles: Vec<SavedConsole>,
     /// The place of the console in front.
     pub(crate) active: usize,
+}
+
+/// The time machine.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct SavedMachine {
+    /// The scenario in the editor.
+    pub(crate) text: Option<String>,
+    pub(crate) settings: Settings,
+    pub(crate) breakpoints: Vec<Breakpoint>,
+    /// Polls a second when it plays.
+    pub(crate) per_second: Option<u32>,
 }
 
 /// One console.

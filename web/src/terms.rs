@@ -94,6 +94,47 @@ pub(crate) const TERMS: &[(&str, &str)] = &[
         "in this tab",
         "The same server code as WebAssembly, on a real Tokio current-thread runtime in this browser tab.",
     ),
+    (
+        "time machine",
+        "The same server and the clients of a scenario on a runtime that can be stopped, stepped, taken back and forked.",
+    ),
+    ("scenario", "What several clients do, as a text; each client is a task that is served by another."),
+    ("step", "One poll of one task, or the passing of time until the next timer."),
+    ("schedule", "The order in which the tasks of a run were polled."),
+    ("interleaving", "One of the orders in which the steps of several tasks can follow each other."),
+    (
+        "seed",
+        "The number from which all follows that a run leaves to chance: the same seed makes the same run.",
+    ),
+    ("fork", "To go back and do something else: what came after becomes a branch that one can return to."),
+    ("manual", "A runtime whose scheduler is you: each step lists what may happen, and you choose."),
+    (
+        "direct",
+        "Each command goes straight to the store's sharing, without a session: fewer tasks, one poll a command.",
+    ),
+    (
+        "LIFO slot",
+        "Room for one task that was just woken on this worker: it is polled next, and nobody steals it.",
+    ),
+    (
+        "local queue",
+        "A worker's own queue of scheduled tasks, first come first; others may steal half of it.",
+    ),
+    (
+        "injection queue",
+        "The queue all workers share: tasks that were woken or spawned from outside wait there.",
+    ),
+    ("steal", "A worker with nothing to do takes half of another's local queue."),
+    (
+        "deferred",
+        "Tasks that gave the others a turn: they are scheduled again when the worker has nothing else.",
+    ),
+    ("lock", "A mutex: one task holds it, the others wait in the order in which they came."),
+    ("holder", "The task that has the lock now."),
+    ("waiters", "The tasks that wait for the lock, the next one first."),
+    ("channel", "A queue of messages between tasks, with room for a fixed number of them or for one only."),
+    ("timer", "The moment at which a sleeping task is woken."),
+    ("keyspace", "All keys of the store with their values."),
 ];
 
 #[cfg(test)]

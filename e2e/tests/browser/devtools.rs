@@ -45,7 +45,7 @@ async fn runs_commands() {
         page.shows("#status", "paused").await;
         page.browser.script("interleave.resume()").await;
         page.shows("#status", "running").await;
-        answers(page, "interleave.source('nowhere')", json!("Error: expected \"native\" or \"tab\", found \"nowhere\""))
+        answers(page, "interleave.source('nowhere')", json!("Error: expected \"native\", \"tab\" or \"machine\", found \"nowhere\""))
             .await;
     })
     .await;

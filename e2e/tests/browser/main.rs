@@ -5,6 +5,8 @@ mod console;
 mod determinism;
 mod devtools;
 mod look;
+mod machine;
+mod machine_runs;
 mod machine_worker;
 mod native;
 mod saved;

@@ -12,6 +12,7 @@ use interleave::resp::{UnbalancedQuotes, Value, format_raw, format_value, prints
 use interleave::scope::trace::{Command, CommandId, Path, Trace};
 use leptos::prelude::*;
 
+pub(crate) use self::complete::written;
 use self::connection::Connection;
 pub(crate) use self::view::Dock;
 use crate::format::count;

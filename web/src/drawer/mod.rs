@@ -67,6 +67,9 @@ pub(crate) fn Drawer(page: Page) -> impl IntoView {
         <Show when=move || page.selected.get().is_some()>
             <aside id="drawer" aria-label="What is selected">
                 <button class="plain close" aria-label="Close" on:click=move |_| page.selected.set(None)>"✕"</button>
+                <Show when=move || page.machine.is_in_the_past()>
+                    <p class="note">"As it is at the end of this branch, not at the playhead."</p>
+                </Show>
                 {move || sheet().map(|sheet| match sheet {
                     Some(sheet) => show(page, sheet).into_any(),
                     None => view! { <p class="note">"It is no longer in the trace that is held: the oldest goes first."</p> }.into_any(),

@@ -7,18 +7,20 @@ mod tab;
 
 use std::rc::Rc;
 
-pub(crate) use native::{About, probe};
+pub(crate) use native::{About, Socket, address, probe};
 
 use self::native::Native;
 use self::tab::Tab;
 
-/// The two kinds.
+/// The kinds of server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// A server process, at the address the page came from.
     Native,
     /// The server as WebAssembly, in a worker of this tab.
     Tab,
+    /// A scenario on a server of its own, in the time machine. It takes no console.
+    Machine,
 }
 
 impl Kind {
@@ -27,11 +29,12 @@ impl Kind {
         match self {
             Self::Native => "native",
             Self::Tab => "tab",
+            Self::Machine => "machine",
         }
     }
 
     pub(crate) fn from_name(name: &str) -> Option<Self> {
-        [Self::Native, Self::Tab].into_iter().find(|kind| kind.name() == name)
+        [Self::Native, Self::Tab, Self::Machine].into_iter().find(|kind| kind.name() == name)
     }
 }
 

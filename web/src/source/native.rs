@@ -154,7 +154,7 @@ fn drop_later(socket: Option<Socket>) {
 }
 
 /// A WebSocket with its closures.
-struct Socket {
+pub(crate) struct Socket {
     socket: WebSocket,
     _on_open: Closure<dyn FnMut()>,
     _on_message: Closure<dyn FnMut(MessageEvent)>,
@@ -163,7 +163,7 @@ struct Socket {
 
 impl Socket {
     /// Connects to `path` beside the page. `None` if the browser refuses outright.
-    fn open(
+    pub(crate) fn open(
         path: &str,
         on_open: impl FnMut() + 'static,
         mut on_bytes: impl FnMut(Vec<u8>) + 'static,
@@ -199,7 +199,7 @@ impl Drop for Socket {
 }
 
 /// `path` beside the page, as a WebSocket's address.
-fn address(path: &str) -> Option<String> {
+pub(crate) fn address(path: &str) -> Option<String> {
     let href = window().location().href().ok()?;
     let url = js_sys::Reflect::get(&js_sys::global(), &JsValue::from_str("URL")).ok()?;
     let url: js_sys::Function = url.dyn_into().ok()?;

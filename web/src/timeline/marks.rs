@@ -36,6 +36,7 @@ pub(super) fn draw(context: &Context, density: f64, colours: &Colours, scene: &S
     painter.selection();
     painter.bars();
     painter.now();
+    painter.playhead();
     context.restore();
     context.save();
     let _ = context.scale(density, density);
@@ -387,6 +388,31 @@ impl Painter<'_> {
             self.arrow_head(ends.1, ends.0);
         }
         let _ = self.context.set_line_dash(&js_sys::Array::new());
+    }
+
+    /// Where a run that can be taken back stands: what comes after is dimmed, because it need not come so.
+    fn playhead(&self) {
+        let Some(playhead) = self.scene.playhead else { return };
+        let (place, x) = (self.scene.place, self.x(playhead.at_ns));
+        if playhead.dims && playhead.at_ns < self.scene.trace.now_ns() && x < place.width {
+            self.context.set_fill_style_str(&css(self.colours.ground));
+            self.context.set_global_alpha(0.62);
+            let from = x.max(place.gutter);
+            self.context.fill_rect(from, RULER_PX, place.width - from, place.height - RULER_PX);
+            self.context.set_global_alpha(1.0);
+        }
+        self.context.set_stroke_style_str(&self.colours.accent);
+        self.context.set_fill_style_str(&self.colours.accent);
+        self.context.set_line_width(2.0);
+        self.line((x, RULER_PX), (x, place.height));
+        self.context.set_line_width(1.0);
+        // A handle, below the ruler that it is dragged along.
+        self.context.begin_path();
+        self.context.move_to(x - 6.0, RULER_PX);
+        self.context.line_to(x + 6.0, RULER_PX);
+        self.context.line_to(x, RULER_PX + 9.0);
+        self.context.close_path();
+        self.context.fill();
     }
 
     fn now(&self) {

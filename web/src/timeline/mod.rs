@@ -23,14 +23,19 @@ use self::hit::Hit;
 pub(crate) use self::lanes::Lanes;
 use self::lanes::{EndedLanes, Whose};
 pub(crate) use self::view::TimelineView;
+use crate::machine::Playhead;
 use crate::page::{Page, Selected};
 use crate::saved::Saved;
+use crate::source::Kind;
 
 /// Height of the ruler above the lanes, in CSS pixels: a row for times, and one for the lengths of folded stretches.
 const RULER_PX: f64 = 34.0;
 
 /// Room right of now while following, in CSS pixels.
 const AHEAD_PX: f64 = 16.0;
+
+/// Room left of the beginning of a run that is seen whole, in CSS pixels.
+const START_PX: f64 = 8.0;
 
 /// Nanoseconds a pixel at first: a command's way is some tens of microseconds long.
 const SCALE_FIRST: f64 = 400.0;
@@ -71,6 +76,8 @@ struct Inner {
     lane_px: f64,
     /// What is to be brought into the picture when it is drawn next: the page may be laid out anew until then.
     to_show: Option<Selected>,
+    /// Whether all that is held is to be brought into the picture, once it is there.
+    to_fit: bool,
     /// Polls in the picture, as last drawn.
     polls: usize,
     dirty: bool,
@@ -126,6 +133,7 @@ pub(crate) struct Scene<'a> {
     pub(crate) selected: Option<Selected>,
     /// The task that what is selected belongs to.
     pub(crate) chosen: Option<TaskId>,
+    pub(crate) playhead: Option<Playhead>,
     pub(crate) polls: usize,
 }
 
@@ -153,6 +161,7 @@ impl Timeline {
                 shown: Vec::new(),
                 lane_px: 24.0,
                 to_show: None,
+                to_fit: false,
                 polls: 0,
                 dirty: true,
                 pixels: Vec::new(),
@@ -264,6 +273,21 @@ impl Timeline {
         });
     }
 
+    /// Shows all that is held, as soon as it is there.
+    pub(crate) fn fit_soon(self) {
+        self.change(|inner| inner.to_fit = true);
+    }
+
+    /// Moves, if need be, so that a moment is in the picture.
+    pub(crate) fn keep_in_sight(self, at_ns: f64) {
+        let (x, width) = (self.inner.with_value(|inner| inner.axis.x(at_ns)), self.width());
+        let beyond = x > width && !self.following.get_untracked();
+        if width > 0.0 && (x < 0.0 || beyond) {
+            self.go_to(at_ns);
+        }
+        self.redraw();
+    }
+
     /// Brings something into the picture when it is drawn next.
     pub(crate) fn show(self, selected: Selected) {
         self.change(|inner| inner.to_show = Some(selected));
@@ -371,6 +395,7 @@ impl Timeline {
             scale: self.scale.get_untracked(),
             selected: page.selected.get_untracked(),
             chosen: chosen(page, trace),
+            playhead: page.machine.playhead(),
             polls: inner.polls,
         })
     }
@@ -383,6 +408,11 @@ impl Timeline {
         }
         if let Some(selected) = self.inner.try_update_value(|inner| inner.to_show.take()).flatten() {
             self.bring(page, selected);
+        }
+        let fits_now =
+            moved && self.inner.try_update_value(|inner| std::mem::take(&mut inner.to_fit)).unwrap_or(false);
+        if fits_now {
+            self.fit_all(page);
         }
         let following = self.following.get_untracked();
         let drawn = page.trace.with_value(|trace| {
@@ -450,13 +480,21 @@ impl Inner {
         let (scale, folds) = (timeline.scale.get_untracked(), timeline.folds.get_untracked());
         let layout = Layout { scale, folds, anchor_ns, anchor_px, width_px, now_ns };
         self.axis = Axis::lay(layout, trace.busy_periods());
+        let start_ns = trace.start_ns() as f64;
+        // A run of the time machine is looked at as a whole: from its start, with all of its tasks.
+        let is_run = page.kind.get_untracked() == Kind::Machine;
+        if following && is_run && self.axis.x(start_ns) > 0.0 {
+            // All of it has room, and stays where it is while it grows.
+            let layout = Layout { anchor_ns: start_ns, anchor_px: START_PX, ..layout };
+            self.axis = Axis::lay(layout, trace.busy_periods());
+        }
         if !(0.0..=width_px).contains(&anchor_px) {
             // An axis is laid from its anchor on, so that must not stay far away.
             self.anchor = (self.axis.at_ns(0.0), 0.0);
         }
         let lanes = timeline.lanes.get_untracked();
         let ns = self.axis.at_ns(0.0)..self.axis.at_ns(width_px);
-        let open = timeline.ended_open.get_untracked();
+        let open = if is_run { Some(true) } else { timeline.ended_open.get_untracked() };
         self.shown = lanes::lanes(trace, lanes, &ns, EndedLanes { open, chosen: chosen(page, trace) });
         let room_px = canvas.height - RULER_PX;
         self.lane_px = lanes.height_px(self.shown.len(), room_px);

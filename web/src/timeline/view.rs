@@ -9,6 +9,7 @@ use super::{Lanes, Timeline};
 use crate::format;
 use crate::legend::Legend;
 use crate::page::{Page, Selected};
+use crate::source::Kind;
 
 /// Zoom of one press of a key or button.
 const STEP: f64 = 1.5;
@@ -36,6 +37,9 @@ pub(crate) fn TimelineView(page: Page) -> impl IntoView {
         timeline.folds.track();
         timeline.ended_open.track();
         timeline.following.track();
+        page.machine.at.track();
+        page.machine.compared.track();
+        page.machine.is_beside.track();
         timeline.redraw();
     });
     window_event_listener(ev::resize, move |_| timeline.redraw());
@@ -47,7 +51,7 @@ pub(crate) fn TimelineView(page: Page) -> impl IntoView {
                 <Hover timeline=timeline/>
                 <Show when=move || !timeline.following.get()>
                     <button id="to-now" class="floating" on:click=move |_| timeline.following.set(true)>
-                        "follow live ▸"
+                        {move || if page.kind.get() == Kind::Machine { "follow the run ▸" } else { "follow live ▸" }}
                     </button>
                 </Show>
             </div>
@@ -235,6 +239,12 @@ fn Picture(page: Page, canvas: NodeRef<html::Canvas>) -> impl IntoView {
         let width = canvas.get_untracked().map_or(0.0, |canvas| canvas.get_bounding_client_rect().width());
         (x - super::gutter(width)).max(0.0)
     };
+    // The ruler is where the time machine's playhead is dragged along.
+    let seeks = StoredValue::new(false);
+    let seek = move |x: f64| {
+        let at_ns = timeline.inner.with_value(|inner| inner.axis.at_ns(time_x(x)));
+        page.machine.seek_time(at_ns);
+    };
     let wheel = move |event: ev::WheelEvent| {
         event.prevent_default();
         let (x, _) = place(&event);
@@ -259,6 +269,11 @@ fn Picture(page: Page, canvas: NodeRef<html::Canvas>) -> impl IntoView {
         if let Some(canvas) = canvas.get_untracked() {
             let _ = canvas.set_pointer_capture(event.pointer_id());
         }
+        if y < super::RULER_PX && page.kind.get_untracked() == Kind::Machine {
+            seeks.set_value(true);
+            seek(x);
+            return;
+        }
         pointers.update_value(|pointers| {
             if pointers.down.is_empty() {
                 pointers.moved_px = 0.0;
@@ -269,6 +284,10 @@ fn Picture(page: Page, canvas: NodeRef<html::Canvas>) -> impl IntoView {
     };
     let moved = move |event: ev::PointerEvent| {
         let (x, y) = place(&event);
+        if seeks.get_value() {
+            seek(x);
+            return;
+        }
         let held = pointers.with_value(|pointers| pointers.down.clone());
         let Some(index) = held.iter().position(|(id, ..)| *id == event.pointer_id()) else {
             timeline.hovered.set(timeline.hit(page, x, y).map(|hit| (hit, x, y)));
@@ -288,6 +307,10 @@ fn Picture(page: Page, canvas: NodeRef<html::Canvas>) -> impl IntoView {
         }
     };
     let up = move |event: ev::PointerEvent| {
+        if seeks.get_value() {
+            seeks.set_value(false);
+            return;
+        }
         let (x, y) = place(&event);
         let clicked = pointers
             .try_update_value(|pointers| {
@@ -316,6 +339,7 @@ fn Picture(page: Page, canvas: NodeRef<html::Canvas>) -> impl IntoView {
             on:pointermove=moved
             on:pointerup=up
             on:pointercancel=move |event| pointers.update_value(|pointers| {
+                seeks.set_value(false);
                 pointers.down.retain(|(id, ..)| *id != event.pointer_id());
             })
             on:pointerleave=move |_| timeline.hovered.set(None)
@@ -349,6 +373,8 @@ fn key(page: Page, event: &ev::KeyboardEvent) {
         "[" => step_poll(page, -1),
         "]" => step_poll(page, 1),
         "w" | "W" => select_waker(page),
+        // In the time machine they go to the run's beginning and end.
+        "Home" | "End" if page.kind.get_untracked() == Kind::Machine => return,
         "Home" => timeline.go_to(page.trace.with_value(|trace| trace.start_ns()) as f64),
         "End" => timeline.following.set(true),
         _ => return,
