@@ -7,6 +7,7 @@ use std::path::Path;
 use interleave_e2e::browser::Window;
 use interleave_e2e::load::Load;
 use interleave_e2e::playground::{Playground, list, task, with_server, without_server};
+use serde_json::Value;
 
 /// A picture travels with every clone of the repository.
 const BYTES_MAX: usize = 200_000;
@@ -131,6 +132,63 @@ async fn load() {
         page.click("#zoom-out").await;
         shoot(page, "load").await;
         load.ends().await;
+    })
+    .await;
+}
+
+/// Three buyers, explored, at the start of the worst that can come of them, and chosen on until little is left.
+async fn explored(page: &Playground) {
+    page.open_machine().await;
+    let scenario =
+        page.state().await["machine"]["opened"]["scenario"].as_str().unwrap_or_default().to_owned();
+    page.run_scenario(&scenario.replace("buyer * 2", "buyer * 3")).await;
+    page.click("#m-explore").await;
+    page.machine("an end of exploring", |machine| machine["explored"]["done"] == true).await;
+    page.click(".outcomes tbody tr:first-child .open").await;
+    page.machine("its end", |machine| machine["look"]["outcome"].is_object()).await;
+    page.browser.script("interleave.machine({ do: 'seek', step: 4 })").await;
+    page.machine("what lies ahead", |machine| machine["look"]["step"] == 4 && machine["ahead"].is_array())
+        .await;
+    page.click("#fit").await;
+}
+
+#[tokio::test]
+#[ignore = "a tool: cargo xtask shots"]
+async fn machine_light() {
+    without_server(Window::WIDE, async |page| {
+        page.open_machine().await;
+        page.choose("#m-flavor", "multi-thread").await;
+        page.machine("the model", |machine| machine["look"]["flavor"] == "multi-thread").await;
+        page.step_until("two buyers at their DECR", |machine| {
+            let at_decr = |task: &&Value| task["line"] == 12 && task["result"].is_null();
+            list(&machine["look"]["tasks"]).iter().filter(at_decr).count() == 2
+        })
+        .await;
+        page.click("#fit").await;
+        shoot(page, "machine-light").await;
+    })
+    .await;
+}
+
+#[tokio::test]
+#[ignore = "a tool: cargo xtask shots"]
+async fn machine_dark() {
+    without_server(Window::WIDE.dark(), async |page| {
+        explored(page).await;
+        shoot(page, "machine-dark").await;
+    })
+    .await;
+}
+
+#[tokio::test]
+#[ignore = "a tool: cargo xtask shots"]
+async fn machine_narrow() {
+    without_server(Window::NARROW, async |page| {
+        page.open_machine().await;
+        page.browser.script("interleave.machine({ do: 'step', count: 14 })").await;
+        page.machine("these steps", |machine| machine["look"]["step"] == 14).await;
+        page.click("#fit").await;
+        shoot(page, "machine-narrow").await;
     })
     .await;
 }
