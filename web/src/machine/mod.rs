@@ -23,14 +23,13 @@ use interleave::scope::event::TaskId;
 use interleave::scope::frame::Frame;
 use interleave::scope::trace::Concurrency;
 use leptos::prelude::*;
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 pub(crate) use self::bench::Bench;
 pub(crate) use self::editor::focus;
 pub(crate) use self::look::LookView;
-use self::message::{Ahead, At, Check, Compared, Explored, Look, Message, Recipe};
+use self::message::{Ahead, At, Check, Compared, Explored, Look, Message, Read, Recipe};
 use self::moves::{Change, Steal};
 pub(crate) use self::share::run_in_address;
 pub(crate) use self::transport::key;
@@ -786,8 +785,9 @@ impl Machine {
     }
 
     /// Reads what the module has written, and keeps it as it is for [`Self::describe`].
-    fn read<T: DeserializeOwned>(self, text: String, place: fn(&mut Raw) -> &mut String) -> Option<T> {
-        let value = serde_json::from_str(&text).ok();
+    fn read<T: Read>(self, text: String, place: fn(&mut Raw) -> &mut String) -> Option<T> {
+        let value = serde_json::from_str(&text).ok().filter(|value: &Value| !value.is_null());
+        let value = value.map(|value| T::read(&value));
         self.raw.update_value(|raw| *place(raw) = text);
         value
     }
