@@ -239,7 +239,7 @@ fn store(look: &Look) -> impl IntoView {
         let left_ns = key.expires_ns.map(|at_ns| at_ns.saturating_sub(look.now_ns));
         let expires = left_ns.map(|left| format!(", expires in {}", format::duration(left as f64)));
         view! {
-            <tr><td><code>{key.key.clone()}</code>{owner}</td><td><code>{key.value.clone()}</code> " " <span class="note">{key.kind.clone()} {expires}</span></td></tr>
+            <tr><td><code>{key.key.clone()}</code>{owner}</td><td><code>{key.value.clone()}</code> " " <span class="note">{key.r#type.clone()} {expires}</span></td></tr>
         }
     });
     let rows = rows.collect_view();

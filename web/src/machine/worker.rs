@@ -6,7 +6,7 @@ use wasm_bindgen::JsCast;
 use wasm_bindgen::closure::Closure;
 use web_sys::{MessageEvent, WorkerOptions, WorkerType};
 
-use super::message::Message;
+use super::message::{Message, Read};
 
 /// What a worker tells.
 #[derive(Debug)]
@@ -70,7 +70,7 @@ fn read(data: &wasm_bindgen::JsValue) -> News {
     }
     let text = JSON::stringify(data).ok().and_then(|text| text.as_string()).unwrap_or_default();
     match serde_json::from_str(&text) {
-        Ok(message) => News::Told(Box::new(message)),
+        Ok(message) => News::Told(Box::new(Message::read(&message))),
         Err(error) => News::Broken(format!("the time machine said what the page cannot read: {error}")),
     }
 }
