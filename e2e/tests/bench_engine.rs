@@ -39,8 +39,8 @@ async fn polls(page: &Playground, flavor: &str) {
     let scenario = "client a * 50 {\n repeat 2000 {\n yield\n }\n}";
     let recipe = json!({ "format": 1, "scenario": scenario, "flavor": flavor, "direct": true });
     let script = format!(
-        "const glue = await import('/tab.js');\
-         await glue.default({{ module_or_path: '/tab_bg.wasm' }});\
+        "const glue = await import('/engine.js');\
+         await glue.default({{ module_or_path: '/engine_bg.wasm' }});\
          const rates = [];\
          for (let round = 0; round < 5; round++) {{\
              const machine = new glue.Machine(JSON.stringify({recipe}));\

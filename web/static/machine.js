@@ -26,7 +26,7 @@ const EXPLORED_MS = 80;
 // Longest text of a link after unpacking: as much as the module reads.
 const LINK_BYTES_MAX = 16 << 20;
 
-const code = new URL("tab_bg.wasm", import.meta.url);
+const code = new URL("engine_bg.wasm", import.meta.url);
 let compiled;
 let instances = 0;
 let glue; // the module's exports as JavaScript
@@ -35,7 +35,7 @@ let wasm; // as they are, with the memory
 // A new instance of the module, with a memory of its own.
 async function fresh() {
   // The bindings keep one instance; another address gives other bindings.
-  glue = await import(instances === 0 ? "./tab.js" : `./tab.js?${instances}`);
+  glue = await import(instances === 0 ? "./engine.js" : `./engine.js?${instances}`);
   instances += 1;
   compiled ??= await WebAssembly.compileStreaming(fetch(code));
   wasm = await glue.default({ module_or_path: compiled });

@@ -1,4 +1,4 @@
-//! Builds the page into `target/page`: two wasm modules with their scripts, the static files, and compressed copies
+//! Builds the page into `target/page`: three wasm modules with their scripts, the static files, and compressed copies
 //! beside each. Knows nothing of what is in the page.
 
 use std::fmt::Write as _;
@@ -23,7 +23,8 @@ pub(crate) enum Profile {
 }
 
 /// The wasm modules: cargo's name of the library, and the name that the page loads it by.
-const MODULES: [(&str, &str); 2] = [("interleave_web", "page"), ("interleave_tab", "tab")];
+const MODULES: [(&str, &str); 3] =
+    [("interleave_web", "page"), ("interleave_tab", "tab"), ("interleave_engine", "engine")];
 
 /// Builds what is out of date, prints the sizes, and returns the folder.
 pub(crate) fn build(profile: Profile) -> Result<PathBuf> {
@@ -32,6 +33,7 @@ pub(crate) fn build(profile: Profile) -> Result<PathBuf> {
     run(wasm.build().args([
         "--package=interleave-web",
         "--package=interleave-tab",
+        "--package=interleave-engine",
         "--lib",
         match profile {
             Profile::Page => "--profile=page",

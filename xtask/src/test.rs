@@ -88,7 +88,8 @@ fn clippy() -> Result<()> {
 fn wasm() -> Result<()> {
     run(Wasm::find()?
         .clippy()
-        .args(["--package=interleave", "--package=interleave-web", "--package=interleave-tab", "--lib"])
+        .args(["--package=interleave", "--package=interleave-web", "--lib"])
+        .args(["--package=interleave-tab", "--package=interleave-engine"])
         .args(["--", "-D", "warnings"]))
 }
 

@@ -17,10 +17,10 @@ const BATCH: usize = 50;
 
 /// Loads the module of "this tab" and leaves a function that makes runs. The digest is FNV-1a, of 32 bits.
 const PREPARE: &str = r#"
-    const tab = await import(new URL("tab.js", location));
-    await tab.default({ module_or_path: new URL("tab_bg.wasm", location) });
+    const engine = await import(new URL("engine.js", location));
+    await engine.default({ module_or_path: new URL("engine_bg.wasm", location) });
     window.digests = (recipes) => recipes.map((recipe) => {
-        const machine = new tab.Machine(recipe);
+        const machine = new engine.Machine(recipe);
         while (!machine.is_over() && machine.steps(1_000).length > 0) {}
         const bytes = machine.take_trace();
         machine.free();

@@ -3,8 +3,6 @@
 //! A WebAssembly module of its own, so that the page's worker can drive it, stop it and throw it away. It keeps no
 //! JavaScript object: bytes go in, bytes come out, and the host says what time it is. Knows nothing of the page.
 
-mod explore;
-mod machine;
 mod pipe;
 mod scene;
 
@@ -22,8 +20,6 @@ use tokio::io::DuplexStream;
 use tokio::sync::{mpsc, watch};
 use wasm_bindgen::prelude::*;
 
-pub use self::explore::Exploration;
-pub use self::machine::{Comparison, Machine, check, fail, last_panic, take_over};
 use self::pipe::Pipe;
 
 /// Polls in one turn before the host gets its thread back: some milliseconds.
