@@ -362,8 +362,12 @@ const deeds = {
   },
   step({ count }) {
     stopPlaying();
-    const hit = advance(count ?? 1);
-    if (hit !== undefined && count !== 1) hitAt(hit);
+    if (count < 0) {
+      goTo(at + count);
+    } else {
+      const hit = advance(count);
+      if (hit !== undefined && count !== 1) hitAt(hit);
+    }
     tellAll();
   },
   stepTask({ task }) {

@@ -122,6 +122,8 @@ async fn help_opens_and_closes() {
 #[tokio::test]
 async fn terms_explain_themselves() {
     without_server(Window::WIDE, async |page| {
+        // The header has its place once it says where the server runs.
+        page.is_connected().await;
         let place = page.area("#concurrency .term").await;
         page.hover((place.left + place.width / 2.0, place.top + place.height / 2.0)).await;
         page.shows(".tip", "tasks are in flight").await;

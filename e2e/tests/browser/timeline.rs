@@ -192,6 +192,8 @@ async fn moves_by_wheel_drag_keys_and_buttons() {
             page.click(button).await;
             moved(page, button, |_, scale| near(scale, old * factor, old * 0.01)).await;
         }
+        // The picture follows the scale with the next frame.
+        page.browser.script("await new Promise((done) => setTimeout(done, 200))").await;
         let (from, _) = range(&page.state().await);
         page.keys(CANVAS, &Key::Left).await;
         moved(page, "earlier", |(earlier, _), scale| earlier < from - 100.0 * scale).await;

@@ -128,13 +128,15 @@ impl Consoles {
             let text = line.reply.clone().unwrap_or_default();
             self.entry(&line.command, false, Some(Outcome { text, failed: line.failed }))
         });
-        Console {
+        let entries = entries.collect();
+        let make = || Console {
             number: saved.number,
-            entries: RwSignal::new(entries.collect()),
+            entries: RwSignal::new(entries),
             standing: RwSignal::new(Standing::Connecting),
             history: StoredValue::new(history::History::new(saved.history.clone())),
             connection: StoredValue::new_local(Connection::default()),
-        }
+        };
+        self.owner.with_value(|owner| owner.with(make))
     }
 
     fn entry(&self, line: &str, is_note: bool, outcome: Option<Outcome>) -> Entry {

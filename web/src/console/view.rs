@@ -117,7 +117,8 @@ fn ConsoleView(page: Page, console: Console) -> impl IntoView {
             asked.set_value(true);
             request_animation_frame(move || {
                 asked.set_value(false);
-                if let Some(scroll) = scroll.get_untracked() {
+                // The console may have been closed since.
+                if let Some(scroll) = scroll.try_get_untracked().flatten() {
                     scroll.set_scroll_top(scroll.scroll_height());
                 }
             });

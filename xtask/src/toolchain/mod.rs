@@ -72,8 +72,10 @@ impl Wasm {
         command.env_remove("RUSTUP_TOOLCHAIN").env_remove("LD_LIBRARY_PATH").env("CARGO", &self.cargo);
         command.envs(self.env.iter().map(|(name, value)| (name, value)));
         // Panics say where in the source they are, and those texts travel to every visitor: where this machine keeps
-        // its crates is nobody's business there.
-        command.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS", remap());
+        // its crates is nobody's business there. And Leptos' components are made of views whose types are forgotten: a
+        // tenth less to send, and quicker to build.
+        let flags = format!("{} --cfg=erase_components", remap());
+        command.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS", flags);
         command.args([subcommand, "--target", TARGET, "--target-dir"]).arg(target_dir());
         command
     }
