@@ -209,6 +209,7 @@ fn options(machine: &Machine, progress: &[TaskProgress]) -> Vec<LookOption> {
             let stands = progress.iter().find(|progress| progress.traced == Some(task));
             let does = match (stands, seen.tasks.get(&task)) {
                 (Some(progress), _) => first_line(progress.span.text(source)).to_owned(),
+                (None, Some(task)) if task.is_new() => "begins".to_owned(),
                 (None, Some(task)) => seen.waits(task),
                 (None, None) => String::new(),
             };
@@ -326,12 +327,15 @@ fn tasks(seen: &Seen, source: &str, progress: &[TaskProgress]) -> Vec<LookTask> 
             passed_over -= 1;
             continue;
         }
-        let script = progress.iter().find(|progress| progress.traced == Some(id));
+        // `setup` and `finally` are one task; between them it waits, and stands nowhere.
+        let over = task.state == State::Ended;
+        let mut parts = progress.iter().rev().filter(|progress| progress.traced == Some(id));
+        let script = parts.find(|progress| over || progress.end.is_none());
         let place = script.map(|progress| progress.span).filter(|span| *span != Span::default());
         tasks.push(LookTask {
             id: id.0,
             name: seen.name(id),
-            script: script.is_some(),
+            script: progress.iter().any(|progress| progress.traced == Some(id)),
             state: match task.state {
                 State::Running | State::RunningScheduled => "running",
                 State::Scheduled => "scheduled",
