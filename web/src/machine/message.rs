@@ -1,7 +1,6 @@
 //! What `machine.js` and the page tell each other, as the page reads it. Owns the forms; knows no worker and no view.
 
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// A run that can be made again: what a link and a file hold.
@@ -50,14 +49,13 @@ impl Default for Recipe {
     }
 }
 
-/// A message of the worker's. Each has some of these.
+/// A message of the worker's. Each has some of these; what the module has written as text goes through the worker as it is.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct Message {
     pub(crate) checked: Option<u64>,
     /// With `checked`.
-    #[serde(deserialize_with = "nested")]
-    pub(crate) report: Option<Check>,
+    pub(crate) report: Option<String>,
     /// The recipe of the run that is open now.
     pub(crate) opened: Option<String>,
     pub(crate) refused: Option<String>,
@@ -71,23 +69,14 @@ pub(crate) struct Message {
     /// With `recipe`.
     pub(crate) link: Option<String>,
     pub(crate) id: Option<u64>,
-    #[serde(deserialize_with = "nested")]
-    pub(crate) compared: Option<Compared>,
-    #[serde(deserialize_with = "nested")]
-    pub(crate) explored: Option<Explored>,
-    /// With `id`; none if it is not known.
-    #[serde(deserialize_with = "nested")]
-    pub(crate) ahead: Option<Vec<Ahead>>,
-}
-
-/// What the module has written as text goes through the worker as it is.
-fn nested<'de, T: DeserializeOwned, D: Deserializer<'de>>(from: D) -> Result<Option<T>, D::Error> {
-    let text = String::deserialize(from)?;
-    serde_json::from_str(&text).map_err(serde::de::Error::custom)
+    pub(crate) compared: Option<String>,
+    pub(crate) explored: Option<String>,
+    /// With `id`; `null` if it is not known.
+    pub(crate) ahead: Option<String>,
 }
 
 /// What is known of a scenario's text without running it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub(crate) struct Check {
     pub(crate) error: Option<ScriptError>,
@@ -97,7 +86,7 @@ pub(crate) struct Check {
 }
 
 /// A mistake in a scenario's text. Places are UTF-16 code units, as the browser counts.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub(crate) struct ScriptError {
     pub(crate) start: u32,
@@ -134,7 +123,7 @@ pub(crate) struct Branch {
 }
 
 /// A breakpoint, and where the run stopped at it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub(crate) struct Hit {
     pub(crate) kind: String,
@@ -143,7 +132,7 @@ pub(crate) struct Hit {
 }
 
 /// Where two runs part.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub(crate) struct Compared {
     pub(crate) a: Side,
@@ -152,7 +141,7 @@ pub(crate) struct Compared {
 }
 
 /// One of two runs.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub(crate) struct Side {
     pub(crate) name: String,
@@ -161,7 +150,7 @@ pub(crate) struct Side {
 }
 
 /// What each of two runs does first that the other does not.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub(crate) struct Parted {
     /// How many polls of the scenario's tasks were the same in both.
@@ -172,7 +161,7 @@ pub(crate) struct Parted {
 }
 
 /// How far exploring has come.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(default)]
 pub(crate) struct Explored {
     pub(crate) done: bool,
@@ -191,7 +180,7 @@ pub(crate) struct Explored {
 }
 
 /// Runs at random, where all are too many.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub(crate) struct RandomRuns {
     pub(crate) seed: u64,
@@ -199,7 +188,7 @@ pub(crate) struct RandomRuns {
 }
 
 /// What can still come of a run if one of its options is chosen.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub(crate) struct Ahead {
     pub(crate) option: u32,
@@ -207,7 +196,7 @@ pub(crate) struct Ahead {
 }
 
 /// One of those.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub(crate) struct AheadOutcome {
     pub(crate) headline: String,
@@ -236,7 +225,7 @@ impl Ahead {
 }
 
 /// One way in which schedules end.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub(crate) struct FoundOutcome {
     pub(crate) headline: String,
@@ -249,7 +238,7 @@ pub(crate) struct FoundOutcome {
 }
 
 /// All that is to be seen while the run stands still.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(default)]
 pub(crate) struct Look {
     pub(crate) step: u64,
@@ -285,7 +274,7 @@ impl Look {
 }
 
 /// What came of a run.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub(crate) struct Outcome {
     pub(crate) good: bool,
@@ -295,7 +284,7 @@ pub(crate) struct Outcome {
 }
 
 /// What the person who schedules may let happen next.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub(crate) struct Choice {
     pub(crate) option: u32,
@@ -325,7 +314,7 @@ impl Choice {
 }
 
 /// A worker and what waits for it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub(crate) struct Worker {
     pub(crate) state: String,
@@ -337,7 +326,7 @@ pub(crate) struct Worker {
 }
 
 /// A lock that was ever touched.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub(crate) struct Lock {
     pub(crate) name: String,
@@ -348,7 +337,7 @@ pub(crate) struct Lock {
 }
 
 /// A channel and what is in it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub(crate) struct Channel {
     pub(crate) name: String,
@@ -363,7 +352,7 @@ pub(crate) struct Channel {
 }
 
 /// When a task's sleep ends.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub(crate) struct Timer {
     pub(crate) at_ns: u64,
@@ -371,7 +360,7 @@ pub(crate) struct Timer {
 }
 
 /// A key of the store's.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub(crate) struct Key {
     pub(crate) key: String,
@@ -385,7 +374,7 @@ pub(crate) struct Key {
 }
 
 /// A task.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub(crate) struct Task {
     pub(crate) id: u32,
@@ -417,9 +406,6 @@ mod tests {
         let at = message.at.unwrap_or_default();
         assert_eq!((at.step, at.head, at.now_ns, at.branches.len()), (3, 9, 4_000, 1));
         assert!(message.look.is_none() && message.opened.is_none());
-        let message: Message =
-            serde_json::from_str(r#"{"checked":1,"report":"{\"title\":\"Two.\"}"}"#).unwrap_or_default();
-        assert_eq!(message.report.and_then(|report| report.title).as_deref(), Some("Two."));
     }
 
     #[test]
@@ -438,15 +424,12 @@ mod tests {
 
     #[test]
     fn what_lies_ahead_is_summed() {
-        let text = r#"{"id":1,"ahead":"[{\"option\":2,\"outcomes\":[{\"headline\":\"stock = -1\",\"good\":false,
-            \"schedules\":\"60\"},{\"headline\":\"other\",\"schedules\":\"1\"}]}]"}"#;
-        let ahead =
-            serde_json::from_str::<Message>(text).ok().and_then(|message| message.ahead).unwrap_or_default();
+        let text = r#"[{"option":2,"outcomes":[{"headline":"stock = -1","good":false,"schedules":"60"},
+            {"headline":"other","schedules":"1"}]}]"#;
+        let ahead: Vec<Ahead> = serde_json::from_str(text).unwrap_or_default();
         assert_eq!(ahead.len(), 1);
         assert_eq!((ahead[0].tally(false).as_deref(), ahead[0].tally(true)), (Some("61"), None));
         assert!(ahead[0].says().contains("\u{2715} stock = -1: 60 schedules; "), "{}", ahead[0].says());
-        let unknown = serde_json::from_str::<Message>(r#"{"id":1,"ahead":"null"}"#).ok();
-        assert!(unknown.is_some_and(|message| message.ahead.is_none()));
     }
 
     #[test]

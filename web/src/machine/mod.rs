@@ -23,6 +23,7 @@ use interleave::scope::event::TaskId;
 use interleave::scope::frame::Frame;
 use interleave::scope::trace::Concurrency;
 use leptos::prelude::*;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -132,6 +133,16 @@ struct Gathered {
     modelled: Option<Vec<Vec<u8>>>,
 }
 
+/// What the module has written last, as it has: for scripts, which read JSON anyway.
+#[derive(Clone, Debug, Default)]
+struct Raw {
+    check: String,
+    look: String,
+    explored: String,
+    compared: String,
+    ahead: String,
+}
+
 /// What is waited for when a recipe was asked of the worker.
 type OnRecipe = Box<dyn FnOnce(String, String)>;
 
@@ -180,6 +191,7 @@ pub(crate) struct Machine {
     of_link: StoredValue<bool>,
     next_id: StoredValue<u64>,
     check_asked: StoredValue<u64>,
+    raw: StoredValue<Raw>,
     asked: StoredValue<Vec<(u64, OnRecipe)>, LocalStorage>,
     // A seek is on its way; and where to go when it has arrived.
     seeking: StoredValue<bool>,
@@ -222,6 +234,7 @@ impl Machine {
             of_link: StoredValue::new(false),
             next_id: StoredValue::new(0),
             check_asked: StoredValue::new(0),
+            raw: StoredValue::new(Raw::default()),
             asked: StoredValue::new_local(Vec::new()),
             seeking: StoredValue::new(false),
             seek_next: StoredValue::new(None),
@@ -532,6 +545,7 @@ impl Machine {
         let recipe = self.settings.with_untracked(|settings| settings.recipe(&text));
         worker.post(&json!({ "do": "explore", "recipe": written(&recipe) }));
         self.explorer.set_value(Some(worker));
+        self.raw.update_value(|raw| raw.explored = "{}".to_owned());
         self.explored_text.set_value(text);
         self.explored.set(Some(Explored::default()));
     }
@@ -546,14 +560,11 @@ impl Machine {
         match news {
             News::Told(message) => {
                 if let Some(report) = message.explored {
-                    let complete = report.complete;
-                    self.explored.set(Some(report));
-                    if complete {
-                        self.look_ahead();
-                    }
+                    self.explored.set(self.read(report, |raw| &mut raw.explored));
+                    self.look_ahead();
                 }
                 if message.id.is_some_and(|id| id == self.ahead_asked.get_value()) {
-                    self.ahead.set(message.ahead);
+                    self.ahead.set(message.ahead.and_then(|ahead| self.read(ahead, |raw| &mut raw.ahead)));
                 }
                 if let Some(why) = message.refused.or(message.failed) {
                     self.complain(format!("Exploring ended: {why}"));
@@ -617,13 +628,13 @@ impl Machine {
         // An answer about a text that has changed since is out of date.
         if let Some(report) = message.report.filter(|_| message.checked == Some(self.check_asked.get_value()))
         {
-            self.check.set(report);
+            self.check.set(self.read(report, |raw| &mut raw.check).unwrap_or_default());
         }
         if let Some(at) = message.at {
             self.stands(page, at);
             self.show_gathered(page);
         }
-        if let Some(look) = message.look.and_then(|look| serde_json::from_str::<Look>(&look).ok()) {
+        if let Some(look) = message.look.and_then(|look| self.read(look, |raw| &mut raw.look)) {
             self.looks(look);
         }
         if let Some(hit) = message.hit {
@@ -645,7 +656,7 @@ impl Machine {
             }
         }
         if let Some(compared) = message.compared {
-            self.compared.set(Some(compared));
+            self.compared.set(self.read(compared, |raw| &mut raw.compared));
             page.timeline.fit_soon();
         }
     }
@@ -774,22 +785,34 @@ impl Machine {
         })
     }
 
+    /// Reads what the module has written, and keeps it as it is for [`Self::describe`].
+    fn read<T: DeserializeOwned>(self, text: String, place: fn(&mut Raw) -> &mut String) -> Option<T> {
+        let value = serde_json::from_str(&text).ok();
+        self.raw.update_value(|raw| *place(raw) = text);
+        value
+    }
+
     /// What is known of it, for `interleave.state()`.
     pub(crate) fn describe(self) -> Value {
+        let raw = self.raw.get_value();
+        let shown = |is_there: bool, text: &str| {
+            let value = is_there.then(|| serde_json::from_str(text).ok()).flatten();
+            value.unwrap_or(Value::Null)
+        };
         json!({
             "at": self.at.get_untracked(),
-            "look": self.look.get_untracked().as_deref(),
+            "look": shown(self.look.with_untracked(Option::is_some), &raw.look),
             "opened": self.opened.get_untracked(),
             "settings": self.settings.get_untracked(),
             "text": self.text.get_untracked(),
-            "check": self.check.get_untracked(),
-            "explored": self.explored.get_untracked(),
-            "compared": self.compared.get_untracked(),
+            "check": shown(true, &raw.check),
+            "explored": shown(self.explored.with_untracked(Option::is_some), &raw.explored),
+            "compared": shown(self.compared.with_untracked(Option::is_some), &raw.compared),
             "refused": self.refused.get_untracked(),
             "notice": self.notice.get_untracked(),
             "breakpoints": self.breakpoints.get_untracked(),
             "stolen": self.steals.with_untracked(|steals| steals.iter().map(|steal| steal.task).collect::<Vec<_>>()),
-            "ahead": self.ahead.get_untracked(),
+            "ahead": shown(self.ahead.with_untracked(Option::is_some), &raw.ahead),
             "link": self.link.get_untracked(),
             "native": self.native.describe(),
             "beside": self.is_beside.get_untracked(),
