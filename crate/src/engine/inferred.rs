@@ -5,7 +5,7 @@
 //! inside the runtime, to the end of the injection queue from outside. A poll says which task left. What is inferred is
 //! checked by that: [`Inferred::surprises`] counts tasks that were polled and stood in no queue. Knows no runtime.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 use super::{Queues, WorkerQueues, WorkerState};
 use crate::scope::event::{Event, PollOutcome, TaskId};
@@ -13,7 +13,8 @@ use crate::scope::event::{Event, PollOutcome, TaskId};
 /// The queues as the events so far have them.
 #[derive(Debug, Default)]
 pub(super) struct Inferred {
-    tasks: BTreeMap<TaskId, Life>,
+    /// What is known of each, by its number.
+    tasks: Vec<Option<Life>>,
     current: Option<TaskId>,
     local: VecDeque<TaskId>,
     injection: VecDeque<TaskId>,
@@ -35,7 +36,7 @@ impl Inferred {
     pub(super) fn apply(&mut self, event: Event) {
         match event {
             Event::Spawn { task, .. } => {
-                self.tasks.insert(task, Life::Scheduled);
+                *self.life(task) = Some(Life::Scheduled);
                 match self.current {
                     Some(_) => self.local.push_back(task),
                     None => self.injection.push_back(task),
@@ -44,12 +45,12 @@ impl Inferred {
             Event::Wake { task, .. } => self.wake(task),
             Event::PollStart { task, .. } => {
                 self.leaves_its_queue(task);
-                self.tasks.insert(task, Life::Running);
+                *self.life(task) = Some(Life::Running);
                 self.current = Some(task);
             }
             Event::PollEnd { outcome } => self.poll_ends(outcome),
             Event::End { task, .. } => {
-                self.tasks.remove(&task);
+                *self.life(task) = None;
                 if self.current != Some(task) {
                     self.local.retain(|&other| other != task);
                     self.injection.retain(|&other| other != task);
@@ -82,8 +83,16 @@ impl Inferred {
         }
     }
 
+    fn life(&mut self, task: TaskId) -> &mut Option<Life> {
+        let index = task.0 as usize;
+        if self.tasks.len() <= index {
+            self.tasks.resize(index + 1, None);
+        }
+        &mut self.tasks[index]
+    }
+
     fn wake(&mut self, task: TaskId) {
-        match self.tasks.get_mut(&task) {
+        match self.life(task) {
             Some(life @ Life::Idle) => {
                 *life = Life::Scheduled;
                 // Whom the driver wakes is woken inside the runtime, too.
@@ -110,7 +119,7 @@ impl Inferred {
     fn poll_ends(&mut self, outcome: PollOutcome) {
         let Some(task) = self.current.take() else { return };
         // Gone, if it has ended.
-        let Some(life) = self.tasks.get_mut(&task) else { return };
+        let Some(life) = self.life(task) else { return };
         let woken = std::mem::replace(life, Life::Idle) == Life::RunningScheduled;
         if woken {
             *life = Life::Scheduled;

@@ -45,7 +45,7 @@ impl Breakpoint {
             }
             BreakpointKind::Key => touched.iter().any(|key| **key == *self.text.trim().as_bytes()),
             BreakpointKind::Lock => {
-                let mut locks = seen.step.locks.iter().filter_map(|lock| seen.objects.get(lock));
+                let mut locks = seen.step.locks.iter().filter_map(|&lock| seen.object(lock));
                 locks.any(|lock| named(&lock.name))
             }
             BreakpointKind::Outcome => failed,

@@ -9,7 +9,7 @@ use super::Machine;
 use super::seen::{Object, Seen, State};
 use crate::engine::{Choice, WorkerState};
 use crate::scenario::{ChannelProgress, End, Span, TaskProgress};
-use crate::scope::event::TaskId;
+use crate::scope::event::{ObjectId, TaskId};
 use crate::scope::frame::{ObjectKind, Origin};
 use crate::store::Value;
 
@@ -207,7 +207,7 @@ fn options(machine: &Machine, progress: &[TaskProgress]) -> Vec<LookOption> {
     let option = |(option, choice)| match choice {
         Choice::Poll(task) => {
             let stands = progress.iter().find(|progress| progress.traced == Some(task));
-            let does = match (stands, seen.tasks.get(&task)) {
+            let does = match (stands, seen.task(task)) {
                 (Some(progress), _) => first_line(progress.span.text(source)).to_owned(),
                 (None, Some(task)) if task.is_new() => "begins".to_owned(),
                 (None, Some(task)) => seen.waits(task),
@@ -252,12 +252,12 @@ fn locks(seen: &Seen) -> Vec<LookLock> {
             waiters: object.waiters.iter().map(|task| task.0).collect(),
         })
     };
-    seen.objects.values().filter_map(lock).collect()
+    seen.objects().filter_map(|(_, object)| lock(object)).collect()
 }
 
 fn channels(seen: &Seen, scripted: &[ChannelProgress]) -> Vec<LookChannel> {
     use super::seen::Wait;
-    let channel = |(id, object): (&_, &Object)| {
+    let channel = |(id, object): (ObjectId, &Object)| {
         let kind = match object.kind {
             ObjectKind::Mpsc => "mpsc",
             ObjectKind::Oneshot => "oneshot",
@@ -270,8 +270,8 @@ fn channels(seen: &Seen, scripted: &[ChannelProgress]) -> Vec<LookChannel> {
             None => message.to_string(),
         };
         let waiting = |wait: Wait| {
-            let waits = |(id, task): (&TaskId, &super::seen::Task)| (task.waits == wait).then_some(id.0);
-            seen.tasks.iter().filter_map(waits).collect()
+            let waits = |(id, task): (TaskId, &super::seen::Task)| (task.waits == wait).then_some(id.0);
+            seen.tasks().filter_map(waits).collect()
         };
         (object.touched || scripted.is_some()).then(|| LookChannel {
             name: object.name.clone(),
@@ -286,11 +286,11 @@ fn channels(seen: &Seen, scripted: &[ChannelProgress]) -> Vec<LookChannel> {
                 }
                 None => object.messages.iter().map(from).collect(),
             },
-            receivers: waiting(Wait::Message(*id)),
-            senders: waiting(Wait::Room(*id)),
+            receivers: waiting(Wait::Message(id)),
+            senders: waiting(Wait::Room(id)),
         })
     };
-    seen.objects.iter().filter_map(channel).collect()
+    seen.objects().filter_map(channel).collect()
 }
 
 fn keys(machine: &Machine) -> (Vec<LookKey>, usize) {
@@ -319,10 +319,10 @@ fn shortened(text: &str) -> String {
 }
 
 fn tasks(seen: &Seen, source: &str, progress: &[TaskProgress]) -> Vec<LookTask> {
-    let ended = seen.tasks.values().filter(|task| task.state == State::Ended).count();
+    let ended = seen.tasks().filter(|(_, task)| task.state == State::Ended).count();
     let mut passed_over = ended.saturating_sub(ENDED_SHOWN);
     let mut tasks = Vec::new();
-    for (&id, task) in &seen.tasks {
+    for (id, task) in seen.tasks() {
         if task.state == State::Ended && passed_over > 0 {
             passed_over -= 1;
             continue;

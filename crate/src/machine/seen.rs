@@ -4,7 +4,7 @@
 //! Much less than [`scope::trace`](crate::scope::trace), which keeps the past: this is copied with every keyframe. Knows what
 //! was recorded, no engine and no scenario.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 use crate::scope::event::{Event, LabelId, ObjectId, PollOutcome, TaskId};
 use crate::scope::frame::{Chunk, Definition, Frame, ObjectKind};
@@ -12,12 +12,14 @@ use crate::scope::frame::{Chunk, Definition, Frame, ObjectKind};
 /// The state of everything that was recorded.
 #[derive(Debug, Default)]
 pub(super) struct Seen {
-    labels: BTreeMap<LabelId, String>,
-    client_names: BTreeMap<u32, String>,
-    pub(super) tasks: BTreeMap<TaskId, Task>,
-    pub(super) objects: BTreeMap<ObjectId, Object>,
+    /// Each at the place of its number, as are tasks and objects: numbers are given in order.
+    labels: Vec<String>,
+    /// By client.
+    client_names: Vec<(u32, String)>,
+    tasks: Vec<Option<Task>>,
+    objects: Vec<Option<Object>>,
     /// The task polled on each thread.
-    current: BTreeMap<u16, TaskId>,
+    current: Vec<Option<TaskId>>,
     /// What happened in the last step.
     pub(super) step: Happened,
 }
@@ -95,9 +97,10 @@ impl Seen {
 
     /// A task's name: its label and its number, and what its client calls itself.
     pub(super) fn name(&self, id: TaskId) -> String {
-        let Some(task) = self.tasks.get(&id) else { return format!("task {}", id.0) };
+        let Some(task) = self.task(id) else { return format!("task {}", id.0) };
         let label = self.label(task.label);
-        let called = self.client_names.get(&task.number).filter(|_| label == "client");
+        let named = self.client_names.iter().find(|(client, _)| *client == task.number);
+        let called = named.map(|(_, name)| name).filter(|_| label == "client");
         match (task.number, called) {
             (0, _) => label.to_owned(),
             (number, None) => format!("{label} {number}"),
@@ -107,18 +110,40 @@ impl Seen {
 
     /// A label's text.
     pub(super) fn label(&self, label: LabelId) -> &str {
-        self.labels.get(&label).map_or("", String::as_str)
+        self.labels.get(label.0 as usize).map_or("", String::as_str)
+    }
+
+    /// A task, if it was spawned.
+    pub(super) fn task(&self, id: TaskId) -> Option<&Task> {
+        self.tasks.get(id.0 as usize)?.as_ref()
+    }
+
+    /// All tasks, in the order of their spawning.
+    pub(super) fn tasks(&self) -> impl Iterator<Item = (TaskId, &Task)> {
+        let tasks = (0..).zip(&self.tasks);
+        tasks.filter_map(|(number, task)| Some((TaskId(number), task.as_ref()?)))
+    }
+
+    /// A lock or channel, if it was made.
+    pub(super) fn object(&self, id: ObjectId) -> Option<&Object> {
+        self.objects.get(id.0 as usize)?.as_ref()
+    }
+
+    /// All locks and channels, in the order of their making.
+    pub(super) fn objects(&self) -> impl Iterator<Item = (ObjectId, &Object)> {
+        let objects = (0..).zip(&self.objects);
+        objects.filter_map(|(number, object)| Some((ObjectId(number), object.as_ref()?)))
     }
 
     /// What `task` waits for, in words.
     pub(super) fn waits(&self, task: &Task) -> String {
-        let object = |id| self.objects.get(&id).map_or("", |object: &Object| object.name.as_str());
+        let object = |id| self.object(id).map_or("", |object| object.name.as_str());
         match task.waits {
             Wait::Nothing => String::new(),
             Wait::Lock(lock) => format!("waits for the lock {}", object(lock)),
             Wait::Room(channel) => format!("waits for room in {}", object(channel)),
-            Wait::Message(channel) => match self.objects.get(&channel).map(|object| object.kind) {
-                Some(ObjectKind::Oneshot) => format!("waits for its {}", object(channel)),
+            Wait::Message(channel) => match self.object(channel).map(|object| object.kind) {
+                Some(ObjectKind::Oneshot) => format!("waits for the {}", object(channel)),
                 _ => format!("waits for a message from {}", object(channel)),
             },
             Wait::Join(on) => format!("waits for the end of {}", self.name(on)),
@@ -131,10 +156,10 @@ impl Seen {
 
     fn define(&mut self, definition: &Definition) {
         match definition {
-            Definition::Label { id, text, .. } => drop(self.labels.insert(*id, text.clone())),
+            Definition::Label { id, text, .. } => *place(&mut self.labels, id.0) = text.clone(),
             Definition::Object { id, kind, name, number } => {
                 // Told again with every snapshot.
-                self.objects.entry(*id).or_insert_with(|| Object {
+                place(&mut self.objects, id.0).get_or_insert_with(|| Object {
                     kind: *kind,
                     name: match (kind, number) {
                         (ObjectKind::Mutex, _) if name == "shard" => format!("{name} {number}"),
@@ -147,11 +172,11 @@ impl Seen {
                     touched: false,
                 });
             }
-            Definition::ClientName { client, name } if name.is_empty() => {
-                self.client_names.remove(client);
-            }
             Definition::ClientName { client, name } => {
-                self.client_names.insert(*client, name.clone());
+                self.client_names.retain(|(other, _)| other != client);
+                if !name.is_empty() {
+                    self.client_names.push((*client, name.clone()));
+                }
             }
         }
     }
@@ -166,64 +191,64 @@ impl Seen {
     }
 
     fn event(&mut self, thread: u16, event: Event) {
-        let current = self.current.get(&thread).copied();
+        let current = *place(&mut self.current, thread.into());
         match event {
             Event::Spawn { task, label, number } => {
                 let (state, waits) = (State::Scheduled, Wait::Nothing);
-                self.tasks.insert(task, Task { label, number, state, waits, waited: waits });
+                *place(&mut self.tasks, task.0) = Some(Task { label, number, state, waits, waited: waits });
             }
             Event::PollStart { task, .. } => {
-                self.current.insert(thread, task);
+                *place(&mut self.current, thread.into()) = Some(task);
                 self.step.polled = Some(task);
-                if let Some(task) = self.tasks.get_mut(&task) {
+                if let Some(task) = self.task_mut(task) {
                     task.waited = std::mem::replace(&mut task.waits, Wait::Nothing);
                     task.state = State::Running;
                 }
             }
             Event::PollEnd { outcome } => {
-                self.current.remove(&thread);
-                if let Some(task) = current.and_then(|task| self.tasks.get_mut(&task)) {
+                *place(&mut self.current, thread.into()) = None;
+                if let Some(task) = current.and_then(|task| self.task_mut(task)) {
                     task.poll_ends(outcome);
                 }
             }
             Event::End { task, .. } => self.ended(task),
             Event::Wake { task, .. } => {
-                if let Some(task) = self.tasks.get_mut(&task) {
+                if let Some(task) = self.task_mut(task) {
                     task.woken();
                 }
             }
             Event::LockWait { lock } => {
                 self.waits_for(current, Wait::Lock(lock));
-                if let (Some(object), Some(task)) = (self.object(lock), current) {
+                if let (Some(object), Some(task)) = (self.touch(lock), current) {
                     object.waiters.push_back(task);
                 }
             }
             Event::LockGranted { lock, to } => {
-                if let Some(object) = self.object(lock) {
+                if let Some(object) = self.touch(lock) {
                     object.waiters.retain(|&task| task != to);
                     object.holder = Some(to);
                 }
             }
             Event::LockAcquired { lock } => {
-                if let Some(object) = self.object(lock) {
+                if let Some(object) = self.touch(lock) {
                     object.waiters.retain(|&task| Some(task) != current);
                     object.holder = current;
                 }
                 self.step.locks.push(lock);
             }
             Event::LockReleased { lock } => {
-                if let Some(object) = self.object(lock) {
+                if let Some(object) = self.touch(lock) {
                     object.holder = None;
                 }
                 self.step.locks.push(lock);
             }
             Event::Send { channel, message } => {
-                if let Some(object) = self.object(channel) {
+                if let Some(object) = self.touch(channel) {
                     object.messages.push_back((message, current));
                 }
             }
             Event::Receive { channel, message } => {
-                if let Some(object) = self.object(channel) {
+                if let Some(object) = self.touch(channel) {
                     object.messages.retain(|&(other, _)| other != message);
                 }
             }
@@ -245,17 +270,22 @@ impl Seen {
         }
     }
 
-    fn object(&mut self, id: ObjectId) -> Option<&mut Object> {
-        let object = self.objects.get_mut(&id)?;
+    fn task_mut(&mut self, id: TaskId) -> Option<&mut Task> {
+        self.tasks.get_mut(id.0 as usize)?.as_mut()
+    }
+
+    /// The object, to which something happens.
+    fn touch(&mut self, id: ObjectId) -> Option<&mut Object> {
+        let object = self.objects.get_mut(id.0 as usize)?.as_mut()?;
         object.touched = true;
         Some(object)
     }
 
     fn waits_for(&mut self, task: Option<TaskId>, wait: Wait) {
         if let Wait::Room(channel) | Wait::Message(channel) = wait {
-            self.object(channel);
+            self.touch(channel);
         }
-        if let Some(task) = task.and_then(|task| self.tasks.get_mut(&task)) {
+        if let Some(task) = task.and_then(|task| self.task_mut(task)) {
             if wait == Wait::Sleep && task.waits != Wait::Nothing {
                 // A time-out is only the other wait's bound.
                 return;
@@ -265,13 +295,22 @@ impl Seen {
     }
 
     fn ended(&mut self, id: TaskId) {
-        if let Some(task) = self.tasks.get_mut(&id) {
+        if let Some(task) = self.task_mut(id) {
             (task.state, task.waits) = (State::Ended, Wait::Nothing);
         }
-        for object in self.objects.values_mut() {
+        for object in self.objects.iter_mut().flatten() {
             object.waiters.retain(|&task| task != id);
         }
     }
+}
+
+/// The place of number `number`, made if it is not there yet.
+fn place<T: Default>(places: &mut Vec<T>, number: u32) -> &mut T {
+    let index = number as usize;
+    if places.len() <= index {
+        places.resize_with(index + 1, T::default);
+    }
+    &mut places[index]
 }
 
 impl Task {
