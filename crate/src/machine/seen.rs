@@ -33,6 +33,7 @@ pub(super) struct Task {
     pub(super) waits: Wait,
     /// What it waited for before its last poll.
     waited: Wait,
+    polled: bool,
 }
 
 /// What a task is doing between two steps.
@@ -195,14 +196,15 @@ impl Seen {
         match event {
             Event::Spawn { task, label, number } => {
                 let (state, waits) = (State::Scheduled, Wait::Nothing);
-                *place(&mut self.tasks, task.0) = Some(Task { label, number, state, waits, waited: waits });
+                *place(&mut self.tasks, task.0) =
+                    Some(Task { label, number, state, waits, waited: waits, polled: false });
             }
             Event::PollStart { task, .. } => {
                 *place(&mut self.current, thread.into()) = Some(task);
                 self.step.polled = Some(task);
                 if let Some(task) = self.task_mut(task) {
                     task.waited = std::mem::replace(&mut task.waits, Wait::Nothing);
-                    task.state = State::Running;
+                    (task.state, task.polled) = (State::Running, true);
                 }
             }
             Event::PollEnd { outcome } => {
@@ -314,6 +316,11 @@ fn place<T: Default>(places: &mut Vec<T>, number: u32) -> &mut T {
 }
 
 impl Task {
+    /// Whether it was never polled.
+    pub(super) fn is_new(&self) -> bool {
+        !self.polled
+    }
+
     fn woken(&mut self) {
         self.state = match self.state {
             State::Idle => State::Scheduled,
