@@ -59,6 +59,9 @@ mod lists;
 mod server;
 mod set_algebra;
 mod sets;
+mod sorted_set_algebra;
+mod sorted_set_ranges;
+mod sorted_sets;
 mod strings;
 mod substrings;
 

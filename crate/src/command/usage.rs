@@ -64,7 +64,7 @@ impl ArgumentKind {
             "seconds" | "milliseconds" | "increment" | "decrement" | "offset" | "start" | "end" | "stop"
             | "cursor" | "count" | "numkeys" | "rank" | "num-matches" | "len" | "limit" | "index"
             | "destination-db" | "protover" | "client-id" => Self::Integer,
-            "float-increment" => Self::Double,
+            "float-increment" | "score" | "weight" => Self::Double,
             "pattern" => Self::Pattern,
             "unix-time-seconds" | "unix-time-milliseconds" => Self::UnixTime,
             _ => Self::String,

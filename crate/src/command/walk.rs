@@ -87,11 +87,6 @@ impl Found {
         Reply::new(&mut self.written, self.protocol).bulk(element);
     }
 
-    pub(super) fn add_double(&mut self, number: f64) {
-        self.len += 1;
-        Reply::new(&mut self.written, self.protocol).double(number);
-    }
-
     /// Writes the array.
     pub(super) fn finish(self, reply: &mut Reply<'_>) {
         reply.array(self.len);

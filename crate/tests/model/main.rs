@@ -10,6 +10,7 @@ mod shards;
 mod hashes;
 mod lists;
 mod sets;
+mod sorted_sets;
 mod strings;
 
 use interleave::resp::Value;
