@@ -165,12 +165,17 @@ fn categories(spec: &Spec) -> Vec<&'static str> {
             categories.push(category);
         }
     };
-    add(spec.group == Group::Generic || matches!(spec.name, "dbsize" | "flushdb" | "flushall"), "@keyspace");
+    // What sorts is of the families whose values it takes.
+    let sorts = spec.name.starts_with("sort");
+    add(
+        (spec.group == Group::Generic && !sorts) || matches!(spec.name, "dbsize" | "flushdb" | "flushall"),
+        "@keyspace",
+    );
     add(spec.has(Flag::ReadOnly), "@read");
     add(spec.has(Flag::Write), "@write");
-    add(spec.group == Group::SortedSet, "@sortedset");
-    add(spec.group == Group::Set, "@set");
-    add(spec.group == Group::List, "@list");
+    add(sorts || spec.group == Group::Set, "@set");
+    add(sorts || spec.group == Group::SortedSet, "@sortedset");
+    add(sorts || spec.group == Group::List, "@list");
     add(spec.group == Group::Hash, "@hash");
     add(spec.group == Group::String, "@string");
     add(spec.has(Flag::Admin), "@admin");

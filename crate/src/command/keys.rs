@@ -29,7 +29,7 @@ fn del(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
     Ok(())
 }
 
-/// Strings are freed in no time, so it is DEL by another name.
+/// A value is freed where its key is removed, a large one too, so it is DEL by another name.
 pub(super) const UNLINK: Spec = Spec {
     name: "unlink",
     summary: "Removes keys as DEL does; answers how many were there.",

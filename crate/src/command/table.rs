@@ -5,7 +5,8 @@
 use super::spec::Spec;
 use super::{
     Mistake, clients, connection, counters, expiry, hashes, info, introspection, keys, list_moves, lists,
-    server, set_algebra, sets, sorted_set_algebra, sorted_set_ranges, sorted_sets, strings, substrings,
+    objects, server, set_algebra, sets, sort, sorted_set_algebra, sorted_set_ranges, sorted_sets, strings,
+    substrings,
 };
 use crate::resp::{Args, Reply};
 
@@ -138,6 +139,9 @@ pub static TABLE: &[Spec] = &[
     keys::RENAME,
     keys::RENAMENX,
     keys::COPY,
+    objects::OBJECT,
+    sort::SORT,
+    sort::SORT_RO,
     expiry::EXPIRE,
     expiry::PEXPIRE,
     expiry::EXPIREAT,
