@@ -4,7 +4,7 @@
 
 use super::Mistake;
 use super::lists::{FAMILY, take};
-use super::parse::{integer, is};
+use super::parse::{is, natural};
 use super::spec::{Ctx, Flag, KeySpec, Miscounted, Outcome, Run, Spec, counted};
 use crate::resp::{Args, Reply};
 use crate::store::{End, List};
@@ -124,9 +124,11 @@ pub(super) fn parse_multi_pop<T>(
     let mut rest = args.from(3 + keys);
     while let Some(option) = rest.next() {
         let value = rest.next().filter(|_| is(option, "COUNT") && count.is_none()).ok_or(Mistake::SYNTAX)?;
-        let value = integer(value).ok().and_then(|count| usize::try_from(count).ok());
-        count =
-            Some(value.filter(|count| *count > 0).ok_or(Mistake::new("ERR count should be greater than 0"))?);
+        count = Some(
+            natural(value)
+                .filter(|count| *count > 0)
+                .ok_or(Mistake::new("ERR count should be greater than 0"))?,
+        );
     }
     Ok((keys, end, count.unwrap_or(1)))
 }

@@ -3,7 +3,7 @@
 //! What moves elements from list to list, or looks for a list that has some, is in [`super::list_moves`].
 
 use super::Mistake;
-use super::parse::{amount, clip, integer, is};
+use super::parse::{amount, clip, integer, is, natural};
 use super::spec::{Ctx, Flag, Group, KeySpec, Outcome, Run, Spec};
 use crate::resp::{Args, Reply};
 use crate::store::{End, List};
@@ -344,8 +344,7 @@ fn lpos(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
     let (mut rank, mut count, mut most_compared) = (1, None, usize::MAX);
     // 0 means all.
     let limit = |text: &[u8], mistake: &'static str| {
-        let limit = integer(text).ok().and_then(|limit| usize::try_from(limit).ok());
-        limit.map(|limit| if limit == 0 { usize::MAX } else { limit }).ok_or(Mistake::new(mistake))
+        natural(text).map(|limit| if limit == 0 { usize::MAX } else { limit }).ok_or(Mistake::new(mistake))
     };
     let mut rest = args.from(3);
     while let Some(option) = rest.next() {

@@ -11,9 +11,9 @@ use crate::resp::{Limits, parse_i64};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Count {
     /// So many different ones, or all.
-    Distinct(usize),
+    Distinct(u64),
     /// So many, the same one perhaps several times.
-    Repeated(usize),
+    Repeated(u64),
 }
 
 impl Count {
@@ -25,14 +25,14 @@ impl Count {
                 "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807",
             ));
         }
-        let amount = usize::try_from(count.unsigned_abs()).unwrap_or(usize::MAX);
+        let amount = count.unsigned_abs();
         Ok(if count < 0 { Self::Repeated(amount) } else { Self::Distinct(amount) })
     }
 
     /// Whether twice as many, with what belongs to each, are still a number.
     pub(super) fn check_doubled(self) -> Result<(), Mistake> {
         let (Self::Distinct(count) | Self::Repeated(count)) = self;
-        if count > i64::MAX as usize / 2 { Err(Mistake::new("ERR value is out of range")) } else { Ok(()) }
+        if count > i64::MAX as u64 / 2 { Err(Mistake::new("ERR value is out of range")) } else { Ok(()) }
     }
 
     /// Chooses positions below `len`, which must not be 0, for a reply that has `bytes_at` bytes of each.
@@ -47,8 +47,8 @@ impl Count {
         bytes_at: impl Fn(usize) -> usize,
     ) -> Result<Vec<usize>, Mistake> {
         match self {
-            Self::Distinct(count) => Ok(distinct(random, len, count)),
-            Self::Repeated(count) if count > limits.arguments => {
+            Self::Distinct(count) => Ok(distinct(random, len, usize::try_from(count).unwrap_or(usize::MAX))),
+            Self::Repeated(count) if count > limits.arguments as u64 => {
                 Err(Mistake::new("ERR value is out of range"))
             }
             Self::Repeated(count) => {

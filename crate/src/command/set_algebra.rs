@@ -3,7 +3,7 @@
 //! What is done to one set is in [`super::sets`].
 
 use super::Mistake;
-use super::parse::{integer, is};
+use super::parse::{is, natural};
 use super::sets::FAMILY;
 use super::spec::{Ctx, Flag, KeySpec, Miscounted, Outcome, Run, Spec, counted};
 use crate::resp::{Args, ArgsIter, Reply};
@@ -72,8 +72,7 @@ pub(super) fn parse_intersection_count(args: Args<'_>) -> Result<(usize, usize),
     let mut rest = args.from(2 + keys);
     while let Some(option) = rest.next() {
         let value = rest.next().filter(|_| is(option, "LIMIT")).ok_or(Mistake::SYNTAX)?;
-        let value = integer(value).ok().and_then(|limit| usize::try_from(limit).ok());
-        limit = value.ok_or(Mistake::new("ERR LIMIT can't be negative"))?;
+        limit = natural(value).ok_or(Mistake::new("ERR LIMIT can't be negative"))?;
     }
     Ok((keys, if limit == 0 { usize::MAX } else { limit }))
 }

@@ -239,7 +239,7 @@ fn compare(a: &Element, b: &Element) -> Ordering {
 /// Which of `len` results a limit leaves: from the offset on, all if the count is negative.
 fn limited(limit: Option<(i64, i64)>, len: usize) -> std::ops::Range<usize> {
     let Some((offset, count)) = limit else { return 0..len };
-    let start = usize::try_from(offset).unwrap_or(0).min(len);
+    let start = usize::try_from(offset.max(0)).unwrap_or(len).min(len);
     let count = usize::try_from(count).unwrap_or(usize::MAX);
     start..start.saturating_add(count).min(len)
 }

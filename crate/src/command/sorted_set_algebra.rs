@@ -4,7 +4,7 @@ use foldhash::fast::RandomState;
 use indexmap::IndexMap;
 
 use super::Mistake;
-use super::parse::{amount, is};
+use super::parse::{is, natural};
 use super::sorted_sets::{FAMILY, write_members};
 use super::spec::{Ctx, Flag, KeySpec, Miscounted, Outcome, Run, Spec, counted};
 use crate::resp::{Args, Reply, parse_f64};
@@ -230,7 +230,7 @@ impl<'a> Query<'a> {
                 with_scores = true;
             } else if is(option, "LIMIT") && is_counted && rest.len() >= 1 {
                 let value = rest.next().unwrap_or_default();
-                limit = amount(value).map_err(|_| Mistake::new("ERR LIMIT can't be negative"))?;
+                limit = natural(value).ok_or(Mistake::new("ERR LIMIT can't be negative"))?;
             } else {
                 return Err(Mistake::SYNTAX);
             }

@@ -198,8 +198,10 @@ impl Keys {
 /// When it is no number above zero, or there are not that many arguments.
 pub(super) fn counted(args: Args<'_>, count: usize) -> Result<usize, Miscounted> {
     let keys = args.get(count).and_then(parse_i64).ok_or(Miscounted::NoNumber)?;
-    let keys = usize::try_from(keys).ok().filter(|keys| *keys > 0).ok_or(Miscounted::NotPositive)?;
-    if keys < args.len() - count { Ok(keys) } else { Err(Miscounted::TooMany) }
+    if keys < 1 {
+        return Err(Miscounted::NotPositive);
+    }
+    usize::try_from(keys).ok().filter(|keys| *keys < args.len() - count).ok_or(Miscounted::TooMany)
 }
 
 /// What is wrong with a number of keys. Each command has words of its own for it.

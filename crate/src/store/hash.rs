@@ -13,11 +13,11 @@ use super::key::Key;
 use super::packed::Packed;
 use super::value::Bytes;
 
-/// Most fields of a packed hash: Redis's `hash-max-listpack-entries`.
-const PACKED_LEN_MAX: usize = 128;
+/// Most fields of a packed hash: `hash-max-listpack-entries`, which is 512 in Redis. A look-up compares all of them.
+pub(super) const PACKED_LEN_MAX: usize = 128;
 
 /// Longest field or value of a packed hash, in bytes: Redis's `hash-max-listpack-value`.
-const PACKED_BYTES_MAX: usize = 64;
+pub(super) const PACKED_BYTES_MAX: usize = 64;
 
 /// A hash.
 ///

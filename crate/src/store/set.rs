@@ -12,13 +12,13 @@ use super::key::Key;
 use super::packed::Packed;
 
 /// Most members of a set that is kept as integers: Redis's `set-max-intset-entries`.
-const INTEGERS_MAX: usize = 512;
+pub(super) const INTEGERS_MAX: usize = 512;
 
 /// Most members of a packed set: `set-max-listpack-entries`, which Redis has had since 7.2.
-const PACKED_LEN_MAX: usize = 128;
+pub(super) const PACKED_LEN_MAX: usize = 128;
 
 /// Longest member of a packed set, in bytes: `set-max-listpack-value` of Redis 7.2.
-const PACKED_BYTES_MAX: usize = 64;
+pub(super) const PACKED_BYTES_MAX: usize = 64;
 
 /// A set.
 ///

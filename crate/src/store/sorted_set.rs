@@ -14,10 +14,10 @@ use super::packed::Packed;
 use super::ranked::{Ranked, compare};
 
 /// Most members of a packed sorted set: Redis's `zset-max-listpack-entries`.
-const PACKED_LEN_MAX: usize = 128;
+pub(super) const PACKED_LEN_MAX: usize = 128;
 
 /// Longest member of a packed sorted set, in bytes: Redis's `zset-max-listpack-value`.
-const PACKED_BYTES_MAX: usize = 64;
+pub(super) const PACKED_BYTES_MAX: usize = 64;
 
 /// A sorted set. Scores are never NaN.
 ///
