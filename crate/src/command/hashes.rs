@@ -3,7 +3,7 @@
 use super::Mistake;
 use super::decimal::Decimal;
 use super::parse::{integer, is};
-use super::sample::Count;
+use super::sample::{Count, below};
 use super::spec::{Ctx, Flag, Group, KeySpec, Outcome, Run, Spec};
 use super::walk::{self, Found, WalkOptions};
 use crate::resp::{Args, Protocol, Reply, parse_i64};
@@ -321,7 +321,7 @@ fn hrandfield(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outco
     let (hash, count) = match (hash, count) {
         (Some(hash), Some(count)) => (hash, count),
         (Some(hash), None) => {
-            write_or_null(hash.at(ctx.random.usize(..hash.len())).map(|(field, _)| field), reply);
+            write_or_null(hash.at(below(ctx.random, hash.len())).map(|(field, _)| field), reply);
             return Ok(());
         }
         (None, Some(_)) => {

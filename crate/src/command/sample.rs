@@ -54,7 +54,7 @@ impl Count {
             Self::Repeated(count) => {
                 let mut bytes = 0;
                 let mut one = || {
-                    let position = random.usize(..len);
+                    let position = below(random, len);
                     bytes += bytes_at(position);
                     let fits = bytes <= limits.request_bytes;
                     fits.then_some(position).ok_or(Mistake::new("ERR value is out of range"))
@@ -74,16 +74,21 @@ pub(super) fn distinct(random: &mut fastrand::Rng, len: usize, count: usize) -> 
         // Shuffling all costs less than choosing again and again what was chosen before.
         let mut all: Vec<usize> = (0..len).collect();
         for at in 0..count {
-            all.swap(at, random.usize(at..len));
+            all.swap(at, at + below(random, len - at));
         }
         all.truncate(count);
         return all;
     }
     let mut chosen = BTreeSet::new();
-    std::iter::repeat_with(|| random.usize(..len))
+    std::iter::repeat_with(|| below(random, len))
         .filter(|position| chosen.insert(*position))
         .take(count)
         .collect()
+}
+
+/// Any position below `len`, which must not be 0: the same where addresses have 32 bits.
+pub(super) fn below(random: &mut fastrand::Rng, len: usize) -> usize {
+    random.u64(..len as u64) as usize
 }
 
 #[cfg(test)]

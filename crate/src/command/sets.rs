@@ -4,7 +4,7 @@
 
 use super::Mistake;
 use super::parse::amount;
-use super::sample::{Count, distinct};
+use super::sample::{Count, below, distinct};
 use super::spec::{Ctx, Flag, Group, KeySpec, Outcome, Run, Spec};
 use super::walk::{self, Found, WalkOptions};
 use crate::resp::{Args, Reply};
@@ -246,7 +246,7 @@ fn srandmember(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outc
             reply.array(chosen.len());
             chosen
         }
-        None => vec![ctx.random.usize(..set.len())],
+        None => vec![below(ctx.random, set.len())],
     };
     let members = chosen.into_iter().filter_map(|at| set.at(at));
     members.for_each(|member| member.with(|member| reply.bulk(member)));

@@ -5,7 +5,7 @@
 use super::Mistake;
 use super::list_moves::parse_multi_pop;
 use super::parse::{amount, is};
-use super::sample::Count;
+use super::sample::{Count, below};
 use super::spec::{Ctx, Flag, Group, KeySpec, Outcome, Run, Spec};
 use super::walk::{self, Found, WalkOptions};
 use crate::resp::{Args, Protocol, Reply, parse_f64, write_f64};
@@ -426,7 +426,7 @@ fn zrandmember(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outc
             let members = chosen.iter().filter_map(|at| set.walk_at(*at));
             write_members(chosen.len(), members, with_scores, reply);
         }
-        (Some(set), None) => match set.walk_at(ctx.random.usize(..set.len())) {
+        (Some(set), None) => match set.walk_at(below(ctx.random, set.len())) {
             Some((member, _)) => reply.bulk(member),
             None => reply.null(),
         },

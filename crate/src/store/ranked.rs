@@ -123,6 +123,7 @@ mod tests {
     fn the_order_is_kept_over_many_pieces() {
         let mut random = fastrand::Rng::with_seed(1);
         let (mut ranked, mut model) = (Ranked::default(), Vec::<(f64, Vec<u8>)>::new());
+        let below = |random: &mut fastrand::Rng, len: usize| random.u64(..len as u64) as usize;
         let place = |model: &[(f64, Vec<u8>)], score: f64, member: &[u8]| {
             model.partition_point(|(other, key)| compare((*other, key), (score, member)).is_lt())
         };
@@ -132,12 +133,12 @@ mod tests {
             let at = place(&model, score, &member);
             model.insert(at, (score, member));
             if number % 3 == 0 {
-                let (score, member) = model.remove(random.usize(..model.len()));
+                let (score, member) = model.remove(below(&mut random, model.len()));
                 ranked.remove(score, &member);
             }
             if number % 500 == 499 {
-                let start = random.usize(..model.len());
-                let range = start..(start + random.usize(..400)).min(model.len());
+                let start = below(&mut random, model.len());
+                let range = start..(start + below(&mut random, 400)).min(model.len());
                 ranked.remove_range(range.clone());
                 model.drain(range);
             }

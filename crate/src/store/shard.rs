@@ -257,12 +257,12 @@ impl Store {
         sweep
     }
 
-    /// A hash of all that a command could find out: keys in their order, values and expiries. Takes as long as hashing them
-    /// takes.
+    /// A hash of all that a command could find out: keys in their order, values, how they lie in memory, and expiries.
+    /// Takes as long as hashing them takes.
     pub(crate) fn digest(&self) -> u64 {
         let mut hasher = FixedState::with_seed(0).build_hasher();
         for (key, entry) in &self.entries {
-            (key.as_slice(), entry.expires_ms, &entry.value).hash(&mut hasher);
+            (key.as_slice(), entry.expires_ms, &entry.value, entry.value.encoding()).hash(&mut hasher);
         }
         hasher.finish()
     }
