@@ -26,6 +26,16 @@ impl Packed {
         self.bytes.len()
     }
 
+    /// How many bytes a string of `len` bytes takes.
+    pub(super) fn room(len: usize) -> usize {
+        prefix(len).1 + len
+    }
+
+    /// Gives back memory that was taken for strings to come: none will.
+    pub(super) fn shrink(&mut self) {
+        self.bytes.shrink_to_fit();
+    }
+
     /// The strings in order.
     pub(super) fn iter(&self) -> Iter<'_> {
         Iter { bytes: &self.bytes, left: self.len }

@@ -12,6 +12,7 @@ mod lists;
 mod sets;
 mod sorted_sets;
 mod strings;
+mod walks;
 
 use interleave::resp::Value;
 use interleave::store::{Keyspace, Store};
