@@ -193,3 +193,29 @@ fn nothing_is_said_of_what_lies_ahead_before_all_is_explored() {
     assert!(explorer.ahead(&Choices::default(), 0).is_none());
     assert_eq!(explorer.ahead_json(&Choices::default(), 0), "null");
 }
+
+#[test]
+fn every_change_of_a_collection_is_a_state_and_its_content_an_outcome() {
+    // The order of a list is that in which its clients came.
+    check(
+        "client a { RPUSH queue a }
+        client b { RPUSH queue b }
+        finally { LLEN queue }",
+        &["1: queue = \"[a, b]\"", "1: queue = \"[b, a]\""],
+    );
+    check(
+        "client a { HSET h last a count 1 }
+        client b { HSET h last b }
+        finally { HLEN h }",
+        &["1: h = \"{count: 1, last: a}\"", "1: h = \"{count: 1, last: b}\""],
+    );
+    // One way or the other, the set holds both.
+    check("client a { SADD s a }\nclient b { SADD s b }\nfinally { SCARD s }", &["2: s = \"{a, b}\""]);
+    // Two who look before they take: both see the one element.
+    check(
+        "setup { ZADD jobs 1 only }
+        client worker * 2 { let n = ZCARD jobs\n if n > 0 { ZPOPMIN jobs } }
+        finally { EXISTS jobs }",
+        &["6: jobs = nil"],
+    );
+}

@@ -165,6 +165,70 @@ async fn redis_cli_speaks_resp3() {
 }
 
 #[tokio::test]
+async fn redis_cli_prints_collections() {
+    check(
+        &[],
+        r#"
+        > RPUSH l a b c
+        (integer) 3
+        > LMPOP 2 nobody l LEFT COUNT 2
+        1) "l"
+        2) 1) "a"
+           2) "b"
+        > HSET h field value
+        (integer) 1
+        > HGETALL h
+        1) "field"
+        2) "value"
+        > SADD s 2 1
+        (integer) 2
+        > SMEMBERS s
+        1) "1"
+        2) "2"
+        > ZADD z 1.5 a 2 b
+        (integer) 2
+        > ZRANGE z 0 -1 WITHSCORES
+        1) "a"
+        2) "1.5"
+        3) "b"
+        4) "2"
+        > LPUSH h x
+        (error) WRONGTYPE Operation against a key holding the wrong kind of value
+        > SORT s DESC
+        1) "2"
+        2) "1"
+        "#,
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn redis_cli_prints_collections_in_resp3() {
+    check(
+        &["-3"],
+        r#"
+        > HSET h field value
+        (integer) 1
+        > HGETALL h
+        1# "field" => "value"
+        > SADD s 2 1
+        (integer) 2
+        > SMEMBERS s
+        1~ "1"
+        2~ "2"
+        > ZADD z 1.5 a 2 b
+        (integer) 2
+        > ZRANGE z 0 -1 WITHSCORES
+        1) 1) "a"
+           2) (double) 1.5
+        2) 1) "b"
+           2) (double) 2
+        "#,
+    )
+    .await;
+}
+
+#[tokio::test]
 async fn redis_cli_scans_and_loads_in_bulk() {
     for sharing in SHARINGS.into_iter().filter(|sharing| *sharing != "isolated") {
         let server = Server::start(&["--sharing", sharing]).await;
@@ -209,4 +273,32 @@ async fn redis_benchmark_runs_clean() {
 #[tokio::test]
 async fn redis_benchmark_runs_clean_with_pipelining() {
     benchmark("16").await;
+}
+
+#[tokio::test]
+async fn redis_benchmark_runs_clean_on_collections() {
+    const TESTS: [&str; 12] = [
+        "LPUSH",
+        "RPUSH",
+        "LPOP",
+        "RPOP",
+        "SADD",
+        "HSET",
+        "SPOP",
+        "ZADD",
+        "ZPOPMIN",
+        "LPUSH (needed to benchmark LRANGE)",
+        "LRANGE_100 (first 100 elements)",
+        "MSET (10 keys)",
+    ];
+    for sharing in SHARINGS {
+        let server = Server::start(&["--sharing", sharing]).await;
+        let names = "lpush,rpush,lpop,rpop,sadd,hset,spop,zadd,zpopmin,lrange_100,mset";
+        let args = ["-t", names, "-c", "20", "-n", "5000", "-P", "16", "-r", "1000", "--csv"];
+        let printed = client("redis-benchmark", &server, &args, "");
+        // A warning or an error would be a line more.
+        let tests: Vec<&str> = printed.lines().filter_map(|line| line.split('"').nth(1)).collect();
+        assert_eq!(tests, [&["test"], &TESTS[..]].concat(), "under {sharing}: {printed}");
+        assert_eq!(printed.lines().count(), 1 + TESTS.len(), "under {sharing}: {printed}");
+    }
 }

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::client::{Client, Listed, Peer};
 use super::mistake::Mistake;
 use crate::resp::Limits;
+use crate::store::LAYOUT_LIMITS;
 
 /// The Redis whose replies are ours. Clients ask for it to know which commands they may use.
 pub(super) const REDIS_VERSION: &str = "7.0.15";
@@ -34,7 +35,7 @@ impl Default for Config {
 
 impl Config {
     /// All settings `CONFIG GET` knows, by Redis's names where Redis has them: those above, those that follow from
-    /// what this server does not do, and the host's own.
+    /// what this server does not do, those that nobody can change, and the host's own.
     pub(super) fn list(&self) -> Vec<(&str, String)> {
         let mut list = vec![
             ("appendonly", "no".to_owned()),
@@ -47,6 +48,7 @@ impl Config {
             ("proto-max-bulk-len", self.limits.bulk_bytes.to_string()),
             ("save", String::new()),
         ];
+        list.extend(LAYOUT_LIMITS.map(|(name, limit)| (name, limit.to_string())));
         list.extend(self.settings.iter().map(|(name, value)| (name.as_str(), value.clone())));
         list
     }

@@ -7,8 +7,6 @@ use super::spec::{Ctx, Flag, Group, KeySpec, Outcome, Run, Spec};
 use crate::resp::{Args, Reply, parse_i64};
 use crate::store::Value;
 
-const OVERFLOW: Mistake = Mistake::new("ERR increment or decrement would overflow");
-
 pub(super) const INCR: Spec = Spec {
     name: "incr",
     summary: "Adds one to the integer a key holds; a missing key counts from 0.",
@@ -90,8 +88,9 @@ fn add(ctx: &mut Ctx<'_>, key: &[u8], by: i64, reply: &mut Reply<'_>) -> Outcome
             let old = match value {
                 Value::Int(old) => *old,
                 Value::Bytes(old) => parse_i64(old).ok_or(Mistake::NOT_AN_INTEGER)?,
+                _ => return Err(Mistake::WRONG_TYPE),
             };
-            let sum = old.checked_add(by).ok_or(OVERFLOW)?;
+            let sum = old.checked_add(by).ok_or(Mistake::OVERFLOW)?;
             *value = Value::Int(sum);
             sum
         }
@@ -125,10 +124,11 @@ fn incrbyfloat(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outc
     let start = match &old {
         Some(Value::Int(old)) => Decimal::from(*old),
         Some(Value::Bytes(old)) => Decimal::parse(old).ok_or(Mistake::NOT_A_FLOAT)?,
+        Some(_) => return Err(Mistake::WRONG_TYPE),
         None => Decimal::from(0),
     };
     let by = Decimal::parse(&args[2]).ok_or(Mistake::NOT_A_FLOAT)?;
-    let sum = start.add(by).ok_or(Mistake::new("ERR increment would produce NaN or Infinity"))?;
+    let sum = start.add(by).ok_or(Mistake::NOT_FINITE)?;
     let text = sum.to_string();
     match old {
         Some(old) => *old = Value::from(text.as_bytes()),

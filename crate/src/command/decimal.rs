@@ -66,6 +66,10 @@ impl Decimal {
         sum.is_finite().then_some(Self::Large(sum))
     }
 
+    pub(super) fn is_finite(self) -> bool {
+        self.to_f64().is_finite()
+    }
+
     fn to_f64(self) -> f64 {
         match self {
             Self::Exact(units) => units as f64 / Self::UNITS as f64,

@@ -131,12 +131,18 @@ fn find(name: &[u8]) -> Option<&'static Spec> {
 fn write_info(spec: &Spec, reply: &mut Reply<'_>) {
     let (first, last, step) = match spec.keys {
         KeySpec::Range { first, last, step } => (first, last, step),
-        KeySpec::None | KeySpec::All | KeySpec::Computed(_) => (0, 0, 0),
+        KeySpec::FirstAndComputed(_) => (1, 1, 1),
+        KeySpec::Counted { destination: Some(at), .. } => (at, at as i32, 1),
+        KeySpec::Counted { destination: None, .. } | KeySpec::None | KeySpec::All | KeySpec::Computed(_) => {
+            (0, 0, 0)
+        }
     };
     reply.array(10);
     reply.bulk(spec.name);
     reply.integer(i64::from(spec.arity));
-    let flags: Vec<&str> = spec.flags.iter().filter_map(|flag| flag.name()).collect();
+    let mut flags: Vec<&str> = spec.flags.iter().filter_map(|flag| flag.name()).collect();
+    let are_movable = matches!(spec.keys, KeySpec::Counted { .. } | KeySpec::FirstAndComputed(_));
+    flags.extend(are_movable.then_some("movablekeys"));
     write_set(&flags, reply);
     reply.count(first);
     reply.integer(i64::from(last));
@@ -159,9 +165,18 @@ fn categories(spec: &Spec) -> Vec<&'static str> {
             categories.push(category);
         }
     };
-    add(spec.group == Group::Generic || matches!(spec.name, "dbsize" | "flushdb" | "flushall"), "@keyspace");
+    // What sorts is of the families whose values it takes.
+    let sorts = spec.name.starts_with("sort");
+    add(
+        (spec.group == Group::Generic && !sorts) || matches!(spec.name, "dbsize" | "flushdb" | "flushall"),
+        "@keyspace",
+    );
     add(spec.has(Flag::ReadOnly), "@read");
     add(spec.has(Flag::Write), "@write");
+    add(sorts || spec.group == Group::Set, "@set");
+    add(sorts || spec.group == Group::SortedSet, "@sortedset");
+    add(sorts || spec.group == Group::List, "@list");
+    add(spec.group == Group::Hash, "@hash");
     add(spec.group == Group::String, "@string");
     add(spec.has(Flag::Admin), "@admin");
     add(spec.has(Flag::Fast), "@fast");
@@ -174,14 +189,41 @@ fn categories(spec: &Spec) -> Vec<&'static str> {
 
 /// Where the keys are in the newer, longer form.
 fn write_key_specs(spec: &Spec, reply: &mut Reply<'_>) {
-    let KeySpec::Range { first, last, step } = spec.keys else {
-        reply.array(0);
-        return;
-    };
-    reply.array(1);
+    let access = if spec.has(Flag::ReadOnly) { "RO" } else { "RW" };
+    match spec.keys {
+        KeySpec::None | KeySpec::All | KeySpec::Computed(_) => reply.array(0),
+        KeySpec::Range { first, last, step } => {
+            reply.array(1);
+            // Counted from the first key here, unless from the end.
+            let last = if last < 0 { last } else { last - first as i32 };
+            write_key_spec(access, first, KeysFound::Range { last, step }, reply);
+        }
+        KeySpec::FirstAndComputed(_) => {
+            reply.array(1);
+            write_key_spec("RO", 1, KeysFound::Range { last: 0, step: 1 }, reply);
+        }
+        KeySpec::Counted { count, destination } => {
+            reply.array(1 + usize::from(destination.is_some()));
+            if let Some(destination) = destination {
+                write_key_spec("OW", destination, KeysFound::Range { last: 0, step: 1 }, reply);
+            }
+            let access = if destination.is_some() { "RO" } else { access };
+            write_key_spec(access, count, KeysFound::Counted, reply);
+        }
+    }
+}
+
+/// How keys are found from a position on.
+#[derive(Clone, Copy)]
+enum KeysFound {
+    Range { last: i32, step: usize },
+    Counted,
+}
+
+fn write_key_spec(access: &str, index: usize, found: KeysFound, reply: &mut Reply<'_>) {
     reply.map(3);
     reply.bulk("flags");
-    write_set(&[if spec.has(Flag::ReadOnly) { "RO" } else { "RW" }], reply);
+    write_set(&[access], reply);
     reply.bulk("begin_search");
     reply.map(2);
     reply.bulk("type");
@@ -189,20 +231,23 @@ fn write_key_specs(spec: &Spec, reply: &mut Reply<'_>) {
     reply.bulk("spec");
     reply.map(1);
     reply.bulk("index");
-    reply.count(first);
+    reply.count(index);
     reply.bulk("find_keys");
     reply.map(2);
     reply.bulk("type");
-    reply.bulk("range");
+    let (kind, numbers) = match found {
+        KeysFound::Range { last, step } => {
+            ("range", [("lastkey", i64::from(last)), ("keystep", step as i64), ("limit", 0)])
+        }
+        KeysFound::Counted => ("keynum", [("keynumidx", 0), ("firstkey", 1), ("keystep", 1)]),
+    };
+    reply.bulk(kind);
     reply.bulk("spec");
-    reply.map(3);
-    reply.bulk("lastkey");
-    // Counted from the first key here, unless from the end.
-    reply.integer(i64::from(if last < 0 { last } else { last - first as i32 }));
-    reply.bulk("keystep");
-    reply.count(step);
-    reply.bulk("limit");
-    reply.integer(0);
+    reply.map(numbers.len());
+    for (name, number) in numbers {
+        reply.bulk(name);
+        reply.integer(number);
+    }
 }
 
 fn write_docs(spec: &Spec, reply: &mut Reply<'_>) {

@@ -1,11 +1,10 @@
 //! Commands on keys whatever they hold.
 
-use bytes::BytesMut;
-
 use super::Mistake;
-use super::parse::{integer, is};
+use super::parse::is;
 use super::pattern::{Case, matches};
 use super::spec::{Ctx, Flag, Group, KeySpec, Outcome, Run, Spec};
+use super::walk::{self, Found, WalkOptions};
 use crate::resp::{Args, Reply};
 use crate::store::{self, Entry};
 
@@ -30,7 +29,7 @@ fn del(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
     Ok(())
 }
 
-/// Strings are freed in no time, so it is DEL by another name.
+/// A value is freed where its key is removed, a large one too, so it is DEL by another name.
 pub(super) const UNLINK: Spec = Spec {
     name: "unlink",
     summary: "Removes keys as DEL does; answers how many were there.",
@@ -117,7 +116,7 @@ pub(super) const KEYS: Spec = Spec {
 };
 
 fn keys(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
-    let mut found = KeyList::new(reply);
+    let mut found = Found::new(reply);
     store::scan(ctx.keyspace, 0, usize::MAX, ctx.now_ms, |key, _| {
         if matches(&args[1], key, Case::Sensitive) {
             found.add(key);
@@ -142,63 +141,19 @@ pub(super) const SCAN: Spec = Spec {
 };
 
 fn scan(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
-    let cursor = std::str::from_utf8(&args[1]).ok().and_then(|text| text.parse::<u64>().ok());
-    let cursor = cursor.ok_or(Mistake::new("ERR invalid cursor"))?;
-    let (mut count, mut pattern, mut type_name) = (10, None, None);
-    let mut rest = args.from(2);
-    while let Some(option) = rest.next() {
-        let value = rest.next().ok_or(Mistake::SYNTAX)?;
-        if is(option, "COUNT") {
-            count = integer(value)?;
-            if count < 1 {
-                return Err(Mistake::SYNTAX);
-            }
-        } else if is(option, "MATCH") {
-            pattern = Some(value);
-        } else if is(option, "TYPE") {
-            type_name = Some(value);
-        } else {
-            return Err(Mistake::SYNTAX);
-        }
-    }
+    let cursor = walk::cursor(&args[1])?;
+    let options = WalkOptions::parse(args, 2, true)?;
     let wanted = |key: &[u8], entry: &Entry| {
-        pattern.is_none_or(|pattern| matches(pattern, key, Case::Sensitive))
-            && type_name.is_none_or(|name| is(name, entry.value.value_type().name()))
+        options.wants(key) && options.type_name.is_none_or(|name| is(name, entry.value.value_type().name()))
     };
-    let count = usize::try_from(count).unwrap_or(usize::MAX);
-    let mut found = KeyList::new(reply);
-    let next = store::scan(ctx.keyspace, cursor, count, ctx.now_ms, |key, entry| {
+    let mut found = Found::new(reply);
+    let next = store::scan(ctx.keyspace, cursor, options.count, ctx.now_ms, |key, entry| {
         if wanted(key, entry) {
             found.add(key);
         }
     });
-    reply.array(2);
-    reply.bulk(next.to_string());
-    found.finish(reply);
+    found.finish_step(next, reply);
     Ok(())
-}
-
-/// An array of keys whose number is known only at the end.
-struct KeyList {
-    len: usize,
-    written: BytesMut,
-    protocol: crate::resp::Protocol,
-}
-
-impl KeyList {
-    fn new(reply: &Reply<'_>) -> Self {
-        Self { len: 0, written: BytesMut::new(), protocol: reply.protocol() }
-    }
-
-    fn add(&mut self, key: &[u8]) {
-        self.len += 1;
-        Reply::new(&mut self.written, self.protocol).bulk(key);
-    }
-
-    fn finish(self, reply: &mut Reply<'_>) {
-        reply.array(self.len);
-        reply.append(&self.written);
-    }
 }
 
 pub(super) const RANDOMKEY: Spec = Spec {

@@ -4,6 +4,8 @@
 
 use std::borrow::Cow;
 
+use crate::store::WrongType;
+
 /// A client's mistake: the text of the error reply. Bytes, because it may quote the client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mistake(Cow<'static, [u8]>);
@@ -12,7 +14,11 @@ impl Mistake {
     pub(super) const SYNTAX: Self = Self::new("ERR syntax error");
     pub(super) const NOT_AN_INTEGER: Self = Self::new("ERR value is not an integer or out of range");
     pub(super) const NOT_A_FLOAT: Self = Self::new("ERR value is not a valid float");
+    pub(super) const OVERFLOW: Self = Self::new("ERR increment or decrement would overflow");
+    pub(super) const NOT_FINITE: Self = Self::new("ERR increment would produce NaN or Infinity");
     pub(super) const NO_SUCH_KEY: Self = Self::new("ERR no such key");
+    pub(super) const WRONG_TYPE: Self =
+        Self::new("WRONGTYPE Operation against a key holding the wrong kind of value");
     pub(super) const STRING_TOO_LONG: Self =
         Self::new("ERR string exceeds maximum allowed size (proto-max-bulk-len)");
 
@@ -29,6 +35,12 @@ impl Mistake {
     /// An expiry that is no time for `command`.
     pub(super) fn invalid_expire(command: &str) -> Self {
         Self::from(format!("ERR invalid expire time in '{command}' command"))
+    }
+}
+
+impl From<WrongType> for Mistake {
+    fn from(WrongType: WrongType) -> Self {
+        Self::WRONG_TYPE
     }
 }
 

@@ -39,19 +39,31 @@ mod decimal;
 mod mistake;
 mod parse;
 mod pattern;
+mod sample;
 mod spec;
 mod table;
 mod usage;
+mod walk;
 
 // The families.
 mod clients;
 mod connection;
 mod counters;
 mod expiry;
+mod hashes;
 mod info;
 mod introspection;
 mod keys;
+mod list_moves;
+mod lists;
+mod objects;
 mod server;
+mod set_algebra;
+mod sets;
+mod sort;
+mod sorted_set_algebra;
+mod sorted_set_ranges;
+mod sorted_sets;
 mod strings;
 mod substrings;
 

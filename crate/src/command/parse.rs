@@ -2,12 +2,34 @@
 //!
 //! Owns what several families read the same way, with Redis's error for each. Knows no command by name.
 
+use std::ops::Range;
+
 use super::Mistake;
 use crate::resp::parse_i64;
 
 /// An integer argument.
 pub(super) fn integer(text: &[u8]) -> Result<i64, Mistake> {
     parse_i64(text).ok_or(Mistake::NOT_AN_INTEGER)
+}
+
+/// An amount: an integer argument from 0 on.
+pub(super) fn amount(text: &[u8]) -> Result<usize, Mistake> {
+    natural(text).ok_or(Mistake::new("ERR value is out of range, must be positive"))
+}
+
+/// A number from 0 on, for those that have words of their own for what is none. What is more than there can be of anything in
+/// memory counts as so many: the same in 32 bits.
+pub(super) fn natural(text: &[u8]) -> Option<usize> {
+    let number = u64::try_from(parse_i64(text)?).ok()?;
+    Some(usize::try_from(number).unwrap_or(usize::MAX))
+}
+
+/// Which of `len` positions lie from `start` to `end`, both included; negative ones count from the end.
+pub(super) fn clip(start: i64, end: i64, len: usize) -> Range<usize> {
+    let len = len as i64;
+    let from_start = |position: i64| if position < 0 { position.saturating_add(len) } else { position };
+    let (start, end) = (from_start(start).max(0), from_start(end).saturating_add(1).min(len));
+    if start >= end { 0..0 } else { start as usize..end as usize }
 }
 
 /// Whether an argument is this word, in any case.

@@ -4,7 +4,7 @@
 
 use super::usage::{self, Argument};
 use super::{Client, Mistake, Server};
-use crate::resp::{Args, Reply};
+use crate::resp::{Args, Reply, parse_i64};
 use crate::store::Keyspace;
 
 /// One command, or one subcommand: the source of its checks, its `COMMAND` entry, its help in the page.
@@ -43,6 +43,14 @@ pub enum Group {
     Generic,
     /// String values.
     String,
+    /// Lists.
+    List,
+    /// Hashes.
+    Hash,
+    /// Sets.
+    Set,
+    /// Sorted sets.
+    SortedSet,
     /// The client's own connection.
     Connection,
     /// The server as a whole.
@@ -55,6 +63,10 @@ impl Group {
         match self {
             Self::Generic => "generic",
             Self::String => "string",
+            Self::List => "list",
+            Self::Hash => "hash",
+            Self::Set => "set",
+            Self::SortedSet => "sorted-set",
             Self::Connection => "connection",
             Self::Server => "server",
         }
@@ -123,6 +135,15 @@ pub enum KeySpec {
         /// From one key to the next.
         step: usize,
     },
+    /// The argument at `count` says how many keys follow it; those of a STORE form write to another one before it.
+    Counted {
+        /// The position of the number of keys.
+        count: usize,
+        /// The position of the key that the result goes to.
+        destination: Option<usize>,
+    },
+    /// The first argument is one; whether there are others depends on the arguments after it.
+    FirstAndComputed(fn(Args<'_>) -> Keys),
     /// It depends on the other arguments.
     Computed(fn(Args<'_>) -> Keys),
 }
@@ -145,8 +166,11 @@ pub enum Keys {
     None,
     /// All of them.
     All,
-    /// Those of the arguments at these positions: `first`, `first + step`, up to and including `last`.
+    /// Those of the arguments at these positions: `first`, `first + step`, up to and including `last`; and the one at
+    /// `besides`.
     Some {
+        /// One more key's position.
+        besides: Option<usize>,
         /// The first key's position; the name's is 0.
         first: usize,
         /// No key's position is above this.
@@ -159,13 +183,33 @@ pub enum Keys {
 impl Keys {
     /// The keys themselves, in the order of the arguments; none for [`Keys::None`] and [`Keys::All`].
     pub fn iter(self, args: Args<'_>) -> impl Iterator<Item = &[u8]> {
-        let (first, last, step) = match self {
-            Self::Some { first, last, step } => (first, last, step),
+        let (besides, first, last, step) = match self {
+            Self::Some { besides, first, last, step } => (besides, first, last, step),
             // An empty range.
-            Self::None | Self::All => (1, 0, 1),
+            Self::None | Self::All => (None, 1, 0, 1),
         };
-        (first..=last).step_by(step).filter_map(move |position| args.get(position))
+        besides.into_iter().chain((first..=last).step_by(step)).filter_map(move |position| args.get(position))
     }
+}
+
+/// How many keys follow the argument at `count`, which says so.
+///
+/// # Errors
+/// When it is no number above zero, or there are not that many arguments.
+pub(super) fn counted(args: Args<'_>, count: usize) -> Result<usize, Miscounted> {
+    let keys = args.get(count).and_then(parse_i64).ok_or(Miscounted::NoNumber)?;
+    if keys < 1 {
+        return Err(Miscounted::NotPositive);
+    }
+    usize::try_from(keys).ok().filter(|keys| *keys < args.len() - count).ok_or(Miscounted::TooMany)
+}
+
+/// What is wrong with a number of keys. Each command has words of its own for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Miscounted {
+    NoNumber,
+    NotPositive,
+    TooMany,
 }
 
 impl Spec {
@@ -176,9 +220,16 @@ impl Spec {
             KeySpec::All => Keys::All,
             KeySpec::Range { first, last, step } => {
                 let last = if last < 0 { args.len() as i32 + last } else { last };
-                Keys::Some { first, last: last as usize, step }
+                Keys::Some { besides: None, first, last: last as usize, step }
             }
-            KeySpec::Computed(keys) => keys(args),
+            KeySpec::Counted { count, destination } => match counted(args, count) {
+                Ok(keys) => {
+                    Keys::Some { besides: destination, first: count + 1, last: count + keys, step: 1 }
+                }
+                // The command will say what is wrong before it looks at any key.
+                Err(_) => Keys::None,
+            },
+            KeySpec::FirstAndComputed(keys) | KeySpec::Computed(keys) => keys(args),
         }
     }
 

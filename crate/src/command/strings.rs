@@ -23,8 +23,7 @@ pub(super) const GET: Spec = Spec {
 };
 
 fn get(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
-    read(ctx, &args[1], reply);
-    Ok(())
+    read(ctx, &args[1], reply)
 }
 
 pub(super) const SET: Spec = Spec {
@@ -98,7 +97,7 @@ fn set(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
         _ => None,
     };
     if options.get {
-        read(ctx, key, reply);
+        read(ctx, key, reply)?;
     }
     let store = ctx.keyspace.store(key);
     let old = store.peek(key, ctx.now_ms);
@@ -212,7 +211,7 @@ pub(super) const GETSET: Spec = Spec {
 
 fn getset(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
     let key = &args[1];
-    read(ctx, key, reply);
+    read(ctx, key, reply)?;
     ctx.keyspace.store(key).insert_bytes(key, &args[2], None);
     Ok(())
 }
@@ -252,12 +251,13 @@ fn getex(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
         reply.null();
         return Ok(());
     };
-    // A wrong amount is only a mistake where there is a key.
+    with_string(&entry.value, |_| ())?;
+    // A wrong amount is only a mistake where there is a string.
     let expires_ms = match expiry {
         Some((clock, amount)) => Some(positive_expiry(GETEX.name, clock, amount, ctx.now_ms)?),
         None => None,
     };
-    write_string(&entry.value, reply);
+    write_string(&entry.value, reply)?;
     if expires_ms.is_some_and(|expires_ms| expires_ms <= ctx.now_ms) {
         store.remove(key, ctx.now_ms);
     } else if expires_ms.is_some() || persist {
@@ -282,7 +282,7 @@ pub(super) const GETDEL: Spec = Spec {
 
 fn getdel(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
     let key = &args[1];
-    read(ctx, key, reply);
+    read(ctx, key, reply)?;
     ctx.keyspace.store(key).remove(key, ctx.now_ms);
     Ok(())
 }
@@ -304,7 +304,10 @@ pub(super) const MGET: Spec = Spec {
 fn mget(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
     reply.array(args.len() - 1);
     for key in args.from(1) {
-        read(ctx, key, reply);
+        // Null for what is no string, too.
+        if read(ctx, key, reply).is_err() {
+            reply.null();
+        }
     }
     Ok(())
 }
@@ -367,21 +370,23 @@ fn set_pairs(ctx: &mut Ctx<'_>, args: Args<'_>) {
 }
 
 /// Answers the string at `key`, null when there is none.
-fn read(ctx: &mut Ctx<'_>, key: &[u8], reply: &mut Reply<'_>) {
+fn read(ctx: &mut Ctx<'_>, key: &[u8], reply: &mut Reply<'_>) -> Outcome {
     match ctx.keyspace.store(key).get(key, ctx.now_ms) {
-        Some(entry) => write_string(&entry.value, reply),
+        Some(entry) => write_string(&entry.value, reply)?,
         None => reply.null(),
     }
+    Ok(())
 }
 
-fn write_string(value: &Value, reply: &mut Reply<'_>) {
-    with_string(value, |bytes| reply.bulk(bytes));
+fn write_string(value: &Value, reply: &mut Reply<'_>) -> Outcome {
+    with_string(value, |bytes| reply.bulk(bytes))
 }
 
 /// Lends the text of a string value, a counter's in decimal.
-pub(super) fn with_string<T>(value: &Value, lend: impl FnOnce(&[u8]) -> T) -> T {
+pub(super) fn with_string<T>(value: &Value, lend: impl FnOnce(&[u8]) -> T) -> Result<T, Mistake> {
     match value {
-        Value::Int(value) => lend(itoa::Buffer::new().format(*value).as_bytes()),
-        Value::Bytes(bytes) => lend(bytes),
+        Value::Int(value) => Ok(lend(itoa::Buffer::new().format(*value).as_bytes())),
+        Value::Bytes(bytes) => Ok(lend(bytes)),
+        _ => Err(Mistake::WRONG_TYPE),
     }
 }

@@ -27,7 +27,7 @@ fn append(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
     let store = ctx.keyspace.store(key);
     let len = match store.value_mut(key, ctx.now_ms) {
         Some(value) => {
-            let bytes = string_mut(value);
+            let bytes = string_mut(value)?;
             check_length(bytes.len() + tail.len(), bulk_bytes)?;
             bytes.extend_from_slice(tail);
             bytes.len()
@@ -58,7 +58,7 @@ pub(super) const STRLEN: Spec = Spec {
 fn strlen(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
     let key = &args[1];
     let entry = ctx.keyspace.store(key).get(key, ctx.now_ms);
-    reply.count(entry.map_or(0, |entry| with_string(&entry.value, <[u8]>::len)));
+    reply.count(entry.map_or(Ok(0), |entry| with_string(&entry.value, <[u8]>::len))?);
     Ok(())
 }
 
@@ -80,7 +80,7 @@ fn getrange(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome
     let key = &args[1];
     let (start, end) = (integer(&args[2])?, integer(&args[3])?);
     match ctx.keyspace.store(key).get(key, ctx.now_ms) {
-        Some(entry) => with_string(&entry.value, |bytes| reply.bulk(part(bytes, start, end))),
+        Some(entry) => with_string(&entry.value, |bytes| reply.bulk(part(bytes, start, end)))?,
         None => reply.bulk(b""),
     }
     Ok(())
@@ -122,12 +122,14 @@ fn setrange(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome
     let bulk_bytes = ctx.server.config.limits.bulk_bytes;
     let store = ctx.keyspace.store(key);
     let len = match store.value_mut(key, ctx.now_ms) {
-        Some(value) if patch.is_empty() => with_string(value, <[u8]>::len),
+        Some(value) if patch.is_empty() => with_string(value, <[u8]>::len)?,
         None if patch.is_empty() => 0,
-        value => {
+        mut value => {
+            // What is no string is told before what is too long.
+            value.as_deref_mut().map_or(Ok(()), |value| with_string(value, |_| ()))?;
             check_length(offset.saturating_add(patch.len()), bulk_bytes)?;
             match value {
-                Some(value) => overwrite(string_mut(value), offset, patch),
+                Some(value) => overwrite(string_mut(value)?, offset, patch),
                 None => {
                     let mut bytes = Vec::new();
                     overwrite(&mut bytes, offset, patch);
@@ -152,13 +154,13 @@ fn overwrite(bytes: &mut Vec<u8>, offset: usize, patch: &[u8]) -> usize {
 }
 
 /// The bytes of a string value, to be changed; a counter becomes its decimal text.
-fn string_mut(value: &mut Value) -> &mut Vec<u8> {
+fn string_mut(value: &mut Value) -> Result<&mut Vec<u8>, Mistake> {
     if let Value::Int(number) = value {
         *value = Value::from(itoa::Buffer::new().format(*number).as_bytes());
     }
     match value {
-        Value::Bytes(bytes) => bytes.make_mut(),
-        Value::Int(_) => unreachable!("a counter was made text just above"),
+        Value::Bytes(bytes) => Ok(bytes.make_mut()),
+        _ => Err(Mistake::WRONG_TYPE),
     }
 }
 

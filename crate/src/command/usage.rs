@@ -61,9 +61,10 @@ impl ArgumentKind {
     fn of_placeholder(word: &str) -> Self {
         match word {
             "key" | "newkey" | "source" | "destination" => Self::Key,
-            "seconds" | "milliseconds" | "increment" | "decrement" | "offset" | "start" | "end"
-            | "cursor" | "count" | "index" | "destination-db" | "protover" | "client-id" => Self::Integer,
-            "float-increment" => Self::Double,
+            "seconds" | "milliseconds" | "increment" | "decrement" | "offset" | "start" | "end" | "stop"
+            | "cursor" | "count" | "numkeys" | "rank" | "num-matches" | "len" | "limit" | "index"
+            | "destination-db" | "protover" | "client-id" => Self::Integer,
+            "float-increment" | "score" | "weight" => Self::Double,
             "pattern" => Self::Pattern,
             "unix-time-seconds" | "unix-time-milliseconds" => Self::UnixTime,
             _ => Self::String,

@@ -11,13 +11,12 @@ use crate::engine::{Choice, WorkerState};
 use crate::scenario::{ChannelProgress, End, Span, TaskProgress};
 use crate::scope::event::{ObjectId, TaskId};
 use crate::scope::frame::{ObjectKind, Origin};
-use crate::store::Value;
 
 /// Keys that are shown, the first in their order.
 const KEYS_SHOWN: usize = 200;
 
-/// Characters of a value that are shown.
-const VALUE_SHOWN: usize = 80;
+/// Characters of a key, a variable or a message that are shown; of a key's value, as many as the mirror keeps.
+const TEXT_SHOWN: usize = 80;
 
 /// Ended tasks that are shown, the last first.
 const ENDED_SHOWN: usize = 200;
@@ -300,11 +299,8 @@ fn keys(machine: &Machine) -> (Vec<LookKey>, usize) {
     let more = all.len().saturating_sub(KEYS_SHOWN);
     let key = |(owner, key, entry): (Option<u32>, Box<[u8]>, crate::sharing::Mirrored)| LookKey {
         key: shortened(&String::from_utf8_lossy(&key)),
-        value_type: entry.value.value_type().name(),
-        value: match &entry.value {
-            Value::Int(number) => number.to_string(),
-            Value::Bytes(bytes) => shortened(&String::from_utf8_lossy(bytes)),
-        },
+        value_type: entry.value_type.name(),
+        value: entry.shown,
         expires_ns: entry.expires_ms.map(|at_ms| at_ms.saturating_sub(started_ms) * 1_000_000),
         owner: owner.map(|client| format!("client {client}")),
     };
@@ -312,7 +308,7 @@ fn keys(machine: &Machine) -> (Vec<LookKey>, usize) {
 }
 
 fn shortened(text: &str) -> String {
-    match text.char_indices().nth(VALUE_SHOWN) {
+    match text.char_indices().nth(TEXT_SHOWN) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.to_owned(),
     }

@@ -108,6 +108,7 @@
 //! ```
 
 mod ast;
+mod collection;
 mod direct;
 mod error;
 mod examples;

@@ -13,6 +13,7 @@ use tokio::sync::{SetOnce, watch};
 
 use super::Scenario;
 use super::ast::{Body, Part};
+use super::collection;
 use super::error::Span;
 use super::limits::Limits;
 use super::link::{Connect, Link, Way};
@@ -461,8 +462,8 @@ async fn final_keys(shared: &Shared, mut link: Link) -> BTreeMap<Bytes, Value> {
     let mut values = BTreeMap::new();
     for key in keys {
         let value = match link.call(&[b"GET", &*key]).await {
-            // Of what is no string, the type.
-            Ok(resp::Value::Error(_)) => link.call(&[b"TYPE", &*key]).await,
+            // No string: what it holds as text for people.
+            Ok(resp::Value::Error(_)) => collection::read(&mut link, &key).await,
             reply => reply,
         };
         // A connection that `finally` has closed shows nothing.

@@ -7,12 +7,15 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::store::{Entry, Keyspace, Value};
+use crate::store::{Entry, Keyspace, ValueType};
 
 /// Keys that are kept; the first in their order, for people to read. Those past it are in the store and not here.
 pub const MIRROR_KEYS_MAX: usize = 1_000;
 
-/// The copy. Costs a clone of each value that a command touches.
+/// Characters of a value that are kept.
+pub const MIRROR_CHARS_MAX: usize = 80;
+
+/// The copy. Costs a short text of each value that a command touches.
 #[derive(Debug)]
 pub struct Mirror {
     /// Every client has a store of its own.
@@ -28,8 +31,10 @@ type Place = (Option<u32>, Box<[u8]>);
 /// What a key holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mirrored {
-    /// The value.
-    pub value: Value,
+    /// The value's type.
+    pub value_type: ValueType,
+    /// The value as text for people, cut after [`MIRROR_CHARS_MAX`] characters.
+    pub shown: String,
     /// When the key expires, in milliseconds since the Unix epoch; it may have by now, and nobody has noticed.
     pub expires_ms: Option<u64>,
 }
@@ -102,14 +107,15 @@ impl Mirror {
 
 impl Mirrored {
     fn of(entry: &Entry) -> Self {
-        Self { value: entry.value.clone(), expires_ms: entry.expires_ms() }
+        let (value, expires_ms) = (&entry.value, entry.expires_ms());
+        Self { value_type: value.value_type(), shown: value.shown(MIRROR_CHARS_MAX), expires_ms }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::Store;
+    use crate::store::{Store, Value};
 
     fn listed(mirror: &Mirror) -> Vec<(Option<u32>, String)> {
         let text = |key: &[u8]| String::from_utf8(key.to_vec()).unwrap();
@@ -124,7 +130,8 @@ mod tests {
         mirror.note(1, b"b", &mut store);
         mirror.note(2, b"a", &mut store);
         assert_eq!(listed(&mirror), [(None, "a".to_owned()), (None, "b".to_owned())]);
-        assert_eq!(mirror.list()[1].2, Mirrored { value: Value::Int(1), expires_ms: Some(5) });
+        let expected = Mirrored { value_type: ValueType::String, shown: "1".to_owned(), expires_ms: Some(5) };
+        assert_eq!(mirror.list()[1].2, expected);
         store.remove(b"a", 0);
         mirror.note(1, b"a", &mut store);
         assert_eq!(listed(&mirror), [(None, "b".to_owned())]);

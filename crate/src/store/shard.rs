@@ -10,7 +10,7 @@ use foldhash::fast::{FixedState, RandomState};
 use indexmap::IndexMap;
 
 use super::key::Key;
-use super::value::Value;
+use super::value::{Collection, Value, WrongType};
 
 /// A point in time no clock reaches: the key does not expire.
 const NEVER: u64 = u64::MAX;
@@ -125,6 +125,46 @@ impl Store {
         Some(&mut self.entries[position].value)
     }
 
+    /// Looks a key's collection up to read it, and counts the hit or miss; none where there is no key.
+    ///
+    /// # Errors
+    /// When the key holds something else.
+    pub fn read<T: Collection>(&mut self, key: &[u8], now_ms: u64) -> Result<Option<&T>, WrongType> {
+        self.get(key, now_ms).map(|entry| T::of(&entry.value).ok_or(WrongType)).transpose()
+    }
+
+    /// Looks a key's collection up to change it; none where there is no key. Who empties it removes the key.
+    ///
+    /// # Errors
+    /// When the key holds something else.
+    pub fn change<T: Collection>(&mut self, key: &[u8], now_ms: u64) -> Result<Option<&mut T>, WrongType> {
+        self.value_mut(key, now_ms).map(|value| T::of_mut(value).ok_or(WrongType)).transpose()
+    }
+
+    /// Looks a key's collection up to add to it; an empty one where there is no key.
+    ///
+    /// # Errors
+    /// When the key holds something else.
+    pub fn change_or_insert<T: Collection>(&mut self, key: &[u8], now_ms: u64) -> Result<&mut T, WrongType> {
+        let position = match self.find(key, now_ms) {
+            Some(position) => position,
+            None => {
+                let entry = Entry { value: T::default().into_value(), expires_ms: NEVER };
+                self.entries.insert_full(Key::from(key), entry).0
+            }
+        };
+        T::of_mut(&mut self.entries[position].value).ok_or(WrongType)
+    }
+
+    /// Makes a key hold a collection whatever it held before, and no key of an empty one.
+    pub fn insert_collection<T: Collection>(&mut self, key: &[u8], collection: T, now_ms: u64) {
+        if collection.is_empty() {
+            self.remove(key, now_ms);
+        } else {
+            self.insert(key, collection.into_value(), None);
+        }
+    }
+
     /// Sets a key whatever it held before.
     pub fn insert(&mut self, key: &[u8], value: Value, expires_ms: Option<u64>) {
         let entry = Entry { value, expires_ms: expires_ms.unwrap_or(NEVER) };
@@ -217,16 +257,12 @@ impl Store {
         sweep
     }
 
-    /// A hash of all that a command could find out: keys in their order, values and expiries. Takes as long as hashing them
-    /// takes.
+    /// A hash of all that a command could find out: keys in their order, values, how they lie in memory, and expiries.
+    /// Takes as long as hashing them takes.
     pub(crate) fn digest(&self) -> u64 {
         let mut hasher = FixedState::with_seed(0).build_hasher();
         for (key, entry) in &self.entries {
-            (key.as_slice(), entry.expires_ms).hash(&mut hasher);
-            match &entry.value {
-                Value::Int(number) => number.hash(&mut hasher),
-                Value::Bytes(bytes) => (**bytes).hash(&mut hasher),
-            }
+            (key.as_slice(), entry.expires_ms, &entry.value, entry.value.encoding()).hash(&mut hasher);
         }
         hasher.finish()
     }

@@ -2,15 +2,29 @@
 //!
 //! Owns the types of value and how their bytes lie in memory. Knows no key, no expiry and no command.
 
+use std::hash::Hasher;
 use std::ops::Deref;
 
+use super::hash::Hash;
+use super::list::List;
+use super::set::Set;
+use super::sorted_set::SortedSet;
+
 /// A value.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Value {
     /// A string that was counted with: its decimal text is what a client reads.
     Int(i64),
     /// A string.
     Bytes(Bytes),
+    /// A list.
+    List(Box<List>),
+    /// A hash.
+    Hash(Box<Hash>),
+    /// A set.
+    Set(Box<Set>),
+    /// A sorted set.
+    SortedSet(Box<SortedSet>),
 }
 
 // Any further type is a box, and fits as well.
@@ -21,6 +35,36 @@ impl Value {
     pub fn value_type(&self) -> ValueType {
         match self {
             Self::Int(_) | Self::Bytes(_) => ValueType::String,
+            Self::List(_) => ValueType::List,
+            Self::Hash(_) => ValueType::Hash,
+            Self::Set(_) => ValueType::Set,
+            Self::SortedSet(_) => ValueType::SortedSet,
+        }
+    }
+
+    /// How it lies in memory, by Redis's name for the like. A large sorted set is no skip list here, but what that is in
+    /// Redis: an order with ranks beside a table.
+    pub fn encoding(&self) -> &'static str {
+        match self {
+            Self::Int(_) => "int",
+            Self::Bytes(bytes) if bytes.is_in_place() => "embstr",
+            Self::Bytes(_) => "raw",
+            Self::List(_) => "quicklist",
+            Self::Hash(hash) => {
+                if hash.is_packed() {
+                    "listpack"
+                } else {
+                    "hashtable"
+                }
+            }
+            Self::Set(set) => set.encoding(),
+            Self::SortedSet(set) => {
+                if set.is_packed() {
+                    "listpack"
+                } else {
+                    "skiplist"
+                }
+            }
         }
     }
 }
@@ -31,11 +75,63 @@ impl From<&[u8]> for Value {
     }
 }
 
+/// What a value holds when it is of one certain type: a collection that commands read and change as such.
+pub trait Collection: Default {
+    /// The collection in `value`, if that is of this type.
+    fn of(value: &Value) -> Option<&Self>;
+
+    /// The same, to be changed.
+    fn of_mut(value: &mut Value) -> Option<&mut Self>;
+
+    /// Whether it holds nothing. A key never holds such: whoever empties a collection removes its key.
+    fn is_empty(&self) -> bool;
+
+    /// A value that holds this.
+    fn into_value(self) -> Value;
+}
+
+/// A type is a collection by its variant of [`Value`].
+macro_rules! collections {
+    ($($variant:ident),*) => {$(
+        impl Collection for $variant {
+            fn of(value: &Value) -> Option<&Self> {
+                if let Value::$variant(collection) = value { Some(collection) } else { None }
+            }
+
+            fn of_mut(value: &mut Value) -> Option<&mut Self> {
+                if let Value::$variant(collection) = value { Some(collection) } else { None }
+            }
+
+            fn is_empty(&self) -> bool {
+                self.len() == 0
+            }
+
+            fn into_value(self) -> Value {
+                Value::$variant(Box::new(self))
+            }
+        }
+    )*};
+}
+
+collections!(List, Hash, Set, SortedSet);
+
+/// A key holds a value of another type than was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WrongType;
+
 /// A value's type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ValueType {
     /// Bytes or an integer.
     String,
+    /// Strings in an order of their own.
+    List,
+    /// Fields and values.
+    Hash,
+    /// Strings, each once.
+    Set,
+    /// Strings, each once, by score.
+    SortedSet,
 }
 
 impl ValueType {
@@ -43,6 +139,10 @@ impl ValueType {
     pub fn name(self) -> &'static str {
         match self {
             Self::String => "string",
+            Self::List => "list",
+            Self::Hash => "hash",
+            Self::Set => "set",
+            Self::SortedSet => "zset",
         }
     }
 }
@@ -70,6 +170,11 @@ impl Bytes {
             }
             _ => *self = Self::from(bytes),
         }
+    }
+
+    /// Whether it needs no allocation of its own.
+    fn is_in_place(&self) -> bool {
+        matches!(self.0, Layout::Short { .. })
     }
 
     /// The content as a vector, to be changed at will. A short string moves out of its place for good.
@@ -113,6 +218,12 @@ impl PartialEq for Bytes {
 }
 
 impl Eq for Bytes {}
+
+impl std::hash::Hash for Bytes {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (**self).hash(state);
+    }
+}
 
 impl std::fmt::Debug for Bytes {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -1,17 +1,13 @@
-//! Random commands against a dull model of what they should do, and the promise of SCAN.
-
-#[path = "support/local.rs"]
-mod local;
-#[path = "support/shards.rs"]
-mod shards;
+//! Strings and keys: random commands against a map, and the promise of SCAN.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use interleave::resp::Value;
 use interleave::store::{Keyspace, Store};
-use local::Local;
 use proptest::prelude::*;
-use shards::Shards;
+
+use crate::local::Local;
+use crate::shards::Shards;
 
 /// What a key holds and when it expires.
 type Entry = (Vec<u8>, Option<u64>);

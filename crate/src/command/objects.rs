@@ -1,0 +1,117 @@
+//! OBJECT: how values lie in memory, as far as this server knows.
+
+use super::Mistake;
+use super::spec::{Ctx, Flag, Group, KeySpec, Outcome, Run, SessionCtx, Spec};
+use super::table::write_help;
+use crate::resp::{Args, Reply};
+use crate::store::Value;
+
+pub(super) const OBJECT: Spec = Spec {
+    name: "object",
+    summary: "A container for commands about how values are kept.",
+    usage: "",
+    since: "2.2.3",
+    group: Group::Generic,
+    complexity: "Depends on the subcommand",
+    arity: -2,
+    flags: &[],
+    keys: KeySpec::None,
+    subcommands: &[ENCODING, FREQ, HELP, IDLETIME, REFCOUNT],
+    run: Run::Session(help),
+};
+
+const ENCODING: Spec = Spec {
+    name: "object|encoding",
+    summary: "How a value lies in memory, by Redis's name for the like.",
+    usage: "key",
+    since: "2.2.3",
+    group: Group::Generic,
+    complexity: "O(1)",
+    arity: 3,
+    flags: &[Flag::ReadOnly],
+    keys: KeySpec::Range { first: 2, last: 2, step: 1 },
+    subcommands: &[],
+    run: Run::Keyspace(encoding),
+};
+
+fn encoding(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    match value(ctx, &args[2]) {
+        Some(value) => reply.bulk(value.encoding()),
+        None => reply.null(),
+    }
+    Ok(())
+}
+
+/// What a key holds; asking is no use of it.
+fn value<'a>(ctx: &'a mut Ctx<'_>, key: &[u8]) -> Option<&'a Value> {
+    ctx.keyspace.store(key).peek(key, ctx.now_ms).map(|entry| &entry.value)
+}
+
+const REFCOUNT: Spec = Spec {
+    name: "object|refcount",
+    summary: "How many share a value: every key has its own, so 1.",
+    run: Run::Keyspace(refcount),
+    ..ENCODING
+};
+
+fn refcount(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    match value(ctx, &args[2]) {
+        Some(_) => reply.integer(1),
+        None => reply.null(),
+    }
+    Ok(())
+}
+
+const IDLETIME: Spec = Spec {
+    name: "object|idletime",
+    summary: "How long a value was not used. Not tracked, since no key is chosen for removal by it.",
+    run: Run::Keyspace(idletime),
+    ..ENCODING
+};
+
+fn idletime(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    if value(ctx, &args[2]).is_some() {
+        return Err(Mistake::new(
+            "ERR idle time is not tracked: this server evicts no key by when it was last used",
+        ));
+    }
+    reply.null();
+    Ok(())
+}
+
+const FREQ: Spec = Spec {
+    name: "object|freq",
+    summary: "How often a value was used lately. Not tracked, since no key is chosen for removal by it.",
+    since: "4.0.0",
+    run: Run::Keyspace(freq),
+    ..ENCODING
+};
+
+fn freq(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    if value(ctx, &args[2]).is_some() {
+        return Err(Mistake::new(
+            "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when switching \
+             between policies at runtime LRU and LFU data will take some time to adjust.",
+        ));
+    }
+    reply.null();
+    Ok(())
+}
+
+const HELP: Spec = Spec {
+    name: "object|help",
+    summary: "What OBJECT can do.",
+    since: "6.2.0",
+    complexity: "O(1)",
+    arity: 2,
+    flags: &[Flag::Loading, Flag::Stale],
+    usage: "",
+    keys: KeySpec::None,
+    run: Run::Session(help),
+    ..ENCODING
+};
+
+fn help(_: &mut SessionCtx<'_>, _: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    write_help(&OBJECT, reply);
+    Ok(())
+}
