@@ -30,16 +30,16 @@ const MODULES: [(&str, &str); 3] =
 pub(crate) fn build(profile: Profile) -> Result<PathBuf> {
     let wasm = Wasm::find()?;
     say("building the page's wasm modules");
-    run(wasm.build().args([
-        "--package=interleave-web",
-        "--package=interleave-tab",
-        "--package=interleave-engine",
-        "--lib",
-        match profile {
-            Profile::Page => "--profile=page",
-            Profile::Dev => "--profile=dev",
-        },
-    ]))?;
+    let profile_flag = match profile {
+        Profile::Page => "--profile=page",
+        Profile::Dev => "--profile=dev",
+    };
+    // Apart: in one call cargo would give the page, too, the code of all commands that the workers' modules ask for.
+    for packages in
+        [&["--package=interleave-web"][..], &["--package=interleave-tab", "--package=interleave-engine"]]
+    {
+        run(wasm.build().args(packages).args(["--lib", profile_flag]))?;
+    }
     let made = toolchain::target_dir().join(toolchain::TARGET).join(match profile {
         Profile::Page => "page",
         Profile::Dev => "debug",

@@ -18,7 +18,7 @@ pub(super) const CLIENT: Spec = Spec {
     flags: &[],
     keys: KeySpec::None,
     subcommands: &[ID, INFO, LIST, GETNAME, SETNAME, SETINFO, HELP],
-    run: Run::Session(help),
+    run: Run::session(help),
 };
 
 const ID: Spec = Spec {
@@ -32,7 +32,7 @@ const ID: Spec = Spec {
     flags: &[Flag::NoScript, Flag::Loading, Flag::Stale],
     keys: KeySpec::None,
     subcommands: &[],
-    run: Run::Session(id),
+    run: Run::session(id),
 };
 
 fn id(ctx: &mut SessionCtx<'_>, _: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
@@ -51,7 +51,7 @@ const INFO: Spec = Spec {
     flags: &[Flag::NoScript, Flag::Loading, Flag::Stale],
     keys: KeySpec::None,
     subcommands: &[],
-    run: Run::Session(info),
+    run: Run::session(info),
 };
 
 fn info(ctx: &mut SessionCtx<'_>, _: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
@@ -70,7 +70,7 @@ const LIST: Spec = Spec {
     flags: &[Flag::Admin, Flag::NoScript, Flag::Loading, Flag::Stale, Flag::Dangerous],
     keys: KeySpec::None,
     subcommands: &[],
-    run: Run::Session(list),
+    run: Run::session(list),
 };
 
 fn list(ctx: &mut SessionCtx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
@@ -114,7 +114,7 @@ const GETNAME: Spec = Spec {
     flags: &[Flag::NoScript, Flag::Loading, Flag::Stale],
     keys: KeySpec::None,
     subcommands: &[],
-    run: Run::Session(getname),
+    run: Run::session(getname),
 };
 
 fn getname(ctx: &mut SessionCtx<'_>, _: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
@@ -138,7 +138,7 @@ const SETNAME: Spec = Spec {
     flags: &[Flag::NoScript, Flag::Loading, Flag::Stale],
     keys: KeySpec::None,
     subcommands: &[],
-    run: Run::Session(setname),
+    run: Run::session(setname),
 };
 
 fn setname(ctx: &mut SessionCtx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
@@ -170,7 +170,7 @@ const SETINFO: Spec = Spec {
     flags: &[Flag::NoScript, Flag::Loading, Flag::Stale],
     keys: KeySpec::None,
     subcommands: &[],
-    run: Run::Session(setinfo),
+    run: Run::session(setinfo),
 };
 
 fn setinfo(ctx: &mut SessionCtx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
@@ -202,7 +202,7 @@ const HELP: Spec = Spec {
     flags: &[Flag::Loading, Flag::Stale],
     keys: KeySpec::None,
     subcommands: &[],
-    run: Run::Session(help),
+    run: Run::session(help),
 };
 
 fn help(_: &mut SessionCtx<'_>, _: Args<'_>, reply: &mut Reply<'_>) -> Outcome {

@@ -23,7 +23,7 @@ pub(super) const PING: Spec = Spec {
     flags: &[Flag::Fast],
     keys: KeySpec::None,
     subcommands: &[],
-    run: Run::Session(ping),
+    run: Run::session(ping),
 };
 
 fn ping(_: &mut SessionCtx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
@@ -46,7 +46,7 @@ pub(super) const ECHO: Spec = Spec {
     flags: &[Flag::Loading, Flag::Stale, Flag::Fast],
     keys: KeySpec::None,
     subcommands: &[],
-    run: Run::Session(echo),
+    run: Run::session(echo),
 };
 
 fn echo(_: &mut SessionCtx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
@@ -65,7 +65,7 @@ pub(super) const HELLO: Spec = Spec {
     flags: ANYTIME,
     keys: KeySpec::None,
     subcommands: &[],
-    run: Run::Session(hello),
+    run: Run::session(hello),
 };
 
 fn hello(ctx: &mut SessionCtx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
@@ -128,7 +128,7 @@ pub(super) const QUIT: Spec = Spec {
     flags: ANYTIME,
     keys: KeySpec::None,
     subcommands: &[],
-    run: Run::Session(quit),
+    run: Run::session(quit),
 };
 
 fn quit(ctx: &mut SessionCtx<'_>, _: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
@@ -148,7 +148,7 @@ pub(super) const RESET: Spec = Spec {
     flags: ANYTIME,
     keys: KeySpec::None,
     subcommands: &[],
-    run: Run::Session(reset),
+    run: Run::session(reset),
 };
 
 fn reset(ctx: &mut SessionCtx<'_>, _: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
@@ -170,7 +170,7 @@ pub(super) const SELECT: Spec = Spec {
     flags: &[Flag::Loading, Flag::Stale, Flag::Fast],
     keys: KeySpec::None,
     subcommands: &[],
-    run: Run::Session(select),
+    run: Run::session(select),
 };
 
 fn select(_: &mut SessionCtx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {

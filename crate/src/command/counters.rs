@@ -18,7 +18,7 @@ pub(super) const INCR: Spec = Spec {
     flags: &[Flag::Write, Flag::DenyOom, Flag::Fast],
     keys: KeySpec::ONE,
     subcommands: &[],
-    run: Run::Keyspace(incr),
+    run: Run::keyspace(incr),
 };
 
 fn incr(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
@@ -36,7 +36,7 @@ pub(super) const DECR: Spec = Spec {
     flags: &[Flag::Write, Flag::DenyOom, Flag::Fast],
     keys: KeySpec::ONE,
     subcommands: &[],
-    run: Run::Keyspace(decr),
+    run: Run::keyspace(decr),
 };
 
 fn decr(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
@@ -54,7 +54,7 @@ pub(super) const INCRBY: Spec = Spec {
     flags: &[Flag::Write, Flag::DenyOom, Flag::Fast],
     keys: KeySpec::ONE,
     subcommands: &[],
-    run: Run::Keyspace(incrby),
+    run: Run::keyspace(incrby),
 };
 
 fn incrby(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
@@ -72,7 +72,7 @@ pub(super) const DECRBY: Spec = Spec {
     flags: &[Flag::Write, Flag::DenyOom, Flag::Fast],
     keys: KeySpec::ONE,
     subcommands: &[],
-    run: Run::Keyspace(decrby),
+    run: Run::keyspace(decrby),
 };
 
 fn decrby(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
@@ -114,7 +114,7 @@ pub(super) const INCRBYFLOAT: Spec = Spec {
     flags: &[Flag::Write, Flag::DenyOom, Flag::Fast],
     keys: KeySpec::ONE,
     subcommands: &[],
-    run: Run::Keyspace(incrbyfloat),
+    run: Run::keyspace(incrbyfloat),
 };
 
 fn incrbyfloat(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {

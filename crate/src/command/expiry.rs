@@ -34,7 +34,7 @@ pub(super) const EXPIRE: Spec = setter(
     "Lets a key expire after some seconds; answers whether it will.",
     "key seconds [NX | XX | GT | LT]",
     "1.0.0",
-    Run::Keyspace(expire),
+    Run::keyspace(expire),
 );
 
 pub(super) const PEXPIRE: Spec = setter(
@@ -42,7 +42,7 @@ pub(super) const PEXPIRE: Spec = setter(
     "Lets a key expire after some milliseconds; answers whether it will.",
     "key milliseconds [NX | XX | GT | LT]",
     "2.6.0",
-    Run::Keyspace(pexpire),
+    Run::keyspace(pexpire),
 );
 
 pub(super) const EXPIREAT: Spec = setter(
@@ -50,7 +50,7 @@ pub(super) const EXPIREAT: Spec = setter(
     "Lets a key expire at a time in Unix seconds; answers whether it will.",
     "key unix-time-seconds [NX | XX | GT | LT]",
     "1.2.0",
-    Run::Keyspace(expireat),
+    Run::keyspace(expireat),
 );
 
 pub(super) const PEXPIREAT: Spec = setter(
@@ -58,7 +58,7 @@ pub(super) const PEXPIREAT: Spec = setter(
     "Lets a key expire at a time in Unix milliseconds; answers whether it will.",
     "key unix-time-milliseconds [NX | XX | GT | LT]",
     "2.6.0",
-    Run::Keyspace(pexpireat),
+    Run::keyspace(pexpireat),
 );
 
 fn expire(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
@@ -173,7 +173,7 @@ pub(super) const TTL: Spec = getter(
     "ttl",
     "How many seconds a key has left: -1 without an expiry, -2 without a key.",
     "1.0.0",
-    Run::Keyspace(ttl),
+    Run::keyspace(ttl),
 );
 
 fn ttl(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
@@ -184,7 +184,7 @@ pub(super) const PTTL: Spec = getter(
     "pttl",
     "How many milliseconds a key has left: -1 without an expiry, -2 without a key.",
     "2.6.0",
-    Run::Keyspace(pttl),
+    Run::keyspace(pttl),
 );
 
 fn pttl(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
@@ -195,7 +195,7 @@ pub(super) const EXPIRETIME: Spec = getter(
     "expiretime",
     "When a key expires, in Unix seconds: -1 without an expiry, -2 without a key.",
     "7.0.0",
-    Run::Keyspace(expiretime),
+    Run::keyspace(expiretime),
 );
 
 fn expiretime(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
@@ -206,7 +206,7 @@ pub(super) const PEXPIRETIME: Spec = getter(
     "pexpiretime",
     "When a key expires, in Unix milliseconds: -1 without an expiry, -2 without a key.",
     "7.0.0",
-    Run::Keyspace(pexpiretime),
+    Run::keyspace(pexpiretime),
 );
 
 fn pexpiretime(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
@@ -246,7 +246,7 @@ pub(super) const PERSIST: Spec = Spec {
     flags: &[Flag::Write, Flag::Fast],
     keys: KeySpec::ONE,
     subcommands: &[],
-    run: Run::Keyspace(persist),
+    run: Run::keyspace(persist),
 };
 
 fn persist(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {

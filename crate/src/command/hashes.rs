@@ -21,7 +21,7 @@ const FAMILY: Spec = Spec {
     flags: &[Flag::ReadOnly, Flag::Fast],
     keys: KeySpec::ONE,
     subcommands: &[],
-    run: Run::Keyspace(hlen),
+    run: Run::keyspace(hlen),
 };
 
 pub(super) const HSET: Spec = Spec {
@@ -31,7 +31,7 @@ pub(super) const HSET: Spec = Spec {
     complexity: "O(N) in the number of fields",
     arity: -4,
     flags: &[Flag::Write, Flag::DenyOom, Flag::Fast],
-    run: Run::Keyspace(hset),
+    run: Run::keyspace(hset),
     ..FAMILY
 };
 
@@ -44,7 +44,7 @@ fn hset(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
 pub(super) const HMSET: Spec = Spec {
     name: "hmset",
     summary: "Sets fields of a hash. HSET does the same.",
-    run: Run::Keyspace(hmset),
+    run: Run::keyspace(hmset),
     ..HSET
 };
 
@@ -75,7 +75,7 @@ pub(super) const HSETNX: Spec = Spec {
     usage: "key field value",
     arity: 4,
     flags: &[Flag::Write, Flag::DenyOom, Flag::Fast],
-    run: Run::Keyspace(hsetnx),
+    run: Run::keyspace(hsetnx),
     ..FAMILY
 };
 
@@ -95,7 +95,7 @@ pub(super) const HGET: Spec = Spec {
     summary: "The value of a field.",
     usage: "key field",
     arity: 3,
-    run: Run::Keyspace(hget),
+    run: Run::keyspace(hget),
     ..FAMILY
 };
 
@@ -111,7 +111,7 @@ pub(super) const HMGET: Spec = Spec {
     usage: "key field ...",
     complexity: "O(N) in the number of fields",
     arity: -3,
-    run: Run::Keyspace(hmget),
+    run: Run::keyspace(hmget),
     ..FAMILY
 };
 
@@ -142,7 +142,7 @@ pub(super) const HDEL: Spec = Spec {
     complexity: "O(N) in the number of fields",
     arity: -3,
     flags: &[Flag::Write, Flag::Fast],
-    run: Run::Keyspace(hdel),
+    run: Run::keyspace(hdel),
     ..FAMILY
 };
 
@@ -164,7 +164,7 @@ fn hdel(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
 }
 
 pub(super) const HLEN: Spec =
-    Spec { name: "hlen", summary: "How many fields a hash has.", run: Run::Keyspace(hlen), ..FAMILY };
+    Spec { name: "hlen", summary: "How many fields a hash has.", run: Run::keyspace(hlen), ..FAMILY };
 
 fn hlen(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
     reply.count(read(ctx, &args[1])?.map_or(0, Hash::len));
@@ -176,7 +176,7 @@ pub(super) const HEXISTS: Spec = Spec {
     summary: "Whether a hash has a field.",
     usage: "key field",
     arity: 3,
-    run: Run::Keyspace(hexists),
+    run: Run::keyspace(hexists),
     ..FAMILY
 };
 
@@ -192,7 +192,7 @@ pub(super) const HSTRLEN: Spec = Spec {
     usage: "key field",
     since: "3.2.0",
     arity: 3,
-    run: Run::Keyspace(hstrlen),
+    run: Run::keyspace(hstrlen),
     ..FAMILY
 };
 
@@ -207,7 +207,7 @@ pub(super) const HKEYS: Spec = Spec {
     summary: "All fields of a hash.",
     complexity: "O(N) in the number of fields",
     flags: &[Flag::ReadOnly],
-    run: Run::Keyspace(hkeys),
+    run: Run::keyspace(hkeys),
     ..FAMILY
 };
 
@@ -219,7 +219,7 @@ fn hkeys(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
 }
 
 pub(super) const HVALS: Spec =
-    Spec { name: "hvals", summary: "All values of a hash.", run: Run::Keyspace(hvals), ..HKEYS };
+    Spec { name: "hvals", summary: "All values of a hash.", run: Run::keyspace(hvals), ..HKEYS };
 
 fn hvals(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
     let hash = read(ctx, &args[1])?;
@@ -231,7 +231,7 @@ fn hvals(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
 pub(super) const HGETALL: Spec = Spec {
     name: "hgetall",
     summary: "All fields and values of a hash.",
-    run: Run::Keyspace(hgetall),
+    run: Run::keyspace(hgetall),
     ..HKEYS
 };
 
@@ -251,7 +251,7 @@ pub(super) const HINCRBY: Spec = Spec {
     usage: "key field increment",
     arity: 4,
     flags: &[Flag::Write, Flag::DenyOom, Flag::Fast],
-    run: Run::Keyspace(hincrby),
+    run: Run::keyspace(hincrby),
     ..FAMILY
 };
 
@@ -274,7 +274,7 @@ pub(super) const HINCRBYFLOAT: Spec = Spec {
     summary: "Adds to the number a field holds, fractions allowed; a missing field counts from 0.",
     usage: "key field float-increment",
     since: "2.6.0",
-    run: Run::Keyspace(hincrbyfloat),
+    run: Run::keyspace(hincrbyfloat),
     ..HINCRBY
 };
 
@@ -303,7 +303,7 @@ pub(super) const HRANDFIELD: Spec = Spec {
     complexity: "O(N) in the number of fields answered",
     arity: -2,
     flags: &[Flag::ReadOnly],
-    run: Run::Keyspace(hrandfield),
+    run: Run::keyspace(hrandfield),
     ..FAMILY
 };
 
@@ -358,7 +358,7 @@ pub(super) const HSCAN: Spec = Spec {
     complexity: "O(1) a step, O(N) a whole walk",
     arity: -3,
     flags: &[Flag::ReadOnly],
-    run: Run::Keyspace(hscan),
+    run: Run::keyspace(hscan),
     ..FAMILY
 };
 

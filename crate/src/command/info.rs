@@ -20,7 +20,7 @@ pub(super) const INFO: Spec = Spec {
     flags: &[Flag::Loading, Flag::Stale, Flag::Dangerous],
     keys: KeySpec::Computed(keys),
     subcommands: &[],
-    run: Run::Keyspace(info),
+    run: Run::keyspace(info),
 };
 
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -16,7 +16,7 @@ pub(super) const COMMAND: Spec = Spec {
     flags: &[Flag::Loading, Flag::Stale],
     keys: KeySpec::None,
     subcommands: &[COUNT, DOCS, INFO, HELP],
-    run: Run::Session(command),
+    run: Run::session(command),
 };
 
 fn command(_: &mut SessionCtx<'_>, _: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
@@ -38,7 +38,7 @@ const COUNT: Spec = Spec {
     flags: &[Flag::Loading, Flag::Stale],
     keys: KeySpec::None,
     subcommands: &[],
-    run: Run::Session(count),
+    run: Run::session(count),
 };
 
 fn count(_: &mut SessionCtx<'_>, _: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
@@ -57,7 +57,7 @@ const DOCS: Spec = Spec {
     flags: &[Flag::Loading, Flag::Stale],
     keys: KeySpec::None,
     subcommands: &[],
-    run: Run::Session(docs),
+    run: Run::session(docs),
 };
 
 fn docs(_: &mut SessionCtx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
@@ -84,7 +84,7 @@ const INFO: Spec = Spec {
     flags: &[Flag::Loading, Flag::Stale],
     keys: KeySpec::None,
     subcommands: &[],
-    run: Run::Session(info),
+    run: Run::session(info),
 };
 
 fn info(ctx: &mut SessionCtx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
@@ -112,7 +112,7 @@ const HELP: Spec = Spec {
     flags: &[Flag::Loading, Flag::Stale],
     keys: KeySpec::None,
     subcommands: &[],
-    run: Run::Session(help),
+    run: Run::session(help),
 };
 
 fn help(_: &mut SessionCtx<'_>, _: Args<'_>, reply: &mut Reply<'_>) -> Outcome {

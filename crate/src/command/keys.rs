@@ -19,7 +19,7 @@ pub(super) const DEL: Spec = Spec {
     flags: &[Flag::Write],
     keys: KeySpec::EVERY,
     subcommands: &[],
-    run: Run::Keyspace(del),
+    run: Run::keyspace(del),
 };
 
 fn del(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
@@ -41,7 +41,7 @@ pub(super) const UNLINK: Spec = Spec {
     flags: &[Flag::Write, Flag::Fast],
     keys: KeySpec::EVERY,
     subcommands: &[],
-    run: Run::Keyspace(del),
+    run: Run::keyspace(del),
 };
 
 pub(super) const EXISTS: Spec = Spec {
@@ -55,7 +55,7 @@ pub(super) const EXISTS: Spec = Spec {
     flags: &[Flag::ReadOnly, Flag::Fast],
     keys: KeySpec::EVERY,
     subcommands: &[],
-    run: Run::Keyspace(exists),
+    run: Run::keyspace(exists),
 };
 
 fn exists(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
@@ -77,7 +77,7 @@ pub(super) const TOUCH: Spec = Spec {
     flags: &[Flag::ReadOnly, Flag::Fast],
     keys: KeySpec::EVERY,
     subcommands: &[],
-    run: Run::Keyspace(exists),
+    run: Run::keyspace(exists),
 };
 
 pub(super) const TYPE: Spec = Spec {
@@ -91,7 +91,7 @@ pub(super) const TYPE: Spec = Spec {
     flags: &[Flag::ReadOnly, Flag::Fast],
     keys: KeySpec::ONE,
     subcommands: &[],
-    run: Run::Keyspace(type_of),
+    run: Run::keyspace(type_of),
 };
 
 fn type_of(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
@@ -112,7 +112,7 @@ pub(super) const KEYS: Spec = Spec {
     flags: &[Flag::ReadOnly, Flag::Dangerous],
     keys: KeySpec::All,
     subcommands: &[],
-    run: Run::Keyspace(keys),
+    run: Run::keyspace(keys),
 };
 
 fn keys(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
@@ -137,7 +137,7 @@ pub(super) const SCAN: Spec = Spec {
     flags: &[Flag::ReadOnly],
     keys: KeySpec::All,
     subcommands: &[],
-    run: Run::Keyspace(scan),
+    run: Run::keyspace(scan),
 };
 
 fn scan(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
@@ -167,7 +167,7 @@ pub(super) const RANDOMKEY: Spec = Spec {
     flags: &[Flag::ReadOnly],
     keys: KeySpec::All,
     subcommands: &[],
-    run: Run::Keyspace(randomkey),
+    run: Run::keyspace(randomkey),
 };
 
 fn randomkey(ctx: &mut Ctx<'_>, _: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
@@ -204,7 +204,7 @@ pub(super) const RENAME: Spec = Spec {
     flags: &[Flag::Write],
     keys: KeySpec::TWO,
     subcommands: &[],
-    run: Run::Keyspace(rename),
+    run: Run::keyspace(rename),
 };
 
 fn rename(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
@@ -230,7 +230,7 @@ pub(super) const RENAMENX: Spec = Spec {
     flags: &[Flag::Write, Flag::Fast],
     keys: KeySpec::TWO,
     subcommands: &[],
-    run: Run::Keyspace(renamenx),
+    run: Run::keyspace(renamenx),
 };
 
 fn renamenx(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
@@ -255,7 +255,7 @@ pub(super) const COPY: Spec = Spec {
     flags: &[Flag::Write, Flag::DenyOom],
     keys: KeySpec::TWO,
     subcommands: &[],
-    run: Run::Keyspace(copy),
+    run: Run::keyspace(copy),
 };
 
 fn copy(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {

@@ -17,7 +17,7 @@ pub(super) const LMOVE: Spec = Spec {
     arity: 5,
     flags: &[Flag::Write, Flag::DenyOom],
     keys: KeySpec::TWO,
-    run: Run::Keyspace(lmove),
+    run: Run::keyspace(lmove),
     ..FAMILY
 };
 
@@ -32,7 +32,7 @@ pub(super) const RPOPLPUSH: Spec = Spec {
     usage: "source destination",
     since: "1.2.0",
     arity: 3,
-    run: Run::Keyspace(rpoplpush),
+    run: Run::keyspace(rpoplpush),
     ..LMOVE
 };
 
@@ -85,7 +85,7 @@ pub(super) const LMPOP: Spec = Spec {
     arity: -4,
     flags: &[Flag::Write],
     keys: KeySpec::Counted { count: 1, destination: None },
-    run: Run::Keyspace(lmpop),
+    run: Run::keyspace(lmpop),
     ..FAMILY
 };
 

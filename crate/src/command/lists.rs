@@ -20,7 +20,7 @@ pub(super) const FAMILY: Spec = Spec {
     flags: &[Flag::ReadOnly],
     keys: KeySpec::ONE,
     subcommands: &[],
-    run: Run::Keyspace(llen),
+    run: Run::keyspace(llen),
 };
 
 pub(super) const LPUSH: Spec = Spec {
@@ -30,7 +30,7 @@ pub(super) const LPUSH: Spec = Spec {
     complexity: "O(N) in the number of elements",
     arity: -3,
     flags: &[Flag::Write, Flag::DenyOom, Flag::Fast],
-    run: Run::Keyspace(lpush),
+    run: Run::keyspace(lpush),
     ..FAMILY
 };
 
@@ -41,7 +41,7 @@ fn lpush(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
 pub(super) const RPUSH: Spec = Spec {
     name: "rpush",
     summary: "Adds elements at the tail of a list, one after the other; answers its length then.",
-    run: Run::Keyspace(rpush),
+    run: Run::keyspace(rpush),
     ..LPUSH
 };
 
@@ -61,7 +61,7 @@ pub(super) const LPUSHX: Spec = Spec {
     name: "lpushx",
     summary: "Adds elements at the head of a list if there is one; answers its length then.",
     since: "2.2.0",
-    run: Run::Keyspace(lpushx),
+    run: Run::keyspace(lpushx),
     ..LPUSH
 };
 
@@ -72,7 +72,7 @@ fn lpushx(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
 pub(super) const RPUSHX: Spec = Spec {
     name: "rpushx",
     summary: "Adds elements at the tail of a list if there is one; answers its length then.",
-    run: Run::Keyspace(rpushx),
+    run: Run::keyspace(rpushx),
     ..LPUSHX
 };
 
@@ -97,7 +97,7 @@ pub(super) const LPOP: Spec = Spec {
     complexity: "O(N) in the number of elements",
     arity: -2,
     flags: &[Flag::Write, Flag::Fast],
-    run: Run::Keyspace(lpop),
+    run: Run::keyspace(lpop),
     ..FAMILY
 };
 
@@ -108,7 +108,7 @@ fn lpop(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
 pub(super) const RPOP: Spec = Spec {
     name: "rpop",
     summary: "Takes the last element of a list, or the last `count` of them, the last one first.",
-    run: Run::Keyspace(rpop),
+    run: Run::keyspace(rpop),
     ..LPOP
 };
 
@@ -159,7 +159,7 @@ pub(super) const LLEN: Spec = Spec {
     name: "llen",
     summary: "How many elements a list has.",
     flags: &[Flag::ReadOnly, Flag::Fast],
-    run: Run::Keyspace(llen),
+    run: Run::keyspace(llen),
     ..FAMILY
 };
 
@@ -175,7 +175,7 @@ pub(super) const LRANGE: Spec = Spec {
     usage: "key start stop",
     complexity: "O(S+N), S elements to the part and N in it",
     arity: 4,
-    run: Run::Keyspace(lrange),
+    run: Run::keyspace(lrange),
     ..FAMILY
 };
 
@@ -197,7 +197,7 @@ pub(super) const LINDEX: Spec = Spec {
     usage: "key index",
     complexity: "O(N) in the number of elements passed over",
     arity: 3,
-    run: Run::Keyspace(lindex),
+    run: Run::keyspace(lindex),
     ..FAMILY
 };
 
@@ -228,7 +228,7 @@ pub(super) const LSET: Spec = Spec {
     complexity: "O(N) in the number of elements passed over",
     arity: 4,
     flags: &[Flag::Write, Flag::DenyOom],
-    run: Run::Keyspace(lset),
+    run: Run::keyspace(lset),
     ..FAMILY
 };
 
@@ -250,7 +250,7 @@ pub(super) const LINSERT: Spec = Spec {
     complexity: "O(N) in the number of elements passed over",
     arity: 5,
     flags: &[Flag::Write, Flag::DenyOom],
-    run: Run::Keyspace(linsert),
+    run: Run::keyspace(linsert),
     ..FAMILY
 };
 
@@ -282,7 +282,7 @@ pub(super) const LREM: Spec = Spec {
     complexity: "O(N) in the number of elements",
     arity: 4,
     flags: &[Flag::Write],
-    run: Run::Keyspace(lrem),
+    run: Run::keyspace(lrem),
     ..FAMILY
 };
 
@@ -310,7 +310,7 @@ pub(super) const LTRIM: Spec = Spec {
     complexity: "O(N) in the number of elements removed",
     arity: 4,
     flags: &[Flag::Write],
-    run: Run::Keyspace(ltrim),
+    run: Run::keyspace(ltrim),
     ..FAMILY
 };
 
@@ -336,7 +336,7 @@ pub(super) const LPOS: Spec = Spec {
     since: "6.0.6",
     complexity: "O(N) in the number of elements compared",
     arity: -3,
-    run: Run::Keyspace(lpos),
+    run: Run::keyspace(lpos),
     ..FAMILY
 };
 

@@ -17,7 +17,7 @@ pub(super) const OBJECT: Spec = Spec {
     flags: &[],
     keys: KeySpec::None,
     subcommands: &[ENCODING, FREQ, HELP, IDLETIME, REFCOUNT],
-    run: Run::Session(help),
+    run: Run::session(help),
 };
 
 const ENCODING: Spec = Spec {
@@ -31,7 +31,7 @@ const ENCODING: Spec = Spec {
     flags: &[Flag::ReadOnly],
     keys: KeySpec::Range { first: 2, last: 2, step: 1 },
     subcommands: &[],
-    run: Run::Keyspace(encoding),
+    run: Run::keyspace(encoding),
 };
 
 fn encoding(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
@@ -50,7 +50,7 @@ fn value<'a>(ctx: &'a mut Ctx<'_>, key: &[u8]) -> Option<&'a Value> {
 const REFCOUNT: Spec = Spec {
     name: "object|refcount",
     summary: "How many share a value: every key has its own, so 1.",
-    run: Run::Keyspace(refcount),
+    run: Run::keyspace(refcount),
     ..ENCODING
 };
 
@@ -65,7 +65,7 @@ fn refcount(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome
 const IDLETIME: Spec = Spec {
     name: "object|idletime",
     summary: "How long a value was not used. Not tracked, since no key is chosen for removal by it.",
-    run: Run::Keyspace(idletime),
+    run: Run::keyspace(idletime),
     ..ENCODING
 };
 
@@ -83,7 +83,7 @@ const FREQ: Spec = Spec {
     name: "object|freq",
     summary: "How often a value was used lately. Not tracked, since no key is chosen for removal by it.",
     since: "4.0.0",
-    run: Run::Keyspace(freq),
+    run: Run::keyspace(freq),
     ..ENCODING
 };
 
@@ -107,7 +107,7 @@ const HELP: Spec = Spec {
     flags: &[Flag::Loading, Flag::Stale],
     usage: "",
     keys: KeySpec::None,
-    run: Run::Session(help),
+    run: Run::session(help),
     ..ENCODING
 };
 

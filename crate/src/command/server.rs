@@ -20,7 +20,7 @@ pub(super) const DBSIZE: Spec = Spec {
     flags: &[Flag::ReadOnly, Flag::Fast],
     keys: KeySpec::All,
     subcommands: &[],
-    run: Run::Keyspace(dbsize),
+    run: Run::keyspace(dbsize),
 };
 
 fn dbsize(ctx: &mut Ctx<'_>, _: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
@@ -40,7 +40,7 @@ pub(super) const FLUSHDB: Spec = Spec {
     flags: &[Flag::Write, Flag::Dangerous],
     keys: KeySpec::All,
     subcommands: &[],
-    run: Run::Keyspace(flush),
+    run: Run::keyspace(flush),
 };
 
 pub(super) const FLUSHALL: Spec = Spec {
@@ -54,7 +54,7 @@ pub(super) const FLUSHALL: Spec = Spec {
     flags: &[Flag::Write, Flag::Dangerous],
     keys: KeySpec::All,
     subcommands: &[],
-    run: Run::Keyspace(flush),
+    run: Run::keyspace(flush),
 };
 
 /// ASYNC is taken and done at once all the same: nobody can tell but by the time.
@@ -82,7 +82,7 @@ pub(super) const TIME: Spec = Spec {
     flags: &[Flag::Loading, Flag::Stale, Flag::Fast],
     keys: KeySpec::None,
     subcommands: &[],
-    run: Run::Session(time),
+    run: Run::session(time),
 };
 
 fn time(ctx: &mut SessionCtx<'_>, _: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
@@ -103,7 +103,7 @@ pub(super) const CONFIG: Spec = Spec {
     flags: &[],
     keys: KeySpec::None,
     subcommands: &[CONFIG_GET, CONFIG_HELP],
-    run: Run::Session(config_help),
+    run: Run::session(config_help),
 };
 
 const CONFIG_GET: Spec = Spec {
@@ -117,7 +117,7 @@ const CONFIG_GET: Spec = Spec {
     flags: &[Flag::Admin, Flag::NoScript, Flag::Loading, Flag::Stale, Flag::Dangerous],
     keys: KeySpec::None,
     subcommands: &[],
-    run: Run::Session(config_get),
+    run: Run::session(config_get),
 };
 
 fn config_get(ctx: &mut SessionCtx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
@@ -143,7 +143,7 @@ const CONFIG_HELP: Spec = Spec {
     flags: &[Flag::Loading, Flag::Stale],
     keys: KeySpec::None,
     subcommands: &[],
-    run: Run::Session(config_help),
+    run: Run::session(config_help),
 };
 
 fn config_help(_: &mut SessionCtx<'_>, _: Args<'_>, reply: &mut Reply<'_>) -> Outcome {

@@ -16,7 +16,7 @@ pub(super) const SINTER: Spec = Spec {
     complexity: "O(N*M), N members of the smallest set and M sets",
     arity: -2,
     keys: KeySpec::EVERY,
-    run: Run::Keyspace(sinter),
+    run: Run::keyspace(sinter),
     ..FAMILY
 };
 
@@ -32,7 +32,7 @@ pub(super) const SINTERSTORE: Spec = Spec {
     usage: "destination key ...",
     arity: -3,
     flags: &[Flag::Write, Flag::DenyOom],
-    run: Run::Keyspace(sinterstore),
+    run: Run::keyspace(sinterstore),
     ..SINTER
 };
 
@@ -49,7 +49,7 @@ pub(super) const SINTERCARD: Spec = Spec {
     since: "7.0.0",
     arity: -3,
     keys: KeySpec::Counted { count: 1, destination: None },
-    run: Run::Keyspace(sintercard),
+    run: Run::keyspace(sintercard),
     ..SINTER
 };
 
@@ -81,7 +81,7 @@ pub(super) const SUNION: Spec = Spec {
     name: "sunion",
     summary: "The members that any of several sets has.",
     complexity: "O(N) in the number of members of all sets",
-    run: Run::Keyspace(sunion),
+    run: Run::keyspace(sunion),
     ..SINTER
 };
 
@@ -95,7 +95,7 @@ pub(super) const SUNIONSTORE: Spec = Spec {
     name: "sunionstore",
     summary: "Keeps the members that any of several sets has as another set; answers how many.",
     complexity: "O(N) in the number of members of all sets",
-    run: Run::Keyspace(sunionstore),
+    run: Run::keyspace(sunionstore),
     ..SINTERSTORE
 };
 
@@ -109,7 +109,7 @@ pub(super) const SDIFF: Spec = Spec {
     name: "sdiff",
     summary: "The members of the first set that no other has.",
     complexity: "O(N*M), N members of the first set and M sets",
-    run: Run::Keyspace(sdiff),
+    run: Run::keyspace(sdiff),
     ..SINTER
 };
 
@@ -123,7 +123,7 @@ pub(super) const SDIFFSTORE: Spec = Spec {
     name: "sdiffstore",
     summary: "Keeps the members of the first set that no other has as another set; answers how many.",
     complexity: "O(N*M), N members of the first set and M sets",
-    run: Run::Keyspace(sdiffstore),
+    run: Run::keyspace(sdiffstore),
     ..SINTERSTORE
 };
 

@@ -22,7 +22,7 @@ pub(super) const FAMILY: Spec = Spec {
     flags: &[Flag::ReadOnly],
     keys: KeySpec::ONE,
     subcommands: &[],
-    run: Run::Keyspace(scard),
+    run: Run::keyspace(scard),
 };
 
 pub(super) const SADD: Spec = Spec {
@@ -32,7 +32,7 @@ pub(super) const SADD: Spec = Spec {
     complexity: "O(N) in the number of members",
     arity: -3,
     flags: &[Flag::Write, Flag::DenyOom, Flag::Fast],
-    run: Run::Keyspace(sadd),
+    run: Run::keyspace(sadd),
     ..FAMILY
 };
 
@@ -47,7 +47,7 @@ pub(super) const SREM: Spec = Spec {
     name: "srem",
     summary: "Removes members from a set; answers how many were there.",
     flags: &[Flag::Write, Flag::Fast],
-    run: Run::Keyspace(srem),
+    run: Run::keyspace(srem),
     ..SADD
 };
 
@@ -72,7 +72,7 @@ pub(super) const SMEMBERS: Spec = Spec {
     name: "smembers",
     summary: "All members of a set.",
     complexity: "O(N) in the number of members",
-    run: Run::Keyspace(smembers),
+    run: Run::keyspace(smembers),
     ..FAMILY
 };
 
@@ -93,7 +93,7 @@ pub(super) const SISMEMBER: Spec = Spec {
     usage: "key member",
     arity: 3,
     flags: &[Flag::ReadOnly, Flag::Fast],
-    run: Run::Keyspace(sismember),
+    run: Run::keyspace(sismember),
     ..FAMILY
 };
 
@@ -111,7 +111,7 @@ pub(super) const SMISMEMBER: Spec = Spec {
     complexity: "O(N) in the number of members",
     arity: -3,
     flags: &[Flag::ReadOnly, Flag::Fast],
-    run: Run::Keyspace(smismember),
+    run: Run::keyspace(smismember),
     ..FAMILY
 };
 
@@ -128,7 +128,7 @@ pub(super) const SCARD: Spec = Spec {
     name: "scard",
     summary: "How many members a set has.",
     flags: &[Flag::ReadOnly, Flag::Fast],
-    run: Run::Keyspace(scard),
+    run: Run::keyspace(scard),
     ..FAMILY
 };
 
@@ -144,7 +144,7 @@ pub(super) const SMOVE: Spec = Spec {
     arity: 4,
     flags: &[Flag::Write, Flag::Fast],
     keys: KeySpec::TWO,
-    run: Run::Keyspace(smove),
+    run: Run::keyspace(smove),
     ..FAMILY
 };
 
@@ -181,7 +181,7 @@ pub(super) const SPOP: Spec = Spec {
     complexity: "O(N) in the number of members taken",
     arity: -2,
     flags: &[Flag::Write, Flag::Fast],
-    run: Run::Keyspace(spop),
+    run: Run::keyspace(spop),
     ..FAMILY
 };
 
@@ -222,7 +222,7 @@ pub(super) const SRANDMEMBER: Spec = Spec {
     usage: "key [count]",
     complexity: "O(N) in the number of members answered",
     arity: -2,
-    run: Run::Keyspace(srandmember),
+    run: Run::keyspace(srandmember),
     ..FAMILY
 };
 
@@ -260,7 +260,7 @@ pub(super) const SSCAN: Spec = Spec {
     since: "2.8.0",
     complexity: "O(1) a step, O(N) a whole walk",
     arity: -3,
-    run: Run::Keyspace(sscan),
+    run: Run::keyspace(sscan),
     ..FAMILY
 };
 

@@ -23,7 +23,7 @@ pub(super) const SORT: Spec = Spec {
     flags: &[Flag::Write, Flag::DenyOom, Flag::Dangerous],
     keys: KeySpec::FirstAndComputed(keys),
     subcommands: &[],
-    run: Run::Keyspace(sort),
+    run: Run::keyspace(sort),
 };
 
 pub(super) const SORT_RO: Spec = Spec {
@@ -32,7 +32,7 @@ pub(super) const SORT_RO: Spec = Spec {
     usage: "key [BY by-pattern] [LIMIT offset count] [GET get-pattern ...] [ASC | DESC] [ALPHA]",
     since: "7.0.0",
     flags: &[Flag::ReadOnly, Flag::Dangerous],
-    run: Run::Keyspace(sort_ro),
+    run: Run::keyspace(sort_ro),
     ..SORT
 };
 

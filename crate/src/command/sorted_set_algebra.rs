@@ -19,7 +19,7 @@ pub(super) const ZUNION: Spec = Spec {
     arity: -3,
     flags: &[Flag::ReadOnly],
     keys: KeySpec::Counted { count: 1, destination: None },
-    run: Run::Keyspace(zunion),
+    run: Run::keyspace(zunion),
     ..FAMILY
 };
 
@@ -31,7 +31,7 @@ pub(super) const ZINTER: Spec = Spec {
     name: "zinter",
     summary: "The members that several sorted sets have in common.",
     complexity: "O(N*K)+O(M*log(M)), N members of the smallest of K sets and M in the result",
-    run: Run::Keyspace(zinter),
+    run: Run::keyspace(zinter),
     ..ZUNION
 };
 
@@ -44,7 +44,7 @@ pub(super) const ZDIFF: Spec = Spec {
     summary: "The members of the first sorted set that no other has.",
     usage: "numkeys key ... [WITHSCORES]",
     complexity: "O(N*K)+O(M*log(M)), N members of the first of K sets and M in the result",
-    run: Run::Keyspace(zdiff),
+    run: Run::keyspace(zdiff),
     ..ZUNION
 };
 
@@ -60,7 +60,7 @@ pub(super) const ZUNIONSTORE: Spec = Spec {
     arity: -4,
     flags: &[Flag::Write, Flag::DenyOom],
     keys: KeySpec::Counted { count: 2, destination: Some(1) },
-    run: Run::Keyspace(zunionstore),
+    run: Run::keyspace(zunionstore),
     ..ZUNION
 };
 
@@ -72,7 +72,7 @@ pub(super) const ZINTERSTORE: Spec = Spec {
     name: "zinterstore",
     summary: "Keeps the members that several sorted sets have in common as another; answers how many.",
     complexity: ZINTER.complexity,
-    run: Run::Keyspace(zinterstore),
+    run: Run::keyspace(zinterstore),
     ..ZUNIONSTORE
 };
 
@@ -86,7 +86,7 @@ pub(super) const ZDIFFSTORE: Spec = Spec {
     usage: "destination numkeys key ...",
     since: "6.2.0",
     complexity: ZDIFF.complexity,
-    run: Run::Keyspace(zdiffstore),
+    run: Run::keyspace(zdiffstore),
     ..ZUNIONSTORE
 };
 
@@ -100,7 +100,7 @@ pub(super) const ZINTERCARD: Spec = Spec {
     usage: "numkeys key ... [LIMIT limit]",
     since: "7.0.0",
     complexity: "O(N*K), N members of the smallest of K sets",
-    run: Run::Keyspace(zintercard),
+    run: Run::keyspace(zintercard),
     ..ZINTER
 };
 

@@ -119,7 +119,7 @@ pub(super) const ZRANGE: Spec = Spec {
     complexity: "O(log(N)+M), M members in the range",
     arity: -4,
     flags: &[Flag::ReadOnly],
-    run: Run::Keyspace(zrange),
+    run: Run::keyspace(zrange),
     ..FAMILY
 };
 
@@ -131,7 +131,7 @@ pub(super) const ZREVRANGE: Spec = Spec {
     name: "zrevrange",
     summary: "A range of members by rank, the last one first. ZRANGE with REV does the same.",
     usage: "key start stop [WITHSCORES]",
-    run: Run::Keyspace(zrevrange),
+    run: Run::keyspace(zrevrange),
     ..ZRANGE
 };
 
@@ -144,7 +144,7 @@ pub(super) const ZRANGEBYSCORE: Spec = Spec {
     summary: "A range of members by score. ZRANGE with BYSCORE does the same.",
     usage: "key min max [WITHSCORES] [LIMIT offset count]",
     since: "1.0.5",
-    run: Run::Keyspace(zrangebyscore),
+    run: Run::keyspace(zrangebyscore),
     ..ZRANGE
 };
 
@@ -157,7 +157,7 @@ pub(super) const ZREVRANGEBYSCORE: Spec = Spec {
     summary: "A range of members by score, the last one first. ZRANGE with BYSCORE and REV does the same.",
     usage: "key max min [WITHSCORES] [LIMIT offset count]",
     since: "2.2.0",
-    run: Run::Keyspace(zrevrangebyscore),
+    run: Run::keyspace(zrevrangebyscore),
     ..ZRANGE
 };
 
@@ -170,7 +170,7 @@ pub(super) const ZRANGEBYLEX: Spec = Spec {
     summary: "A range of members by name, where all scores are the same. ZRANGE with BYLEX does the same.",
     usage: "key min max [LIMIT offset count]",
     since: "2.8.9",
-    run: Run::Keyspace(zrangebylex),
+    run: Run::keyspace(zrangebylex),
     ..ZRANGE
 };
 
@@ -183,7 +183,7 @@ pub(super) const ZREVRANGEBYLEX: Spec = Spec {
     summary: "A range of members by name, the last one first. ZRANGE with BYLEX and REV does the same.",
     usage: "key max min [LIMIT offset count]",
     since: "2.8.9",
-    run: Run::Keyspace(zrevrangebylex),
+    run: Run::keyspace(zrevrangebylex),
     ..ZRANGE
 };
 
@@ -199,7 +199,7 @@ pub(super) const ZRANGESTORE: Spec = Spec {
     arity: -5,
     flags: &[Flag::Write, Flag::DenyOom],
     keys: KeySpec::TWO,
-    run: Run::Keyspace(zrangestore),
+    run: Run::keyspace(zrangestore),
     ..ZRANGE
 };
 
@@ -307,7 +307,7 @@ pub(super) const ZCOUNT: Spec = Spec {
     since: "2.0.0",
     complexity: "O(log(N)), and one addition for every two hundred members",
     arity: 4,
-    run: Run::Keyspace(zcount),
+    run: Run::keyspace(zcount),
     ..FAMILY
 };
 
@@ -319,7 +319,7 @@ pub(super) const ZLEXCOUNT: Spec = Spec {
     name: "zlexcount",
     summary: "How many members have a name in a range, where all scores are the same.",
     since: "2.8.9",
-    run: Run::Keyspace(zlexcount),
+    run: Run::keyspace(zlexcount),
     ..ZCOUNT
 };
 
@@ -341,7 +341,7 @@ pub(super) const ZREMRANGEBYRANK: Spec = Spec {
     complexity: "O(log(N)+M), M members removed",
     arity: 4,
     flags: &[Flag::Write],
-    run: Run::Keyspace(zremrangebyrank),
+    run: Run::keyspace(zremrangebyrank),
     ..FAMILY
 };
 
@@ -354,7 +354,7 @@ pub(super) const ZREMRANGEBYSCORE: Spec = Spec {
     summary: "Removes a range of members by score; answers how many.",
     usage: "key min max",
     since: "1.2.0",
-    run: Run::Keyspace(zremrangebyscore),
+    run: Run::keyspace(zremrangebyscore),
     ..ZREMRANGEBYRANK
 };
 
@@ -367,7 +367,7 @@ pub(super) const ZREMRANGEBYLEX: Spec = Spec {
     summary: "Removes a range of members by name, where all scores are the same; answers how many.",
     usage: "key min max",
     since: "2.8.9",
-    run: Run::Keyspace(zremrangebylex),
+    run: Run::keyspace(zremrangebylex),
     ..ZREMRANGEBYRANK
 };
 

@@ -23,7 +23,7 @@ pub(super) const FAMILY: Spec = Spec {
     flags: &[Flag::ReadOnly, Flag::Fast],
     keys: KeySpec::ONE,
     subcommands: &[],
-    run: Run::Keyspace(zcard),
+    run: Run::keyspace(zcard),
 };
 
 pub(super) const ZADD: Spec = Spec {
@@ -33,7 +33,7 @@ pub(super) const ZADD: Spec = Spec {
     complexity: "O(log(N)) for each member, N being all members",
     arity: -4,
     flags: &[Flag::Write, Flag::DenyOom, Flag::Fast],
-    run: Run::Keyspace(zadd),
+    run: Run::keyspace(zadd),
     ..FAMILY
 };
 
@@ -92,7 +92,7 @@ pub(super) const ZINCRBY: Spec = Spec {
     usage: "key float-increment member",
     complexity: "O(log(N))",
     arity: 4,
-    run: Run::Keyspace(zincrby),
+    run: Run::keyspace(zincrby),
     ..ZADD
 };
 
@@ -165,7 +165,7 @@ pub(super) const ZREM: Spec = Spec {
     complexity: "O(M*log(N)), M members removed",
     arity: -3,
     flags: &[Flag::Write, Flag::Fast],
-    run: Run::Keyspace(zrem),
+    run: Run::keyspace(zrem),
     ..FAMILY
 };
 
@@ -189,7 +189,7 @@ fn zrem(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
 pub(super) const ZCARD: Spec = Spec {
     name: "zcard",
     summary: "How many members a sorted set has.",
-    run: Run::Keyspace(zcard),
+    run: Run::keyspace(zcard),
     ..FAMILY
 };
 
@@ -207,7 +207,7 @@ pub(super) const ZSCORE: Spec = Spec {
     summary: "The score of a member.",
     usage: "key member",
     arity: 3,
-    run: Run::Keyspace(zscore),
+    run: Run::keyspace(zscore),
     ..FAMILY
 };
 
@@ -224,7 +224,7 @@ pub(super) const ZMSCORE: Spec = Spec {
     since: "6.2.0",
     complexity: "O(N) in the number of members",
     arity: -3,
-    run: Run::Keyspace(zmscore),
+    run: Run::keyspace(zmscore),
     ..FAMILY
 };
 
@@ -251,7 +251,7 @@ pub(super) const ZRANK: Spec = Spec {
     since: "2.0.0",
     complexity: "O(log(N)), and one addition for every two hundred members",
     arity: 3,
-    run: Run::Keyspace(zrank),
+    run: Run::keyspace(zrank),
     ..FAMILY
 };
 
@@ -264,7 +264,7 @@ fn zrank(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
 pub(super) const ZREVRANK: Spec = Spec {
     name: "zrevrank",
     summary: "How many members come after this one.",
-    run: Run::Keyspace(zrevrank),
+    run: Run::keyspace(zrevrank),
     ..ZRANK
 };
 
@@ -289,7 +289,7 @@ pub(super) const ZPOPMIN: Spec = Spec {
     complexity: "O(log(N)*M), M members taken",
     arity: -2,
     flags: &[Flag::Write, Flag::Fast],
-    run: Run::Keyspace(zpopmin),
+    run: Run::keyspace(zpopmin),
     ..FAMILY
 };
 
@@ -300,7 +300,7 @@ fn zpopmin(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome 
 pub(super) const ZPOPMAX: Spec = Spec {
     name: "zpopmax",
     summary: "Takes the member with the highest score, or as many as asked for.",
-    run: Run::Keyspace(zpopmax),
+    run: Run::keyspace(zpopmax),
     ..ZPOPMIN
 };
 
@@ -368,7 +368,7 @@ pub(super) const ZMPOP: Spec = Spec {
     arity: -4,
     flags: &[Flag::Write],
     keys: KeySpec::Counted { count: 1, destination: None },
-    run: Run::Keyspace(zmpop),
+    run: Run::keyspace(zmpop),
     ..FAMILY
 };
 
@@ -404,7 +404,7 @@ pub(super) const ZRANDMEMBER: Spec = Spec {
     complexity: "O(N) in the number of members answered",
     arity: -2,
     flags: &[Flag::ReadOnly],
-    run: Run::Keyspace(zrandmember),
+    run: Run::keyspace(zrandmember),
     ..FAMILY
 };
 
@@ -464,7 +464,7 @@ pub(super) const ZSCAN: Spec = Spec {
     complexity: "O(1) a step, O(N) a whole walk",
     arity: -3,
     flags: &[Flag::ReadOnly],
-    run: Run::Keyspace(zscan),
+    run: Run::keyspace(zscan),
     ..FAMILY
 };
 

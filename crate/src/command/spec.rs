@@ -259,6 +259,34 @@ pub enum Run {
     Session(fn(&mut SessionCtx<'_>, Args<'_>, &mut Reply<'_>) -> Outcome),
     /// A command that needs the keyspace; run it where the store is reached.
     Keyspace(fn(&mut Ctx<'_>, Args<'_>, &mut Reply<'_>) -> Outcome),
+    /// The table only tells of commands: the crate was built without the feature `serve`, for a page that need not hold the
+    /// code of them all.
+    #[cfg(not(feature = "serve"))]
+    Untold,
+}
+
+impl Run {
+    /// What a command about the connection or the server does.
+    pub(super) const fn session(run: fn(&mut SessionCtx<'_>, Args<'_>, &mut Reply<'_>) -> Outcome) -> Self {
+        #[cfg(feature = "serve")]
+        return Self::Session(run);
+        #[cfg(not(feature = "serve"))]
+        {
+            let _ = run;
+            Self::Untold
+        }
+    }
+
+    /// What a command on the keyspace does.
+    pub(super) const fn keyspace(run: fn(&mut Ctx<'_>, Args<'_>, &mut Reply<'_>) -> Outcome) -> Self {
+        #[cfg(feature = "serve")]
+        return Self::Keyspace(run);
+        #[cfg(not(feature = "serve"))]
+        {
+            let _ = run;
+            Self::Untold
+        }
+    }
 }
 
 /// Whether a reply was written, or what to write instead.

@@ -19,7 +19,7 @@ pub(super) const GET: Spec = Spec {
     flags: &[Flag::ReadOnly, Flag::Fast],
     keys: KeySpec::ONE,
     subcommands: &[],
-    run: Run::Keyspace(get),
+    run: Run::keyspace(get),
 };
 
 fn get(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
@@ -38,7 +38,7 @@ pub(super) const SET: Spec = Spec {
     flags: &[Flag::Write, Flag::DenyOom],
     keys: KeySpec::ONE,
     subcommands: &[],
-    run: Run::Keyspace(set),
+    run: Run::keyspace(set),
 };
 
 #[derive(Default)]
@@ -131,7 +131,7 @@ pub(super) const SETNX: Spec = Spec {
     flags: &[Flag::Write, Flag::DenyOom, Flag::Fast],
     keys: KeySpec::ONE,
     subcommands: &[],
-    run: Run::Keyspace(setnx),
+    run: Run::keyspace(setnx),
 };
 
 fn setnx(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
@@ -156,7 +156,7 @@ pub(super) const SETEX: Spec = Spec {
     flags: &[Flag::Write, Flag::DenyOom],
     keys: KeySpec::ONE,
     subcommands: &[],
-    run: Run::Keyspace(setex),
+    run: Run::keyspace(setex),
 };
 
 fn setex(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
@@ -174,7 +174,7 @@ pub(super) const PSETEX: Spec = Spec {
     flags: &[Flag::Write, Flag::DenyOom],
     keys: KeySpec::ONE,
     subcommands: &[],
-    run: Run::Keyspace(psetex),
+    run: Run::keyspace(psetex),
 };
 
 fn psetex(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
@@ -206,7 +206,7 @@ pub(super) const GETSET: Spec = Spec {
     flags: &[Flag::Write, Flag::DenyOom, Flag::Fast],
     keys: KeySpec::ONE,
     subcommands: &[],
-    run: Run::Keyspace(getset),
+    run: Run::keyspace(getset),
 };
 
 fn getset(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
@@ -227,7 +227,7 @@ pub(super) const GETEX: Spec = Spec {
     flags: &[Flag::Write, Flag::Fast],
     keys: KeySpec::ONE,
     subcommands: &[],
-    run: Run::Keyspace(getex),
+    run: Run::keyspace(getex),
 };
 
 fn getex(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
@@ -277,7 +277,7 @@ pub(super) const GETDEL: Spec = Spec {
     flags: &[Flag::Write, Flag::Fast],
     keys: KeySpec::ONE,
     subcommands: &[],
-    run: Run::Keyspace(getdel),
+    run: Run::keyspace(getdel),
 };
 
 fn getdel(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
@@ -298,7 +298,7 @@ pub(super) const MGET: Spec = Spec {
     flags: &[Flag::ReadOnly, Flag::Fast],
     keys: KeySpec::EVERY,
     subcommands: &[],
-    run: Run::Keyspace(mget),
+    run: Run::keyspace(mget),
 };
 
 fn mget(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
@@ -323,7 +323,7 @@ pub(super) const MSET: Spec = Spec {
     flags: &[Flag::Write, Flag::DenyOom],
     keys: KeySpec::PAIRS,
     subcommands: &[],
-    run: Run::Keyspace(mset),
+    run: Run::keyspace(mset),
 };
 
 fn mset(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
@@ -346,7 +346,7 @@ pub(super) const MSETNX: Spec = Spec {
     flags: &[Flag::Write, Flag::DenyOom],
     keys: KeySpec::PAIRS,
     subcommands: &[],
-    run: Run::Keyspace(msetnx),
+    run: Run::keyspace(msetnx),
 };
 
 fn msetnx(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {

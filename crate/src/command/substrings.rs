@@ -18,7 +18,7 @@ pub(super) const APPEND: Spec = Spec {
     flags: &[Flag::Write, Flag::DenyOom, Flag::Fast],
     keys: KeySpec::ONE,
     subcommands: &[],
-    run: Run::Keyspace(append),
+    run: Run::keyspace(append),
 };
 
 fn append(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
@@ -52,7 +52,7 @@ pub(super) const STRLEN: Spec = Spec {
     flags: &[Flag::ReadOnly, Flag::Fast],
     keys: KeySpec::ONE,
     subcommands: &[],
-    run: Run::Keyspace(strlen),
+    run: Run::keyspace(strlen),
 };
 
 fn strlen(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
@@ -73,7 +73,7 @@ pub(super) const GETRANGE: Spec = Spec {
     flags: &[Flag::ReadOnly],
     keys: KeySpec::ONE,
     subcommands: &[],
-    run: Run::Keyspace(getrange),
+    run: Run::keyspace(getrange),
 };
 
 fn getrange(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
@@ -109,7 +109,7 @@ pub(super) const SETRANGE: Spec = Spec {
     flags: &[Flag::Write, Flag::DenyOom],
     keys: KeySpec::ONE,
     subcommands: &[],
-    run: Run::Keyspace(setrange),
+    run: Run::keyspace(setrange),
 };
 
 fn setrange(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
