@@ -4,8 +4,9 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use interleave::engine::{CurrentThread, Manual, MultiThread, Step};
+use interleave::engine::{CurrentThread, Flavor, Manual, MultiThread, Step};
 use interleave::explore::{Bounds, Explorer};
+use interleave::machine::{Machine, Recipe};
 use interleave::rt::{Rt, channel};
 use interleave::scenario::{Limits, Scenario, Setting};
 use interleave::sharing::Kind;
@@ -156,7 +157,32 @@ async fn ping_pong(rt: Rt) {
     }
 }
 
+/// The time machine's steps: a scenario's tasks, everything recorded and seen.
+fn measure_machine(flavor: Flavor) {
+    let scenario = "client a * 50 {\n repeat 4000 {\n yield\n }\n}".to_owned();
+    let recipe = Recipe { scenario, flavor, direct: true, ..Recipe::default() };
+    let mut machine = Machine::open(&recipe).unwrap_or_else(|error| panic!("{error}"));
+    let mut frames = Vec::new();
+    let started = Clock::now();
+    while machine.step().is_some() {
+        if machine.steps() % 2048 == 0 {
+            machine.take_frames(&mut frames);
+            frames.clear();
+        }
+    }
+    let (seconds, polls) = (started.seconds(), machine.steps());
+    let name = format!("time machine, {flavor}");
+    println!("{name:<36} {polls:>8} polls, {:>5.2} M/s", polls as f64 / seconds / 1e6);
+}
+
 fn main() {
+    if std::env::args().any(|arg| arg == "machine") {
+        // Alone, for a profile.
+        for flavor in [Flavor::CurrentThread, Flavor::MultiThread { workers: 2 }] {
+            measure_machine(flavor);
+        }
+        return;
+    }
     measure!("yields, current-thread", CurrentThread::new(0), yields);
     measure!("ping-pong, current-thread", CurrentThread::new(0), ping_pong);
     for workers in [1, 2, 4, 8] {
@@ -171,6 +197,9 @@ fn main() {
     measure_manual("ping-pong, manual", Manual::new(0), ping_pong);
     measure_manual("yields, manual, unrecorded", Manual::unrecorded(0), yields);
     measure_manual("ping-pong, manual, unrecorded", Manual::unrecorded(0), ping_pong);
+    for flavor in [Flavor::CurrentThread, Flavor::MultiThread { workers: 2 }, Flavor::Manual] {
+        measure_machine(flavor);
+    }
     for buyers in [4, 5, 6] {
         measure_exploring(buyers);
     }
