@@ -165,12 +165,10 @@ fn categories(spec: &Spec) -> Vec<&'static str> {
             categories.push(category);
         }
     };
-    // What sorts is of the families whose values it takes.
+    // What sorts is of the families whose values it takes, and a container of none.
     let sorts = spec.name.starts_with("sort");
-    add(
-        (spec.group == Group::Generic && !sorts) || matches!(spec.name, "dbsize" | "flushdb" | "flushall"),
-        "@keyspace",
-    );
+    let is_generic = spec.group == Group::Generic && !sorts && spec.subcommands.is_empty();
+    add(is_generic || matches!(spec.name, "dbsize" | "flushdb" | "flushall"), "@keyspace");
     add(spec.has(Flag::ReadOnly), "@read");
     add(spec.has(Flag::Write), "@write");
     add(sorts || spec.group == Group::Set, "@set");

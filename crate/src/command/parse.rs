@@ -17,8 +17,8 @@ pub(super) fn amount(text: &[u8]) -> Result<usize, Mistake> {
     natural(text).ok_or(Mistake::new("ERR value is out of range, must be positive"))
 }
 
-/// A number from 0 on, for those that have words of their own for what is none. What is more than there can be of anything in
-/// memory counts as so many: the same in 32 bits.
+/// A number from 0 on, for those that have words of their own for what is none. What is more than there can be of
+/// anything in memory counts as so many: the same in 32 bits.
 pub(super) fn natural(text: &[u8]) -> Option<usize> {
     let number = u64::try_from(parse_i64(text)?).ok()?;
     Some(usize::try_from(number).unwrap_or(usize::MAX))

@@ -37,8 +37,8 @@ impl Count {
 
     /// Chooses positions below `len`, which must not be 0, for a reply that has `bytes_at` bytes of each.
     ///
-    /// Repetitions make a reply longer than the data it is made of, so they are bounded by what a request may be: as many
-    /// as it may have arguments (Redis: no bound), and as many bytes.
+    /// Repetitions make a reply longer than the data it is made of, so they are bounded by what a request may be: as
+    /// many as it may have arguments (Redis: no bound), and as many bytes.
     pub(super) fn choose(
         self,
         random: &mut fastrand::Rng,

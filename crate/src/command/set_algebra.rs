@@ -133,8 +133,8 @@ fn sdiffstore(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outco
     Ok(())
 }
 
-/// Members on their own, in an order that follows from the sets'. Sets in several stores cannot be looked at together, so the
-/// first one's members are copied and sifted.
+/// Members on their own, in an order that follows from the sets'. Sets in several stores cannot be looked at
+/// together, so the first one's members are copied and sifted.
 type Members = Vec<Vec<u8>>;
 
 fn members(ctx: &mut Ctx<'_>, key: &[u8]) -> Result<Members, Mistake> {

@@ -1,7 +1,7 @@
 //! SORT and SORT_RO: the elements of a list, a set or a sorted set, sorted, or what keys named after them hold.
 //!
-//! Owns patterns in which `*` stands for the element: which keys they name is known only when the element is, so such a request
-//! may touch any key.
+//! Owns patterns in which `*` stands for the element: which keys they name is known only when the element is, so such
+//! a request may touch any key.
 
 use std::cmp::Ordering;
 

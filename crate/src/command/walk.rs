@@ -54,9 +54,9 @@ pub(super) fn cursor(text: &[u8]) -> Result<u64, Mistake> {
     cursor.ok_or(Mistake::new("ERR invalid cursor"))
 }
 
-/// Which positions of a collection of `len` a step looks at, from the highest down, and the cursor to go on with. What is small
-/// is walked over in one step; otherwise a cursor says that the positions below it are still to come. Whatever is added
-/// and removed between steps, what stays is seen, since members only move to lower positions.
+/// Which positions of a collection of `len` a step looks at, from the highest down, and the cursor to go on with.
+/// What is small is walked over in one step; otherwise a cursor says that the positions below it are still to come.
+/// Whatever is added and removed between steps, what stays is seen, since members only move to lower positions.
 pub(super) fn step(
     cursor: u64,
     count: usize,

@@ -1,8 +1,8 @@
 //! Hashes: fields and their values.
 //!
 //! Owns two layouts: small hashes are packed, field and value in turn, and large ones a table. Either has an order that
-//! follows from the changes alone, and in which entries only move to lower positions: a walk downward misses none. Knows no
-//! command.
+//! follows from the changes alone, and in which entries only move to lower positions: a walk downward misses none.
+//! Knows no command.
 
 use std::hash::{Hash as StdHash, Hasher};
 

@@ -1,7 +1,7 @@
 //! Lists: strings in an order that their users give them.
 //!
-//! Owns one layout for every length: a queue of short packed rows, which Redis calls a quicklist. Both ends are reached at
-//! once; the middle by skipping rows. Knows no command.
+//! Owns one layout for every length: a queue of short packed rows, which Redis calls a quicklist. Both ends are
+//! reached at once; the middle by skipping rows. Knows no command.
 
 use std::collections::VecDeque;
 use std::hash::{Hash, Hasher};

@@ -27,7 +27,8 @@ pub use shard::{Entry, Stats, Store, Sweep};
 pub use sorted_set::SortedSet;
 pub use value::{Bytes, Collection, Value, ValueType, WrongType};
 
-/// Up to where small collections are packed, by the names `CONFIG GET` has for it. A list's is a size: -2 says rows of 8 KiB.
+/// Up to where small collections are packed, by the names `CONFIG GET` has for it. A list's is a size: -2 says rows
+/// of 8 KiB.
 pub const LAYOUT_LIMITS: [(&str, i64); 8] = [
     ("hash-max-listpack-entries", hash::PACKED_LEN_MAX as i64),
     ("hash-max-listpack-value", hash::PACKED_BYTES_MAX as i64),

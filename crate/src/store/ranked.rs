@@ -1,8 +1,8 @@
 //! The order of a large sorted set: scores and members, ascending, each with its rank.
 //!
-//! Owns that order as a row of short sorted pieces. Finding a place is two binary searches; inserting moves part of one piece;
-//! a rank is the sum of the lengths of the pieces before: with a million members some five thousand additions, a few
-//! microseconds. Knows no member's score by itself; that is the table's beside it.
+//! Owns that order as a row of short sorted pieces. Finding a place is two binary searches; inserting moves part of
+//! one piece; a rank is the sum of the lengths of the pieces before: with a million members some five thousand
+//! additions, a few microseconds. Knows no member's score by itself; that is the table's beside it.
 
 use std::cmp::Ordering;
 use std::ops::Range;
@@ -44,35 +44,51 @@ impl Ranked {
         }
     }
 
-    /// Removes a member that is in it.
+    /// Removes a member that is in it. Needs no rank.
     pub(super) fn remove(&mut self, score: f64, member: &[u8]) {
-        let rank = self.count_before(|other| compare(other, (score, member)).is_lt());
-        self.remove_range(rank..rank + 1);
+        let before = |other: (f64, &[u8])| compare(other, (score, member)).is_lt();
+        let at = self.piece(before);
+        let Some(piece) = self.pieces.get_mut(at) else { return };
+        piece.remove(piece.partition_point(|(score, key)| before((*score, key.as_slice()))));
+        if piece.is_empty() {
+            self.pieces.remove(at);
+        }
+        self.join_short(at);
     }
 
     /// Removes the members of these ranks, which there must be.
     pub(super) fn remove_range(&mut self, range: Range<usize>) {
         let Some((first, within)) = self.place(range.start) else { return };
-        let (mut at, mut start, mut left) = (first, within, range.len());
+        let part = range.len().min(self.pieces[first].len() - within);
+        self.pieces[first].drain(within..within + part);
+        let (mut left, mut end) = (range.len() - part, first + 1);
         while left > 0 {
-            let piece = &mut self.pieces[at];
-            let count = left.min(piece.len() - start);
-            piece.drain(start..start + count);
+            let count = left.min(self.pieces[end].len());
             left -= count;
-            (at, start) = (at + 1, 0);
+            if count == self.pieces[end].len() {
+                end += 1;
+            } else {
+                self.pieces[end].drain(..count);
+            }
         }
-        self.pieces.retain(|piece| !piece.is_empty());
-        // A piece that has become short joins the one after it: so there are never many pieces of few members.
-        if let [short, next, ..] = &mut self.pieces[first.saturating_sub(1)..]
+        let start = first + usize::from(!self.pieces[first].is_empty());
+        self.pieces.drain(start..end);
+        self.join_short(start);
+    }
+
+    /// Joins the piece at `at` and the one before it if both are short: so there are never many pieces of few members.
+    fn join_short(&mut self, at: usize) {
+        let at = at.saturating_sub(1);
+        if let Some([short, next]) = self.pieces.get_mut(at..at + 2)
             && short.len() + next.len() <= PIECE_MAX / 2
         {
             short.append(next);
-            self.pieces.remove(first.saturating_sub(1) + 1);
+            self.pieces.remove(at + 1);
         }
     }
 
-    /// How many members come before the first that `before` is false for; it must be true for those before that one, and false
-    /// for all after.
+    /// How many members come before the first that `before` is false for; it must be true for those before that one,
+    /// and false for all after.
     pub(super) fn count_before(&self, before: impl Fn((f64, &[u8])) -> bool) -> usize {
         let at = self.piece(&before);
         let whole: usize = self.pieces[..at].iter().map(Vec::len).sum();

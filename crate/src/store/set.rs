@@ -1,7 +1,8 @@
 //! Sets: strings, each once.
 //!
-//! Owns three layouts: integers in ascending order, a few short strings packed, and a table. Each has an order that follows
-//! from the changes alone. In the table members only move to lower positions: a walk downward misses none. Knows no command.
+//! Owns three layouts: integers in ascending order, a few short strings packed, and a table. Each has an order that
+//! follows from the changes alone. In the table members only move to lower positions: a walk downward misses none.
+//! Knows no command.
 
 use std::hash::{Hash, Hasher};
 

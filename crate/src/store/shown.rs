@@ -7,8 +7,8 @@ use std::borrow::Cow;
 use super::value::Value;
 
 impl Value {
-    /// At most `chars_max` characters of the value, then an ellipsis. Takes as long as writing them takes, however large the
-    /// value is.
+    /// At most `chars_max` characters of the value, then an ellipsis. Takes as long as writing them takes, however
+    /// large the value is.
     #[must_use]
     pub fn shown(&self, chars_max: usize) -> String {
         let mut shown = Shown { text: String::new(), left: chars_max, cut: false };

@@ -1,7 +1,7 @@
 //! Sorted sets: members, each with a score, in the order of their scores.
 //!
-//! Owns two layouts: small sets are packed in order, member and score in turn, and large ones are a table of scores beside
-//! the order of members. Either is a function of the changes alone. Knows no command.
+//! Owns two layouts: small sets are packed in order, member and score in turn, and large ones are a table of scores
+//! beside the order of members. Either is a function of the changes alone. Knows no command.
 
 use std::hash::{Hash, Hasher};
 use std::ops::Range;
@@ -145,8 +145,8 @@ impl SortedSet {
         }
     }
 
-    /// How many members come before the first that `before` is false for; it must be true for those before that one, and false
-    /// for all after.
+    /// How many members come before the first that `before` is false for; it must be true for those before that one,
+    /// and false for all after.
     pub fn count_before(&self, before: impl Fn(f64, &[u8]) -> bool) -> usize {
         match &self.0 {
             Layout::Packed(packed) => {

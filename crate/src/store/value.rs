@@ -42,8 +42,8 @@ impl Value {
         }
     }
 
-    /// How it lies in memory, by Redis's name for the like. A large sorted set is no skip list here, but what that is in
-    /// Redis: an order with ranks beside a table.
+    /// How it lies in memory, by Redis's name for the like. A large sorted set is no skip list here, but what that is
+    /// in Redis: an order with ranks beside a table.
     pub fn encoding(&self) -> &'static str {
         match self {
             Self::Int(_) => "int",

@@ -9,6 +9,7 @@ mod shards;
 
 mod hashes;
 mod lists;
+mod order;
 mod sets;
 mod sorted_sets;
 mod strings;

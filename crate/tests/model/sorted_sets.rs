@@ -7,8 +7,8 @@ use proptest::prelude::*;
 
 use super::{Model, bulk, bulk_or_null, check, integer, key, member, members, number, positions, request};
 
-/// Scores are small whole numbers, which print as integers and add up exactly; weights are above 0, for there is no minus zero
-/// among these.
+/// Scores are small whole numbers, which print as integers and add up exactly; weights are above 0, for there is no
+/// minus zero among these.
 type Scores = BTreeMap<String, i64>;
 
 #[derive(Default)]
