@@ -34,11 +34,12 @@ pub(crate) fn build(profile: Profile) -> Result<PathBuf> {
         Profile::Page => "--profile=page",
         Profile::Dev => "--profile=dev",
     };
-    // Apart: in one call cargo would give the page, too, the code of all commands that the workers' modules ask for.
-    for packages in
-        [&["--package=interleave-web"][..], &["--package=interleave-tab", "--package=interleave-engine"]]
-    {
-        run(wasm.build().args(packages).args(["--lib", profile_flag]))?;
+    // Apart: in one call cargo would give the page, too, the code of all commands that the workers' modules ask for. And the
+    // tab's server, which has a visitor's whole second for a command, is sent small; the time machine is there to be quick.
+    let small = ["--config", r#"profile.page.package.interleave.opt-level="s""#];
+    for (package, config) in [("web", &[][..]), ("tab", &small), ("engine", &[])] {
+        let package = format!("--package=interleave-{package}");
+        run(wasm.build().args(config).args([&*package, "--lib", profile_flag]))?;
     }
     let made = toolchain::target_dir().join(toolchain::TARGET).join(match profile {
         Profile::Page => "page",
