@@ -14,9 +14,9 @@ use std::task::Poll;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::rt::{Rt, Timers};
-use crate::scope::event::TaskId;
+use crate::scope::event::{Stamped, TaskId};
 use crate::scope::frame::{Frame, Origin};
-use crate::scope::record::{EngineRecording, Keep, Kept};
+use crate::scope::record::{EngineRecording, Fresh, Keep, Kept};
 
 /// Polls after which the driver has its turn even if tasks are ready (`runtime/builder.rs`, `event_interval`).
 const EVENT_INTERVAL: u32 = 61;
@@ -162,6 +162,16 @@ impl CurrentThread {
     /// Appends what was recorded since the last call.
     pub fn take_frames(&self, frames: &mut Vec<Frame>) {
         self.recording.take(frames, self.now_ns());
+    }
+
+    /// Looks at the events that were recorded since they were last taken.
+    pub(super) fn peek<R>(&self, look: impl FnOnce(&[Stamped]) -> R) -> R {
+        self.recording.peek(look)
+    }
+
+    /// Hands out what was recorded since the last call.
+    pub(super) fn drain(&self, each: impl FnMut(Fresh<'_>)) {
+        self.recording.drain(each);
     }
 }
 

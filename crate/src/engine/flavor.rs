@@ -11,6 +11,7 @@ use super::{Choice, Choices, CurrentThread, Manual, MultiThread, Parted, Queues,
 use crate::rt::Rt;
 use crate::scope::event::TaskId;
 use crate::scope::frame::{Frame, Origin};
+use crate::scope::record::Fresh;
 
 /// Who decides which task is polled next, and where.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -100,10 +101,8 @@ impl FromStr for Flavor {
 #[derive(Debug)]
 pub struct Engine {
     runtime: Runtime,
-    /// Frames that the queues were inferred from and that nobody has taken yet.
-    frames: Vec<Frame>,
-    // Empty between calls; its memory is used again.
-    fresh: Vec<Frame>,
+    /// Events that the queues were inferred from and that nobody has taken yet.
+    inferred_from: usize,
 }
 
 #[derive(Debug)]
@@ -139,7 +138,7 @@ impl Engine {
             }
             Flavor::Manual => Runtime::Manual(Manual::new(started_unix_ms)),
         };
-        Self { runtime, frames: Vec::new(), fresh: Vec::new() }
+        Self { runtime, inferred_from: 0 }
     }
 
     /// How its recordings come about.
@@ -290,33 +289,28 @@ impl Engine {
 
     /// Appends what was recorded since the last call. Call it every few thousand steps at the latest: until then it is kept.
     pub fn take_frames(&mut self, frames: &mut Vec<Frame>) {
+        self.drain(|fresh| fresh.append_to(frames));
+        frames.push(Frame::Drained { at_ns: self.now_ns() });
+    }
+
+    /// Hands out what was recorded since the last call, piece by piece.
+    pub(crate) fn drain(&mut self, each: impl FnMut(Fresh<'_>)) {
         self.infer();
-        frames.append(&mut self.frames);
+        self.inferred_from = 0;
         match &self.runtime {
-            Runtime::CurrentThread(engine, _) => frames.push(Frame::Drained { at_ns: engine.now_ns() }),
-            Runtime::MultiThread(engine) => engine.take_frames(frames),
-            Runtime::Manual(engine) => engine.take_frames(frames),
+            Runtime::CurrentThread(engine, _) => engine.drain(each),
+            Runtime::MultiThread(engine) => engine.drain(each),
+            Runtime::Manual(engine) => engine.drain(each),
         }
     }
 
     /// Brings what is inferred up to date.
     fn infer(&mut self) {
         if let Runtime::CurrentThread(engine, inferred) = &mut self.runtime {
-            engine.take_frames(&mut self.fresh);
-            for frame in self.fresh.drain(..) {
-                match (frame, self.frames.last_mut()) {
-                    // Told once, when somebody takes them.
-                    (Frame::Drained { .. }, _) => {}
-                    (Frame::Events(chunk), last) => {
-                        chunk.events.iter().for_each(|stamped| inferred.apply(stamped.event));
-                        match last {
-                            Some(Frame::Events(before)) => before.events.extend(chunk.events),
-                            _ => self.frames.push(Frame::Events(chunk)),
-                        }
-                    }
-                    (frame, _) => self.frames.push(frame),
-                }
-            }
+            self.inferred_from = engine.peek(|events| {
+                events[self.inferred_from..].iter().for_each(|stamped| inferred.apply(stamped.event));
+                events.len()
+            });
         }
     }
 }

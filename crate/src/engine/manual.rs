@@ -17,7 +17,7 @@ use crate::rt::ledger::Keeping;
 use crate::rt::{Rt, Spawn, Timers, step};
 use crate::scope::event::{TaskId, WorkerId};
 use crate::scope::frame::{Frame, Origin};
-use crate::scope::record::EngineRecording;
+use crate::scope::record::{EngineRecording, Fresh};
 
 /// A runtime that is told each step which task to poll.
 ///
@@ -240,6 +240,11 @@ impl Manual {
     /// Appends what was recorded since the last call.
     pub fn take_frames(&self, frames: &mut Vec<Frame>) {
         self.recording.take(frames, self.recorded_ns());
+    }
+
+    /// Hands out what was recorded since the last call.
+    pub(super) fn drain(&self, each: impl FnMut(Fresh<'_>)) {
+        self.recording.drain(each);
     }
 }
 

@@ -64,8 +64,6 @@ pub struct Machine {
     stuck: bool,
     /// What was recorded and has not been taken.
     frames: Vec<Frame>,
-    // Empty between calls; its memory is used again.
-    fresh: Vec<Frame>,
     breakpoints: Vec<Breakpoint>,
     /// Assertions that failed so far, and tasks that ended with an error.
     failures: usize,
@@ -154,12 +152,12 @@ impl Machine {
             seen: Seen::default(),
             step: 0,
             stuck: false,
-            frames: Vec::new(),
-            fresh: frames,
+            frames,
             breakpoints: Vec::new(),
             failures: 0,
             parted: None,
         };
+        machine.frames.iter().for_each(|frame| machine.seen.names(frame));
         machine.take_in();
         Ok(machine)
     }
@@ -276,6 +274,7 @@ impl Machine {
     /// Appends what was recorded since the last call. Call it every few thousand steps at the latest: until then it is kept.
     pub fn take_frames(&mut self, frames: &mut Vec<Frame>) {
         frames.append(&mut self.frames);
+        frames.push(Frame::Drained { at_ns: self.now_ns() });
     }
 
     /// The task polled in the last step, if one was.
@@ -350,14 +349,11 @@ impl Machine {
 
     /// Takes in what the engine recorded.
     fn take_in(&mut self) {
-        self.engine.take_frames(&mut self.fresh);
-        for frame in self.fresh.drain(..) {
-            self.seen.apply(&frame);
-            match (frame, self.frames.last_mut()) {
-                (Frame::Drained { at_ns }, Some(Frame::Drained { at_ns: before })) => *before = at_ns,
-                (frame, _) => self.frames.push(frame),
-            }
-        }
+        let Self { engine, seen, frames, .. } = self;
+        engine.drain(|fresh| {
+            seen.apply(&fresh);
+            fresh.append_to(frames);
+        });
     }
 
     /// The first breakpoint that the last step came to.

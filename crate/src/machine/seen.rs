@@ -6,8 +6,9 @@
 
 use std::collections::VecDeque;
 
-use crate::scope::event::{Event, LabelId, ObjectId, PollOutcome, TaskId};
-use crate::scope::frame::{Chunk, Definition, Frame, ObjectKind};
+use crate::scope::event::{Event, LabelId, ObjectId, PollOutcome, Stamped, TaskId};
+use crate::scope::frame::{Definition, Frame, ObjectKind};
+use crate::scope::record::Fresh;
 
 /// The state of everything that was recorded.
 #[derive(Debug, Default)]
@@ -87,12 +88,17 @@ pub(super) struct Happened {
 }
 
 impl Seen {
-    pub(super) fn apply(&mut self, frame: &Frame) {
-        match frame {
-            Frame::Define(definitions) => definitions.iter().for_each(|definition| self.define(definition)),
-            Frame::Events(chunk) => self.events(chunk),
-            // Whoever looks from the start has seen every task being spawned.
-            Frame::Hello(_) | Frame::Alive(_) | Frame::Lost { .. } | Frame::Drained { .. } => {}
+    pub(super) fn apply(&mut self, fresh: &Fresh<'_>) {
+        match fresh {
+            Fresh::Defined(frame) => self.names(frame),
+            Fresh::Events { thread, events } => self.events(*thread, events),
+        }
+    }
+
+    /// Takes the names in `frame`, if there are any.
+    pub(super) fn names(&mut self, frame: &Frame) {
+        if let Frame::Define(definitions) = frame {
+            definitions.iter().for_each(|definition| self.define(definition));
         }
     }
 
@@ -182,12 +188,12 @@ impl Seen {
         }
     }
 
-    fn events(&mut self, chunk: &Chunk) {
-        for stamped in &chunk.events {
+    fn events(&mut self, thread: u16, events: &[Stamped]) {
+        for stamped in events {
             if let Event::PollStart { .. } = stamped.event {
                 self.step.polled_ns = stamped.at_ns;
             }
-            self.event(chunk.thread, stamped.event);
+            self.event(thread, stamped.event);
         }
     }
 

@@ -87,6 +87,37 @@ enum Sink {
     Engine(Box<EngineSink>),
 }
 
+/// What was recorded, on its way out of an engine.
+pub(crate) enum Fresh<'a> {
+    /// Names for what follows.
+    Defined(Frame),
+    /// Events of one thread.
+    Events {
+        /// Which.
+        thread: u16,
+        /// In order.
+        events: &'a [Stamped],
+    },
+}
+
+impl Fresh<'_> {
+    /// Adds it to `frames`: events to the last ones of the same thread, if no names came in between.
+    pub(crate) fn append_to(self, frames: &mut Vec<Frame>) {
+        let (thread, events) = match self {
+            Self::Defined(frame) => return frames.push(frame),
+            Self::Events { thread, events } => (thread, events),
+        };
+        let chunks = frames.iter_mut().rev().map_while(|frame| match frame {
+            Frame::Events(chunk) => Some(chunk),
+            _ => None,
+        });
+        match chunks.into_iter().find(|chunk| chunk.thread == thread) {
+            Some(chunk) => chunk.events.extend_from_slice(events),
+            None => frames.push(Frame::Events(Chunk { thread, events: events.to_vec() })),
+        }
+    }
+}
+
 /// An engine's buffers, its clock and its own names. Unbounded in itself: the engine hands it out after every turn.
 struct EngineSink {
     /// Events by the thread they stand for: one, or one for each worker of a model and one for its host.
@@ -457,18 +488,33 @@ impl EngineRecording {
         with_registry(Registry::snapshot)
     }
 
-    /// What was recorded since the last call, complete up to `until_ns`.
-    pub(crate) fn take(&self, frames: &mut Vec<Frame>, until_ns: u64) {
+    /// Hands what was recorded since the last call to `each`, in order; of each thread at once. It must not record.
+    pub(crate) fn drain(&self, mut each: impl FnMut(Fresh<'_>)) {
         THREAD.with(|thread| {
             let Sink::Engine(engine) = &mut *thread.sink.borrow_mut() else { return };
-            frames.extend(engine.registry.take_fresh());
+            engine.registry.take_fresh().into_iter().for_each(|frame| each(Fresh::Defined(frame)));
             for (thread, events) in (0..).zip(&mut engine.threads) {
                 if !events.is_empty() {
-                    frames.push(Frame::Events(Chunk { thread, events: std::mem::take(events) }));
+                    each(Fresh::Events { thread, events });
+                    // Its memory is used again: this happens after every step of a time machine.
+                    events.clear();
                 }
             }
-            frames.push(Frame::Drained { at_ns: until_ns });
         });
+    }
+
+    /// Appends what was recorded since the last call, complete up to `until_ns`.
+    pub(crate) fn take(&self, frames: &mut Vec<Frame>, until_ns: u64) {
+        self.drain(|fresh| fresh.append_to(frames));
+        frames.push(Frame::Drained { at_ns: until_ns });
+    }
+
+    /// Looks at the events of thread 0 that have not been taken.
+    pub(crate) fn peek<R>(&self, look: impl FnOnce(&[Stamped]) -> R) -> R {
+        THREAD.with(|thread| match &*thread.sink.borrow() {
+            Sink::Engine(engine) => look(&engine.threads[0]),
+            _ => look(&[]),
+        })
     }
 
     /// Runs `f` as the driver: what it wakes was woken by bytes that arrived or time that passed.

@@ -34,7 +34,7 @@ use super::pool::{Budget, Key, Pool, Stage, State};
 use crate::rt::{Rt, Spawn, Timers};
 use crate::scope::event::{Event, TaskId, WorkerId};
 use crate::scope::frame::{Frame, Origin};
-use crate::scope::record::{self, EngineRecording, Keep};
+use crate::scope::record::{self, EngineRecording, Fresh, Keep};
 
 /// The most workers a model has.
 pub const WORKERS_MAX: usize = 8;
@@ -221,6 +221,11 @@ impl MultiThread {
     /// Appends what was recorded since the last call: a chunk for every worker that did something, and one for the host.
     pub fn take_frames(&self, frames: &mut Vec<Frame>) {
         self.recording.take(frames, self.now_ns());
+    }
+
+    /// Hands out what was recorded since the last call.
+    pub(super) fn drain(&self, each: impl FnMut(Fresh<'_>)) {
+        self.recording.drain(each);
     }
 
     /// Lets `worker` go on until it has polled, or sleeps, or has to wait for others to catch up. Whether it polled.
