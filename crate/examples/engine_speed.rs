@@ -165,7 +165,7 @@ fn measure_machine(flavor: Flavor) {
     let mut frames = Vec::new();
     let started = Clock::now();
     while machine.step().is_some() {
-        if machine.steps() % 2048 == 0 {
+        if machine.steps().is_multiple_of(2048) {
             machine.take_frames(&mut frames);
             frames.clear();
         }
