@@ -346,7 +346,9 @@ async fn the_lanes_of_many_that_ended_are_folded() {
         };
         let state = page.until("their lanes below it", open).await;
         let line = lanes(&state).iter().position(is_ended).unwrap_or_default();
-        let ended = |name: &str| task(&state, name).is_some_and(|task| task["state"] == "ended");
+        let ended = |name: &str| {
+            list(&state["tasks"]).iter().any(|task| task["name"] == name && task["state"] == "ended")
+        };
         assert!(!lanes(&state)[..line].iter().any(|name| ended(name)), "the living come first: {state}");
         // It is a place to click, too.
         let Area { left, top, height, .. } = page.area(CANVAS).await;
