@@ -511,13 +511,17 @@ impl Inner {
         let gutter_columns = ((gutter(canvas.width) * density) as usize).min(width);
         let lane_px = self.lane_px;
         let chosen = chosen(page, trace);
-        let [red, green, blue] = colours.ground;
         self.pixels.resize(width * height * 4, 0);
-        self.pixels.chunks_exact_mut(4).for_each(|pixel| pixel.copy_from_slice(&[red, green, blue, 255]));
+        // A row is painted once and copied: pixel by pixel, most of a frame's time would go into the empty ones.
+        let (first, others) = self.pixels.split_at_mut((width * 4).min(width * height * 4));
+        one_colour(first, colours.ground);
+        others.chunks_exact_mut((width * 4).max(1)).for_each(|row| row.copy_from_slice(first));
         self.columns.resize(width - gutter_columns, Column::default());
         for (row, lane) in self.grounds.iter_mut().zip([colours.lane, colours.chosen_lane]) {
-            row.resize((width - gutter_columns) * 4, 0);
-            ground::paint(&self.axis, density, colours, lane, row);
+            row.resize(width * 4, 0);
+            let (names, bars) = row.split_at_mut(gutter_columns * 4);
+            one_colour(names, lane);
+            ground::paint(&self.axis, density, colours, lane, bars);
         }
         self.polls = 0;
         for (index, &whose) in self.shown.iter().enumerate() {
@@ -530,8 +534,7 @@ impl Inner {
                 continue;
             }
             let is_chosen = chosen.is_some_and(|task| whose == Whose::Task(task));
-            let [red, green, blue] = if is_chosen { colours.chosen_lane } else { colours.lane };
-            let ground = &self.grounds[usize::from(is_chosen)];
+            let (names_ground, ground) = self.grounds[usize::from(is_chosen)].split_at(gutter_columns * 4);
             self.polls += bars::columns(trace, whose, &self.axis, density, &mut self.columns);
             self.rows.paint(&self.columns, colours, ground);
             let (middle_px, bar_px) = ((top + bottom) / 2.0, bar_half_px(lane_px) * density);
@@ -539,7 +542,7 @@ impl Inner {
                 let away = (y as f64 + 0.5 - middle_px).abs();
                 let row = &mut self.pixels[y * width * 4..(y + 1) * width * 4];
                 let (names, bars) = row.split_at_mut(gutter_columns * 4);
-                names.chunks_exact_mut(4).for_each(|pixel| pixel.copy_from_slice(&[red, green, blue, 255]));
+                names.copy_from_slice(names_ground);
                 if away < density * 1.5 {
                     bars.copy_from_slice(&self.rows.line);
                 } else if away < bar_px * 0.55 {
@@ -557,6 +560,11 @@ impl Inner {
             let _ = canvas.context.put_image_data(&data, 0.0, 0.0);
         }
     }
+}
+
+/// Fills a row of pixels.
+fn one_colour(row: &mut [u8], [red, green, blue]: colours::Rgb) {
+    row.chunks_exact_mut(4).for_each(|pixel| pixel.copy_from_slice(&[red, green, blue, 255]));
 }
 
 /// The task that what is selected belongs to.
