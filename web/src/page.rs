@@ -74,6 +74,10 @@ pub(crate) struct Page {
     pub(crate) trace: StoredValue<Trace, LocalStorage>,
     inbox: StoredValue<Inbox, LocalStorage>,
     source: StoredValue<Option<Source>, LocalStorage>,
+    /// Which server the consoles were connected to last.
+    spoke_with: StoredValue<Option<Kind>>,
+    /// Whether there was a place before.
+    begun: StoredValue<bool>,
     pub(crate) kind: RwSignal<Kind>,
     pub(crate) chosen: RwSignal<Option<Kind>>,
     pub(crate) link: RwSignal<Link>,
@@ -104,6 +108,8 @@ impl Page {
             trace: StoredValue::new_local(Trace::new()),
             inbox: StoredValue::new_local(Inbox::default()),
             source: StoredValue::new_local(None),
+            spoke_with: StoredValue::new(None),
+            begun: StoredValue::new(false),
             kind: RwSignal::new(chosen.unwrap_or(Kind::Native)),
             chosen: RwSignal::new(chosen),
             link: RwSignal::new(Link::Starting),
@@ -128,12 +134,20 @@ impl Page {
     }
 
     fn start_with(self, kind: Kind, scene: bool, run: Option<String>) {
-        if self.source.with_value(Option::is_some) {
-            self.consoles.note("Another server from here on: it knows nothing of what was typed before.");
+        // The native server is the same one after a look elsewhere; the tab's is always new.
+        if kind != Kind::Machine {
+            let before = self.spoke_with.try_update_value(|spoke_with| spoke_with.replace(kind)).flatten();
+            if before.is_some_and(|before| before != kind || kind == Kind::Tab) {
+                self.consoles.note("Another server from here on: it knows nothing of what was typed before.");
+            }
+        }
+        // The scale of the last visit is for the place that the page begins with.
+        if self.begun.try_update_value(|begun| std::mem::replace(begun, true)).unwrap_or_default() {
+            self.timeline.keep_scale(self.kind.get_untracked(), kind);
         }
         // Gone before the next one speaks.
         self.source.set_value(None);
-        self.machine.leave();
+        self.machine.rest();
         self.inbox.set_value(Inbox::default());
         self.trace.set_value(Trace::new());
         self.selected.set(None);

@@ -148,7 +148,7 @@ impl Manual {
         let asleep = if local.is_empty() { WorkerState::ParkedOnDriver } else { WorkerState::Busy };
         let worker = WorkerQueues {
             state: asleep,
-            clock_ns: self.timers.now_ns(),
+            clock_ns: self.recorded_ns(),
             running: None,
             lifo_slot: None,
             local,

@@ -209,7 +209,7 @@ fn options(machine: &Machine, progress: &[TaskProgress]) -> Vec<LookOption> {
             let does = match (stands, seen.task(task)) {
                 (Some(progress), _) => first_line(progress.span.text(source)).to_owned(),
                 (None, Some(task)) if task.is_new() => "begins".to_owned(),
-                (None, Some(task)) => seen.waits(task),
+                (None, Some(task)) => ready(&seen.waits(task)),
                 (None, None) => String::new(),
             };
             LookOption {
@@ -231,6 +231,14 @@ fn options(machine: &Machine, progress: &[TaskProgress]) -> Vec<LookOption> {
         },
     };
     machine.engine.options().into_iter().enumerate().map(option).collect()
+}
+
+/// What a task waited for that no longer does: it has it, and goes on when it is polled.
+fn ready(waits: &str) -> String {
+    match waits.strip_prefix("waits for ") {
+        Some(what) => format!("has {what}"),
+        None => waits.to_owned(),
+    }
 }
 
 fn first_line(text: &str) -> &str {
@@ -338,9 +346,12 @@ fn tasks(seen: &Seen, source: &str, progress: &[TaskProgress]) -> Vec<LookTask> 
                 State::Idle => "idle",
                 State::Ended => "ended",
             },
-            waits: match script.and_then(|progress| progress.waits.as_ref()) {
-                Some(waits) if task.state != State::Ended => waits.to_string(),
-                _ => seen.waits(task),
+            waits: {
+                let waits = match script.and_then(|progress| progress.waits.as_ref()) {
+                    Some(waits) if task.state != State::Ended => waits.to_string(),
+                    _ => seen.waits(task),
+                };
+                if task.state == State::Scheduled { ready(&waits) } else { waits }
             },
             start: place.map(|span| utf16(source, span.start)),
             end: place.map(|span| utf16(source, span.end)),

@@ -227,8 +227,13 @@ fn Setup(page: Page) -> impl IntoView {
                 aria-label="Scenarios that come along"
                 on:change=move |event| {
                     let chosen = event_target_value(&event).parse::<usize>().ok().and_then(|index| texts().nth(index));
-                    if let Some((.., text)) = chosen {
-                        machine.text.set(text.to_owned());
+                    // One's own text is put aside, not thrown away.
+                    if !is_example() {
+                        machine.own.set_value(Some(machine.text.get_untracked()));
+                    }
+                    let text = chosen.map(|(.., text)| text.to_owned()).or_else(|| machine.own.get_value());
+                    if let Some(text) = text {
+                        machine.text.set(text);
                         machine.check_text();
                         machine.open_text();
                     }

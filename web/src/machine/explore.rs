@@ -42,7 +42,8 @@ pub(crate) fn Explore(page: Page) -> impl IntoView {
 
 #[component]
 fn Report(page: Page, explored: Explored) -> impl IntoView {
-    let all = explored.schedules.clone();
+    // Before all are counted a share says nothing.
+    let all = if explored.complete { explored.schedules.clone() } else { String::new() };
     let rows = explored
         .outcomes
         .iter()
@@ -85,7 +86,7 @@ fn Row(page: Page, outcome: FoundOutcome, all: String) -> impl IntoView {
 /// How many schedules of all lead to an outcome: `60 of 66`.
 fn share(some: &str, all: &str) -> String {
     if all.is_empty() || all == "0" {
-        some.to_owned()
+        format!("{} so far", grouped(some))
     } else {
         format!("{} of {}", grouped(some), grouped(all))
     }
@@ -159,7 +160,7 @@ mod tests {
     #[test]
     fn shares_are_of_all() {
         assert_eq!(share("60", "66"), "60 of 66");
-        assert_eq!(share("60", ""), "60");
+        assert_eq!(share("60", ""), "60 so far");
         assert_eq!(grouped("123456789012345678901234567890"), "123456789012345678901234567890");
     }
 }

@@ -152,6 +152,8 @@ pub(crate) struct Machine {
     explorer: StoredValue<Option<Worker>, LocalStorage>,
     /// The text in the editor.
     pub(crate) text: RwSignal<String>,
+    /// What was in the editor before a scenario that comes along was chosen.
+    pub(crate) own: StoredValue<Option<String>>,
     pub(crate) settings: RwSignal<Settings>,
     /// What is wrong with the text, and more.
     pub(crate) check: RwSignal<Check>,
@@ -198,6 +200,16 @@ pub(crate) struct Machine {
     chosen: StoredValue<Option<message::Choice>>,
 }
 
+/// What the header says of a run.
+fn about(recipe: &Recipe) -> About {
+    About {
+        resp: String::new(),
+        flavor: recipe.flavor.clone(),
+        sharing: recipe.sharing.clone(),
+        workers: recipe.workers.unwrap_or(1),
+    }
+}
+
 impl Machine {
     /// As it was left at the last visit, without a worker yet.
     pub(crate) fn new(saved: Option<&SavedMachine>) -> Self {
@@ -207,6 +219,7 @@ impl Machine {
             worker: StoredValue::new_local(None),
             explorer: StoredValue::new_local(None),
             text: RwSignal::new(text),
+            own: StoredValue::new(None),
             settings: RwSignal::new(saved.settings),
             check: RwSignal::new(Check::default()),
             opened: RwSignal::new(None),
@@ -252,7 +265,16 @@ impl Machine {
     }
 
     /// Starts its worker and opens a run: of `link`, if the page was opened with one, else of what is in the editor.
+    ///
+    /// Whoever comes back finds the run as it was left.
     pub(crate) fn start(self, page: Page, link: Option<String>) {
+        let left = self.opened.get_untracked().filter(|_| self.worker.with_value(Option::is_some));
+        if let (None, Some(recipe)) = (&link, left) {
+            page.link.set(Link::Up(about(&recipe)));
+            self.post(&json!({ "do": "trace" }));
+            page.timeline.fit_soon();
+            return;
+        }
         self.leave();
         let Some(worker) = Worker::start(move |news| self.hear(page, news)) else {
             self.down(page, "this browser does not let the page start a worker");
@@ -267,8 +289,17 @@ impl Machine {
         }
     }
 
+    /// Stands still while the page shows another place.
+    pub(crate) fn rest(self) {
+        self.post(&json!({ "do": "pause" }));
+        self.compared.set(None);
+        self.is_beside.set(false);
+        self.gathers.set_value(None);
+        self.native.leave();
+    }
+
     /// Ends its workers.
-    pub(crate) fn leave(self) {
+    fn leave(self) {
         self.worker.set_value(None);
         self.explorer.set_value(None);
         self.opened.set(None);
@@ -602,6 +633,8 @@ impl Machine {
 
     fn hear(self, page: Page, news: News) {
         match news {
+            // The page shows another place; what it missed is sent again when it comes back.
+            News::Trace { .. } if page.kind.get_untracked() != Kind::Machine => {}
             News::Trace { bytes, reset } => {
                 if self.gather(&bytes, reset) || !reset && self.shows_two() {
                     return;
@@ -622,6 +655,14 @@ impl Machine {
         }
         if let Some(why) = message.refused {
             self.refuse(why);
+            if self.opened.with_untracked(Option::is_none) && self.of_link.get_value() {
+                // A page that was opened with a broken link is a page all the same.
+                self.of_link.set_value(false);
+                self.shows_opened.set_value(false);
+                let recipe =
+                    self.text.with_untracked(|text| self.settings.with_untracked(|s| s.recipe(text)));
+                self.post(&json!({ "do": "open", "recipe": written(&recipe) }));
+            }
         }
         // An answer about a text that has changed since is out of date.
         if let Some(report) = message.report.filter(|_| message.checked == Some(self.check_asked.get_value()))
@@ -674,12 +715,8 @@ impl Machine {
             self.explored.set(None);
             self.explorer.set_value(None);
         }
-        page.link.set(Link::Up(About {
-            resp: String::new(),
-            flavor: recipe.flavor.clone(),
-            sharing: recipe.sharing.clone(),
-            workers: recipe.workers.unwrap_or(1),
-        }));
+        page.link.set(Link::Up(about(&recipe)));
+        self.native.forget_others(&recipe.scenario);
         self.opened.set(Some(recipe));
         self.compared.set(None);
         self.is_beside.set(false);
@@ -778,7 +815,16 @@ impl Machine {
             None => "opening\u{2026}".to_owned(),
             Some(at) if at.playing => format!("playing, step {}", at.step),
             Some(at) if at.step < at.head => format!("stopped at step {} of {}", at.step, at.head),
-            Some(at) if at.ended => format!("ended after {} steps", at.step),
+            Some(at) if at.ended => {
+                let outcome = self.look.with(|look| look.as_ref().and_then(|look| look.outcome.clone()));
+                let verdict = match outcome {
+                    Some(outcome) if outcome.good => ": good",
+                    Some(outcome) if outcome.deadlock => ": deadlock",
+                    Some(_) => ": something is wrong",
+                    None => "",
+                };
+                format!("ended after {} steps{verdict}", at.step)
+            }
             Some(at) => format!("stopped at step {}", at.step),
         })
     }

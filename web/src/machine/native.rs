@@ -60,6 +60,10 @@ pub(crate) struct Native {
     trace: StoredValue<Option<Socket>, LocalStorage>,
     /// What the server's trace brought, and how many bytes it took.
     seen: StoredValue<(Vec<Frame>, usize), LocalStorage>,
+    /// The scenario that is asked for, once the server has begun to record.
+    waiting: StoredValue<Option<String>>,
+    /// The scenario of which the outcome is shown.
+    scenario: StoredValue<String>,
 }
 
 /// The conversation about one run.
@@ -86,6 +90,8 @@ impl Native {
             asked: StoredValue::new_local(None),
             trace: StoredValue::new_local(None),
             seen: StoredValue::new_local((Vec::new(), 0)),
+            waiting: StoredValue::new(None),
+            scenario: StoredValue::new(String::new()),
         }
     }
 
@@ -93,6 +99,13 @@ impl Native {
     pub(super) fn leave(self) {
         self.hang_up();
         self.standing.set(Standing::Nothing);
+    }
+
+    /// A run of `scenario` is opened: what came of another one says nothing of it.
+    pub(super) fn forget_others(self, scenario: &str) {
+        if self.scenario.with_value(|shown| shown != scenario) {
+            self.leave();
+        }
     }
 
     /// Closes both sockets, after the closure that asks for it, which may be one of theirs.
@@ -106,13 +119,11 @@ impl Native {
     fn run(self, page: Page, scenario: String) {
         self.hang_up();
         self.seen.set_value((Vec::new(), 0));
+        self.scenario.set_value(scenario.clone());
+        self.waiting.set_value(Some(scenario));
         self.standing.set(Standing::Connecting);
-        let watched = Socket::open(
-            "trace",
-            move || self.ask(page, &scenario),
-            move |bytes| self.watch(page, &bytes),
-            move || self.closed(),
-        );
+        let watched =
+            Socket::open("trace", || {}, move |bytes| self.watch(page, &bytes), move || self.closed());
         match watched {
             Some(watched) => self.trace.set_value(Some(watched)),
             None => self.fail("This browser does not let the page connect to its host."),
@@ -174,6 +185,12 @@ impl Native {
 
     fn watch(self, page: Page, bytes: &[u8]) {
         let Ok(frames) = codec::decode(bytes) else { return };
+        // An open connection is no recording yet: what happens before the first drain may be missed.
+        if frames.iter().any(|frame| matches!(frame, Frame::Drained { .. }))
+            && let Some(scenario) = self.waiting.try_update_value(Option::take).flatten()
+        {
+            self.ask(page, &scenario);
+        }
         self.seen.update_value(|(seen, all)| {
             *all += bytes.len();
             // Past the bound only the clock is of interest, which says when the run's end has been passed.

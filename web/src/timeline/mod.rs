@@ -58,6 +58,8 @@ pub(crate) struct Timeline {
     pub(crate) following: RwSignal<bool>,
     /// Nanoseconds a CSS pixel.
     pub(crate) scale: RwSignal<f64>,
+    /// The scale that each place was left at.
+    scales: StoredValue<Vec<(Kind, f64)>>,
     pub(crate) hovered: RwSignal<Option<(Hit, f64, f64)>>,
     inner: StoredValue<Inner, LocalStorage>,
 }
@@ -151,6 +153,7 @@ impl Timeline {
             ended_open: RwSignal::new(saved.ended_open),
             following: RwSignal::new(true),
             scale: RwSignal::new(scale),
+            scales: StoredValue::new(Vec::new()),
             hovered: RwSignal::new(None),
             inner: StoredValue::new_local(Inner {
                 canvas: None,
@@ -204,6 +207,18 @@ impl Timeline {
     /// What has changed outside is to be seen: the selection, the lanes, the size.
     pub(crate) fn redraw(self) {
         self.change(|_| {});
+    }
+
+    /// Keeps the scale for where the server was, and takes that of where it is now: a run of microseconds and a server of hours
+    /// are not looked at through the same glass.
+    pub(crate) fn keep_scale(self, before: Kind, now: Kind) {
+        let scale = self.scale.get_untracked();
+        let kept = self.scales.try_update_value(|scales| {
+            scales.retain(|(kind, _)| *kind != before);
+            scales.push((before, scale));
+            scales.iter().find(|(kind, _)| *kind == now).map_or(SCALE_FIRST, |(_, scale)| *scale)
+        });
+        self.scale.set(kept.unwrap_or(SCALE_FIRST));
     }
 
     /// Moves so that `at_ns` stands at `x` CSS pixels from where time begins, and stays there.
