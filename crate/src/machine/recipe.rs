@@ -187,7 +187,8 @@ impl Written {
         }
         let (steps, picks) = self.choices;
         if picks.len() > CHOICES_MAX || steps > STEPS_MAX {
-            return Err(field("choices", format!("at most {CHOICES_MAX} of {STEPS_MAX} steps"), picks.len()));
+            let expected = format!("at most {CHOICES_MAX}, in at most {STEPS_MAX} steps,");
+            return Err(field("choices", expected, format!("{} in {steps} steps", picks.len())));
         }
         let picks = picks.into_iter().map(|(option, options)| Pick { option, options }).collect();
         let choices = Choices::new(steps, picks)

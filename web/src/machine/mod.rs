@@ -741,7 +741,7 @@ impl Machine {
                 .then_some(before.branch)
         });
         if let Some(label) = forked.and_then(|left| at.branches.get(left)).map(|branch| &branch.label) {
-            self.say(format!("Forked: what came after this step stays as the branch {label}."));
+            self.say(format!("Forked here: the other future stays under branches, as “{label}”."));
         }
         if self.at.with_untracked(|before| before.as_ref() != Some(&at)) {
             let now_ns = at.now_ns;
