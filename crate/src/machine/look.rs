@@ -351,7 +351,11 @@ fn tasks(seen: &Seen, source: &str, progress: &[TaskProgress]) -> Vec<LookTask> 
                     Some(waits) if task.state != State::Ended => waits.to_string(),
                     _ => seen.waits(task),
                 };
-                if task.state == State::Scheduled { ready(&waits) } else { waits }
+                match (task.state, script) {
+                    (State::Scheduled, Some(_)) => "ready".to_owned(),
+                    (State::Scheduled, None) => ready(&waits),
+                    _ => waits,
+                }
             },
             start: place.map(|span| utf16(source, span.start)),
             end: place.map(|span| utf16(source, span.end)),

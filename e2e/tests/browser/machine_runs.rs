@@ -180,6 +180,7 @@ async fn broken_links_and_files_are_refused_and_nothing_else_changes() {
         page.shows("#m-notice.error", "expected").await;
         let machine = page.machine("nothing open", |machine| machine["refused"].is_string()).await;
         assert!(machine["opened"].is_null() && machine["look"].is_null());
+        page.shows("#status", "nothing is open").await;
         page.click("#m-run").await;
         page.machine("a run", |machine| machine["look"]["step"] == 0).await;
     })

@@ -655,13 +655,9 @@ impl Machine {
         }
         if let Some(why) = message.refused {
             self.refuse(why);
-            if self.opened.with_untracked(Option::is_none) && self.of_link.get_value() {
-                // A page that was opened with a broken link is a page all the same.
-                self.of_link.set_value(false);
-                self.shows_opened.set_value(false);
-                let recipe =
-                    self.text.with_untracked(|text| self.settings.with_untracked(|s| s.recipe(text)));
-                self.post(&json!({ "do": "open", "recipe": written(&recipe) }));
+            if self.opened.with_untracked(Option::is_none) {
+                // It waits for nothing any more.
+                self.down(page, "nothing is open");
             }
         }
         // An answer about a text that has changed since is out of date.
