@@ -287,16 +287,29 @@ async fn trace(State(site): State<Arc<Site>>, mut request: Request) -> Response<
             format!("{WATCHERS_MAX} watchers are connected, which is the most; close one of their pages");
         return text(StatusCode::SERVICE_UNAVAILABLE, why);
     };
-    let (answer, upgrade) = websocket::upgrade(&mut request);
+    upgraded(&mut request, "a watcher", move |socket| async move {
+        let messages = site.trace.watch(place);
+        watcher::serve(socket, messages, site.stop.clone()).await;
+    })
+}
+
+/// Answers with the change to a WebSocket, and has it served on this runtime, which is not the observed one. `whose` it is,
+/// the log says when it is gone before.
+fn upgraded<F>(
+    request: &mut Request,
+    whose: &'static str,
+    serve: impl FnOnce(websocket::Raw) -> F + Send + 'static,
+) -> Response<Body>
+where
+    F: Future<Output = ()> + Send,
+{
+    let (answer, upgrade) = websocket::upgrade(request);
     let Some(upgrade) = upgrade else { return answer };
     #[expect(clippy::disallowed_methods, reason = "this runtime is not the observed one")]
     tokio::spawn(async move {
         match upgrade.await {
-            Ok(upgraded) => {
-                let messages = site.trace.watch(place);
-                watcher::serve(websocket::unwrap(upgraded), messages, site.stop.clone()).await;
-            }
-            Err(error) => debug!("a watcher was gone before it was served: {error}"),
+            Ok(upgraded) => serve(websocket::unwrap(upgraded)).await,
+            Err(error) => debug!("{whose} was gone before it was served: {error}"),
         }
     });
     answer
@@ -312,16 +325,9 @@ async fn scenario(State(site): State<Arc<Site>>, mut request: Request) -> Respon
             format!("{ASKING_MAX} ask for scenarios to be run, which is the most; close one of their pages");
         return text(StatusCode::SERVICE_UNAVAILABLE, why);
     };
-    let (answer, upgrade) = websocket::upgrade(&mut request);
-    let Some(upgrade) = upgrade else { return answer };
-    #[expect(clippy::disallowed_methods, reason = "this runtime is not the observed one")]
-    tokio::spawn(async move {
-        match upgrade.await {
-            Ok(upgraded) => site.stage.serve(place, websocket::unwrap(upgraded), site.stop.clone()).await,
-            Err(error) => debug!("who asked for a scenario was gone before it was served: {error}"),
-        }
-    });
-    answer
+    upgraded(&mut request, "who asked for a scenario", move |socket| async move {
+        site.stage.serve(place, socket, site.stop.clone()).await;
+    })
 }
 
 fn text(status: StatusCode, text: String) -> Response<Body> {
