@@ -8,10 +8,11 @@ use anyhow::{Context, Result};
 use super::program::{Program, on_core};
 use crate::shell::read;
 
-/// 50 clients that send `requests` of one command, with 64-byte values and keys out of a million.
+/// 50 clients that send `requests` of one command, with 64-byte values and keys at random out of `keys`.
 pub(super) struct Load {
     pub(super) test: String,
     pub(super) pipeline: u32,
+    pub(super) keys: u64,
     pub(super) requests: u64,
 }
 
@@ -27,7 +28,8 @@ pub(super) struct Cost {
 impl Load {
     pub(super) fn measure(&self, program: &Program, core: Option<u32>) -> Result<Cost> {
         let mut command = Command::new("redis-benchmark");
-        command.args(["-h", "127.0.0.1", "-c", "50", "-d", "64", "-r", "1000000", "--csv"]);
+        command.args(["-h", "127.0.0.1", "-c", "50", "-d", "64", "--csv"]);
+        command.args(["-r", &self.keys.to_string()]);
         command.args(["-p", &program.port.to_string(), "-t", &self.test]);
         command.args(["-n", &self.requests.to_string(), "-P", &self.pipeline.to_string()]);
         let cpu_before_ns = program.cpu_ns()?;

@@ -31,6 +31,9 @@ pub(crate) struct Effort {
     /// Requests of one measurement without pipelining; five times as many with.
     #[arg(long, default_value_t = 50_000)]
     requests: u64,
+    /// Keys that the requests draw from.
+    #[arg(long, default_value_t = 1_000_000)]
+    keys: u64,
     /// Give the server one core and the load generator another, instead of letting them share all.
     #[arg(long)]
     one_core: bool,
@@ -43,7 +46,7 @@ impl Effort {
         for &pipeline in &self.pipeline {
             for test in &self.tests {
                 let requests = if pipeline > 1 { self.requests * 5 } else { self.requests };
-                loads.push(Load { test: test.clone(), pipeline, requests });
+                loads.push(Load { test: test.clone(), pipeline, keys: self.keys, requests });
             }
         }
         loads

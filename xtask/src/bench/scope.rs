@@ -1,5 +1,8 @@
 //! `cargo xtask bench scope`: what seeing tasks costs the server: recording compiled out, compiled in and idle, and
 //! watched. Knows the address of the trace, nothing of what is in it.
+//!
+//! Where a process's memory comes to lie can cost it more than what is looked for here. So every measurement has a process of
+//! its own, and one program is measured twice: how far it is from itself is how little the other differences tell.
 
 use std::path::Path;
 use std::process::Command;
@@ -11,7 +14,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 use tungstenite::{ClientRequestBuilder, Message};
 
-use super::load::Cost;
+use super::load::{Cost, Load};
 use super::program::{Program, free_port};
 use super::{Effort, median};
 use crate::shell::{apt, say};
@@ -27,8 +30,8 @@ pub(crate) struct Flags {
     effort: Effort,
 }
 
-/// In the order they are printed.
-const NAMES: [&str; 3] = ["compiled out", "idle", "watched"];
+/// What is compared, in the order it is printed; the first is what the others are compared with.
+const NAMES: [&str; 4] = ["compiled out", "the same again", "idle", "watched"];
 
 /// Measures and prints one table for each load.
 pub(crate) fn bench(flags: &Flags) -> Result<()> {
@@ -36,38 +39,50 @@ pub(crate) fn bench(flags: &Flags) -> Result<()> {
     page::build(page::Profile::Page)?;
     let with_scope = server::build()?;
     let without_scope = server::build_without_scope()?;
-    let (server_core, load_core) = if flags.effort.one_core { (Some(0), Some(1)) } else { (None, None) };
-    let start = |binary: &Path| start(binary, &flags.sharing, server_core);
-    let (out, _) = start(&without_scope)?;
-    let (idle, _) = start(&with_scope)?;
-    let (watched, watched_http) = start(&with_scope)?;
-    // Watched all along, so that connecting is not measured.
-    let watcher = Watcher::connect(watched_http)?;
-    let programs = [out, idle, watched];
-
+    let binaries = [&without_scope, &without_scope, &with_scope, &with_scope];
     for load in flags.effort.loads() {
         say(format!("{} -P {}: {} rounds", load.test, load.pipeline, flags.effort.rounds));
         let mut rounds = Vec::new();
-        let bytes_before = watcher.bytes();
-        for _ in 0..flags.effort.rounds {
-            let costs = programs.each_ref().map(|program| load.measure(program, load_core));
-            rounds.push(costs.into_iter().collect::<Result<Vec<Cost>>>()?);
+        let mut trace_bytes = 0;
+        for round in 0..flags.effort.rounds {
+            let mut cpu_us = [0.0; NAMES.len()];
+            for turn in 0..NAMES.len() {
+                // Another one begins in each round: what drifts over a round favours none.
+                let index = (round + turn) % NAMES.len();
+                let watched = NAMES[index] == "watched";
+                let (cost, bytes) = measure(&load, binaries[index], flags, watched)?;
+                cpu_us[index] = cost.cpu_us;
+                trace_bytes += bytes;
+            }
+            rounds.push(cpu_us);
         }
-        let trace_bytes = watcher.bytes() - bytes_before;
         println!(
             "\n{} -P {}, 50 clients, 64-byte values, sharing {}",
             load.test, load.pipeline, flags.sharing
         );
         println!("{:<14} {:>16} {:>18}", "", "CPU us/request", "to compiled out");
         for (index, name) in NAMES.iter().enumerate() {
-            let cpu = median(rounds.iter().map(|round| round[index].cpu_us));
-            let ratio = median(rounds.iter().map(|round| round[index].cpu_us / round[0].cpu_us));
+            let cpu = median(rounds.iter().map(|round| round[index]));
+            let ratio = median(rounds.iter().map(|round| round[index] / round[0]));
             println!("{name:<14} {cpu:>16.4} {:>17.1}%", (ratio - 1.0) * 100.0);
         }
-        let requests = load.requests * flags.effort.rounds as u64;
+        let requests = 2 * load.requests * flags.effort.rounds as u64;
         println!("the watcher received {:.1} bytes of trace a request", trace_bytes as f64 / requests as f64);
     }
-    watcher.check()
+    Ok(())
+}
+
+/// Starts `binary`, watches it if asked to, measures it, and returns what it cost with the bytes of trace it sent.
+fn measure(load: &Load, binary: &Path, flags: &Flags, watched: bool) -> Result<(Cost, u64)> {
+    let (server_core, load_core) = if flags.effort.one_core { (Some(0), Some(1)) } else { (None, None) };
+    let (program, http_port) = start(binary, &flags.sharing, server_core)?;
+    // Watched from before, so that connecting is not measured.
+    let watcher = watched.then(|| Watcher::connect(http_port)).transpose()?;
+    // The first time memory is taken from the system, which costs more, and more unevenly, than what is looked for.
+    load.measure(&program, load_core)?;
+    let cost = load.measure(&program, load_core)?;
+    let bytes = watcher.map_or(Ok(0), Watcher::finish)?;
+    Ok((cost, bytes))
 }
 
 /// Starts the server and returns it with the port of its page.
@@ -105,17 +120,13 @@ impl Watcher {
         Ok(Self { bytes, reader })
     }
 
-    fn bytes(&self) -> u64 {
-        self.bytes.load(Ordering::Relaxed)
-    }
-
-    /// Fails if the server was not watched to the end.
-    fn check(self) -> Result<()> {
+    /// How many bytes came; fails if the server was not watched to the end.
+    fn finish(self) -> Result<u64> {
         if self.reader.is_finished() {
             let error = self.reader.join().map_err(|_| anyhow::anyhow!("the watcher panicked"))?;
             return Err(error)
                 .context("the server stopped sending its trace; the numbers for `watched` do not count");
         }
-        Ok(())
+        Ok(self.bytes.load(Ordering::Relaxed))
     }
 }
