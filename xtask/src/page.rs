@@ -22,30 +22,45 @@ pub(crate) enum Profile {
     Dev,
 }
 
-/// The wasm modules: cargo's name of the library, and the name that the page loads it by.
-const MODULES: [(&str, &str); 3] =
-    [("interleave_web", "page"), ("interleave_tab", "tab"), ("interleave_engine", "engine")];
+/// One of the page's wasm modules.
+struct Module {
+    /// Cargo's name of the package, whose library it is.
+    package: &'static str,
+    /// The name that the page loads it by.
+    name: &'static str,
+    /// Flags of its own for cargo.
+    config: &'static [&'static str],
+}
+
+const PAGE: Module = Module { package: "interleave-web", name: "page", config: &[] };
+
+/// What runs in workers. The tab's server, which has a visitor's whole second for a command, is sent small; the time machine is
+/// there to be quick.
+const WORKERS: [Module; 2] = [
+    Module {
+        package: "interleave-tab",
+        name: "tab",
+        config: &["--config", r#"profile.page.package.interleave.opt-level="s""#],
+    },
+    Module { package: "interleave-engine", name: "engine", config: &[] },
+];
 
 /// Builds what is out of date, prints the sizes, and returns the folder.
 pub(crate) fn build(profile: Profile) -> Result<PathBuf> {
     let wasm = Wasm::find()?;
     say("building the page's wasm modules");
-    let profile_flag = match profile {
-        Profile::Page => "--profile=page",
-        Profile::Dev => "--profile=dev",
-    };
-    // Apart: in one call cargo would give the page, too, the code of all commands that the workers' modules ask for. And the
-    // tab's server, which has a visitor's whole second for a command, is sent small; the time machine is there to be quick.
-    let small = ["--config", r#"profile.page.package.interleave.opt-level="s""#];
-    for (package, config) in [("web", &[][..]), ("tab", &small), ("engine", &[])] {
-        let package = format!("--package=interleave-{package}");
-        run(wasm.build().args(config).args([&*package, "--lib", profile_flag]))?;
-    }
-    let made = toolchain::target_dir().join(toolchain::TARGET).join(match profile {
-        Profile::Page => "page",
-        Profile::Dev => "debug",
+    let page_dir = toolchain::target_dir();
+    let workers_dir = page_dir.with_file_name("wasm-workers");
+    // Each in a call of its own: in one, cargo would give the page, too, the code of all commands that the workers' modules ask
+    // for. And the workers' beside the page's, in another folder: each ends on one core, for half a minute.
+    let (page, workers) = std::thread::scope(|scope| {
+        let workers = scope.spawn(|| -> Result<Vec<_>> {
+            WORKERS.iter().map(|module| module.build(&wasm, profile, &workers_dir, &["--quiet"])).collect()
+        });
+        let page = PAGE.build(&wasm, profile, &page_dir, &[]);
+        (page, workers.join().expect("a build does not panic"))
     });
-    let modules = MODULES.map(|(library, name)| (made.join(library).with_extension("wasm"), name));
+    let modules: Vec<_> = std::iter::once(page?).chain(workers?).collect();
     let static_files = files_in(&root().join("web/static"))?;
 
     let folder = folder();
@@ -79,6 +94,27 @@ pub(crate) fn build(profile: Profile) -> Result<PathBuf> {
     print_sizes(&sizes);
     say(format!("the page is in {}", folder.display()));
     Ok(folder)
+}
+
+impl Module {
+    /// Builds it, and returns its file with the name that the page loads it by.
+    fn build(
+        &self,
+        wasm: &Wasm,
+        profile: Profile,
+        target_dir: &Path,
+        flags: &[&str],
+    ) -> Result<(PathBuf, &'static str)> {
+        let (flag, folder) = match profile {
+            Profile::Page => ("--profile=page", "page"),
+            Profile::Dev => ("--profile=dev", "debug"),
+        };
+        let package = format!("--package={}", self.package);
+        run(wasm.build(target_dir).args(self.config).args([&*package, "--lib", flag]).args(flags))?;
+        let library = self.package.replace('-', "_");
+        let file = target_dir.join(toolchain::TARGET).join(folder).join(library).with_extension("wasm");
+        Ok((file, self.name))
+    }
 }
 
 /// Where the built page is, or will be.
@@ -137,21 +173,25 @@ fn compress_all(folder: &Path, profile: Profile) -> Result<Vec<Size>> {
         Profile::Page => (11, flate2::Compression::best()),
         Profile::Dev => (1, flate2::Compression::fast()),
     };
-    let mut sizes = Vec::new();
-    for file in files_in(folder)? {
-        let raw = fs::read(&file)?;
+    let compress = |file: &Path| -> Result<Size> {
+        let raw = fs::read(file)?;
         let mut brotli = Vec::new();
         let window_log = 22;
         brotli::CompressorWriter::new(&mut brotli, 4096, brotli_level, window_log).write_all(&raw)?;
         let mut gzip = flate2::write::GzEncoder::new(Vec::new(), gzip_level);
         gzip.write_all(&raw)?;
         let gzip = gzip.finish()?;
-        fs::write(with_suffix(&file, ".br"), &brotli)?;
-        fs::write(with_suffix(&file, ".gz"), &gzip)?;
+        fs::write(with_suffix(file, ".br"), &brotli)?;
+        fs::write(with_suffix(file, ".gz"), &gzip)?;
         let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        sizes.push(Size { name, raw: raw.len(), brotli: brotli.len(), gzip: gzip.len() });
-    }
-    Ok(sizes)
+        Ok(Size { name, raw: raw.len(), brotli: brotli.len(), gzip: gzip.len() })
+    };
+    let files = files_in(folder)?;
+    // The modules take ten seconds each, and there are three.
+    std::thread::scope(|scope| {
+        let sizes: Vec<_> = files.iter().map(|file| scope.spawn(|| compress(file))).collect();
+        sizes.into_iter().map(|size| size.join().expect("compressing does not panic")).collect()
+    })
 }
 
 fn with_suffix(file: &Path, suffix: &str) -> PathBuf {
