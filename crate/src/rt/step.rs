@@ -33,12 +33,12 @@ thread_local! {
 }
 
 /// Runs `poll` as one step, which ends before its second shared operation; whether it did, instead of where the task waits.
-pub(crate) fn of(poll: impl FnOnce()) -> bool {
+pub(crate) fn of<R>(poll: impl FnOnce() -> R) -> (bool, R) {
     GAVE_WAY.set(false);
     DONE.set(Done::Nothing);
-    poll();
+    let result = poll();
     DONE.set(Done::Unasked);
-    GAVE_WAY.get()
+    (GAVE_WAY.get(), result)
 }
 
 /// Whether this runtime's polls are steps.

@@ -30,6 +30,7 @@ thread_local! {
             current: Cell::new(None),
             joined: Cell::new(None),
             yields: Cell::new(false),
+            gives_way: Cell::new(false),
             releasing: Cell::new(None),
             polls: Cell::new(0),
             from_outside: Cell::new(false),
@@ -49,6 +50,8 @@ struct Thread {
     joined: Cell<Option<TaskId>>,
     /// The current task called `yield_now` in this poll.
     yields: Cell<bool>,
+    /// It has called it just now: the next to be woken is itself, by Tokio, for having given way.
+    gives_way: Cell<bool>,
     /// The lock being released: a wake now is a hand-over.
     releasing: Cell<Option<ObjectId>>,
     /// Recorded polls so far; an engine counts its steps by it.
@@ -67,8 +70,10 @@ struct Thread {
 pub(crate) enum Keep {
     /// They take effect at once.
     Nothing,
-    /// Those of tasks that gave way.
+    /// Those of tasks that gave way, which Tokio wakes after their poll from a list of its own.
     Deferred,
+    /// The same where Tokio has no such list: it wakes them as they give way, and this thread's kept ones are the list.
+    GaveWay,
     All,
 }
 
@@ -77,6 +82,16 @@ pub(crate) enum Keep {
 pub(crate) struct Kept {
     pub(crate) task: TaskId,
     pub(crate) waker: Waker,
+}
+
+impl Thread {
+    /// Keeps a wake. As in Tokio's list of those who gave way, one that would wake the same again is kept once.
+    fn keep(&self, new: Kept) {
+        let mut kept = self.kept.borrow_mut();
+        if self.keep.get() != Keep::GaveWay || kept.last().is_none_or(|last| last.task != new.task) {
+            kept.push(new);
+        }
+    }
 }
 
 /// Where a thread's events go.
@@ -274,6 +289,11 @@ pub(crate) fn pass(ns: u64) -> bool {
     })
 }
 
+/// Whether this thread's names are kept: no, where an engine records nothing.
+pub(crate) fn keeps_names() -> bool {
+    with_registry(|registry| registry.keeps_names())
+}
+
 /// Numbers a lock or channel.
 pub(crate) fn object(kind: ObjectKind, name: &str, number: u32) -> ObjectId {
     if cfg!(feature = "scope") {
@@ -308,6 +328,7 @@ pub(crate) fn current() -> Option<TaskId> {
 pub(super) fn enter(task: TaskId) -> Option<TaskId> {
     THREAD.with(|thread| {
         thread.yields.set(false);
+        thread.gives_way.set(false);
         thread.polls.set(thread.polls.get() + 1);
         thread.current.replace(Some(task))
     })
@@ -328,7 +349,10 @@ pub(crate) fn joining<R>(task: TaskId, f: impl FnOnce() -> R) -> R {
 
 /// The current task calls `yield_now`.
 pub(crate) fn yields() {
-    THREAD.with(|thread| thread.yields.set(true));
+    THREAD.with(|thread| {
+        thread.yields.set(true);
+        thread.gives_way.set(true);
+    });
 }
 
 /// Whether the current poll called `yield_now`.
@@ -355,10 +379,15 @@ pub(super) fn woken(task: TaskId, deferred: bool, waker: impl FnOnce() -> Waker)
         let keep = match thread.keep.get() {
             Keep::Nothing => false,
             Keep::Deferred => deferred && current.is_none() && joined.is_none(),
+            Keep::GaveWay => {
+                // Nothing comes between the call and the wake; and without a budget a task is polled for nothing but giving way.
+                current == Some(task)
+                    && (thread.gives_way.take() || !tokio::task::coop::has_budget_remaining())
+            }
             Keep::All => true,
         };
         if keep {
-            thread.kept.borrow_mut().push(Kept { task, waker: waker() });
+            thread.keep(Kept { task, waker: waker() });
             return None;
         }
         let by = match (current, joined) {
@@ -478,9 +507,21 @@ impl EngineRecording {
         THREAD.with(|thread| thread.keep.set(keep));
     }
 
-    /// The wakes that were kept, in order.
-    pub(crate) fn take_kept(&self) -> impl DoubleEndedIterator<Item = Kept> + use<> {
-        THREAD.with(|thread| thread.kept.take()).into_iter()
+    /// Hands the wakes that were kept to `each`, in order.
+    pub(crate) fn release(&self, each: impl FnMut(Kept)) {
+        THREAD.with(|thread| {
+            if thread.kept.borrow().is_empty() {
+                return;
+            }
+            // Taken out: whoever wakes one comes back here.
+            let mut kept = thread.kept.take();
+            kept.drain(..).for_each(each);
+            let mut meanwhile = thread.kept.borrow_mut();
+            if meanwhile.is_empty() {
+                // Its memory is used again.
+                *meanwhile = kept;
+            }
+        });
     }
 
     /// Definitions and living tasks; what comes later is in [`Self::take`].
