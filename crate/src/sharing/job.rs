@@ -271,6 +271,7 @@ impl Executor {
 
     /// Sleeps, with whatever the caller holds.
     pub(super) async fn sleep(&self, duration: Duration) {
+        step::preempt_before_sleep().await;
         self.rt.sleep(duration).await;
     }
 
