@@ -180,7 +180,7 @@ impl Manual {
             // Ready again at once, unless it has ended.
             self.recording.release(|kept| {
                 if !ran.ended {
-                    kept.waker.wake()
+                    kept.waker.wake();
                 }
             });
             if let Some(notes) = &self.notes
