@@ -1,5 +1,5 @@
 //! How many polls a second (of processor time) the engines take, and how long exploring takes. `cargo xtask bench engine`
-//! runs it.
+//! runs it. For a profile: a part of a name as argument measures what is called so, and nothing else.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -13,23 +13,31 @@ use interleave::sharing::Kind;
 
 /// Steps until nothing is ready, and prints what it took.
 macro_rules! measure {
-    ($name:expr, $engine:expr, $program:expr) => {{
-        let mut engine = $engine;
-        let rt = engine.rt();
-        engine.enter(|| rt.spawn("main", 0, $program(rt.clone())));
-        let (mut polls, mut frames) = (0_u64, Vec::new());
-        let started = Clock::now();
-        while let Step::Polled = engine.step() {
-            polls += 1;
-            // As a host does after each turn: what was recorded does not pile up.
-            if polls % 4096 == 0 {
-                engine.take_frames(&mut frames);
-                frames.clear();
+    ($name:expr, $engine:expr, $program:expr) => {
+        if is_wanted($name) {
+            let mut engine = $engine;
+            let rt = engine.rt();
+            engine.enter(|| rt.spawn("main", 0, $program(rt.clone())));
+            let (mut polls, mut frames) = (0_u64, Vec::new());
+            let started = Clock::now();
+            while let Step::Polled = engine.step() {
+                polls += 1;
+                // As a host does after each turn: what was recorded does not pile up.
+                if polls % 4096 == 0 {
+                    engine.take_frames(&mut frames);
+                    frames.clear();
+                }
             }
+            let seconds = started.seconds();
+            println!("{:<36} {polls:>8} polls, {:>5.2} M/s", $name, polls as f64 / seconds / 1e6);
         }
-        let seconds = started.seconds();
-        println!("{:<36} {polls:>8} polls, {:>5.2} M/s", $name, polls as f64 / seconds / 1e6);
-    }};
+    };
+}
+
+/// Whether what is called `name` is to be measured.
+fn is_wanted(name: &str) -> bool {
+    let mut parts = std::env::args().skip(1).peekable();
+    parts.peek().is_none() || parts.any(|part| name.contains(&part))
 }
 
 /// Processor time where the system tells it, so that a busy machine does not matter; else the time of day.
@@ -62,6 +70,9 @@ fn measure_manual<F: Future<Output: Send> + Send + 'static>(
     mut engine: Manual,
     program: impl FnOnce(Rt) -> F,
 ) {
+    if !is_wanted(name) {
+        return;
+    }
     let rt = engine.rt();
     engine.enter(|| rt.spawn("main", 0, program(rt.clone())));
     let mut frames = Vec::new();
@@ -79,6 +90,9 @@ fn measure_manual<F: Future<Output: Send> + Send + 'static>(
 
 /// Explores the last item in stock being sold to `buyers` again and again, for half a second at least.
 fn measure_exploring(buyers: usize) {
+    if !is_wanted(&format!("oversell, {buyers} buyers")) {
+        return;
+    }
     let source = format!(
         "setup {{ SET stock 1 }}
         client buyer * {buyers} {{
@@ -115,6 +129,9 @@ fn measure_exploring(buyers: usize) {
 
 /// Draws schedules at random for as many runs.
 fn measure_random(runs: u64) {
+    if !is_wanted("at random") {
+        return;
+    }
     let source = "client a * 6 { let v = GET k\n SET k $me\n if v == 1 { DECR k } }";
     let scenario = Scenario::parse(source, &Limits::default()).expect("a scenario without a mistake");
     let setting = Setting { sharing: Kind::Mutex, ..Setting::default() };
@@ -159,6 +176,10 @@ async fn ping_pong(rt: Rt) {
 
 /// The time machine's steps: a scenario's tasks, everything recorded and seen.
 fn measure_machine(flavor: Flavor) {
+    let name = format!("time machine, {flavor}");
+    if !is_wanted(&name) {
+        return;
+    }
     let scenario = "client a * 50 {\n repeat 4000 {\n yield\n }\n}".to_owned();
     let recipe = Recipe { scenario, flavor, direct: true, ..Recipe::default() };
     let mut machine = Machine::open(&recipe).unwrap_or_else(|error| panic!("{error}"));
@@ -171,24 +192,16 @@ fn measure_machine(flavor: Flavor) {
         }
     }
     let (seconds, polls) = (started.seconds(), machine.steps());
-    let name = format!("time machine, {flavor}");
     println!("{name:<36} {polls:>8} polls, {:>5.2} M/s", polls as f64 / seconds / 1e6);
 }
 
 fn main() {
-    if std::env::args().any(|arg| arg == "machine") {
-        // Alone, for a profile.
-        for flavor in [Flavor::CurrentThread, Flavor::MultiThread { workers: 2 }] {
-            measure_machine(flavor);
-        }
-        return;
-    }
     measure!("yields, current-thread", CurrentThread::new(0), yields);
     measure!("ping-pong, current-thread", CurrentThread::new(0), ping_pong);
     for workers in [1, 2, 4, 8] {
-        measure!(format!("yields, model of {workers} workers"), MultiThread::new(workers, 7, 0), yields);
+        measure!(&format!("yields, model of {workers} workers"), MultiThread::new(workers, 7, 0), yields);
         measure!(
-            format!("ping-pong, model of {workers} workers"),
+            &format!("ping-pong, model of {workers} workers"),
             MultiThread::new(workers, 7, 0),
             ping_pong
         );

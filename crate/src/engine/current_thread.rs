@@ -89,7 +89,7 @@ impl CurrentThread {
         self.recording.keep(Keep::All);
         let result = f();
         self.recording.keep(Keep::Nothing);
-        self.arrived.borrow_mut().extend(self.recording.take_kept());
+        self.recording.release(|kept| self.arrived.borrow_mut().push(kept));
         result
     }
 
@@ -141,7 +141,9 @@ impl CurrentThread {
             self.deferred = deferred;
         }
         // Tokio woke them from the end of its list.
-        self.deferred.extend(self.recording.take_kept().rev());
+        let first = self.deferred.len();
+        self.recording.release(|kept| self.deferred.push(kept));
+        self.deferred[first..].reverse();
         let polled = self.recording.polls() != before;
         self.polls_since_driver += u32::from(polled);
         polled

@@ -17,7 +17,7 @@ use crate::rt::ledger::Keeping;
 use crate::rt::{Rt, Spawn, Timers, step};
 use crate::scope::event::{TaskId, WorkerId};
 use crate::scope::frame::{Frame, Origin};
-use crate::scope::record::{EngineRecording, Fresh};
+use crate::scope::record::{EngineRecording, Fresh, Keep};
 
 /// A runtime that is told each step which task to poll.
 ///
@@ -85,6 +85,7 @@ impl Manual {
 
     fn with(timers: Arc<Timers>, recording: EngineRecording) -> Self {
         recording.turn(0, WorkerId(0));
+        recording.keep(Keep::GaveWay);
         Self {
             pool: Pool::new(Ready::default()),
             stage: Stage::new(),
@@ -174,7 +175,14 @@ impl Manual {
             if let Some(notes) = &self.notes {
                 notes.polls(name);
             }
-            self.midway = step::of(|| drop(self.pool.run(state, &self.stage, task, Budget::New, |_| {})));
+            let (midway, ran) = step::of(|| self.pool.run(state, &self.stage, task, Budget::New));
+            self.midway = midway;
+            // Ready again at once, unless it has ended.
+            self.recording.release(|kept| {
+                if !ran.ended {
+                    kept.waker.wake();
+                }
+            });
             if let Some(notes) = &self.notes
                 && self.pool.lock().is_gone(task)
             {

@@ -112,39 +112,39 @@ impl<S: Scheduler> Pool<S> {
     }
 
     /// Runs `key`, which waits to be polled: polls it on `stage` with what `budget` there is, or drops it if it was
-    /// aborted. `state` is the pool's own, which is unlocked meanwhile. Gives back what is left of the budget. For `gave_way` see [`Stage::poll`].
+    /// aborted. `state` is the pool's own, which is unlocked meanwhile.
     pub(super) fn run(
         &self,
         mut state: MutexGuard<'_, State<S>>,
         stage: &Stage,
         key: Key,
         budget: Budget,
-        gave_way: impl FnMut(bool),
-    ) -> Budget {
+    ) -> Ran {
         let Some(place) = state.place(key) else {
             debug_assert!(false, "{key:?} was scheduled and is gone");
-            return budget;
+            return Ran { left: budget, ended: true };
         };
         debug_assert_eq!(place.life, Life::Scheduled, "only what is scheduled is run");
         place.life = Life::Running;
         let mut task = place.task.take().expect("a task that waits to be polled is in its place");
         let aborted = place.aborted;
         drop(state);
-        let (over, left) = if aborted {
-            (Some(task), budget)
+        let (over, ran) = if aborted {
+            (Some(task), Ran { left: budget, ended: true })
         } else {
-            let (poll, left) = stage.poll(&mut task, budget, gave_way);
+            let (poll, left) = stage.poll(&mut task, budget);
+            let ended = poll.is_ready();
             let mut state = self.lock();
             state.scheduler.polled(key);
-            let over = if poll.is_ready() { Some(task) } else { state.put_back(key, task) };
-            (over, left)
+            let over = if ended { Some(task) } else { state.put_back(key, task) };
+            (over, Ran { left, ended })
         };
         if over.is_some() {
             // Whom its drop wakes comes back here: unlocked.
             drop(over);
             self.lock().ended(key);
         }
-        left
+        ran
     }
 
     /// Drops all tasks. What is spawned from now on is dropped at once.
@@ -275,6 +275,15 @@ impl<S: Scheduler> Wake for TaskWaker<S> {
     }
 }
 
+/// What came of running a task.
+#[derive(Debug)]
+pub(super) struct Ran {
+    /// What the poll left of its budget.
+    pub(super) left: Budget,
+    /// It is polled no more: nobody is left to be woken.
+    pub(super) ended: bool,
+}
+
 /// Where tasks are polled: a real Tokio runtime that has none of its own.
 #[derive(Debug)]
 pub(super) struct Stage {
@@ -334,30 +343,19 @@ impl Stage {
         Self { runtime: runtime.expect("a runtime without drivers asks nothing of the system") }
     }
 
-    /// Polls `task`. After a poll that leaves it waiting, Tokio wakes whoever it had put off until its worker has nothing
-    /// else to do (the task itself, if it gave way); `gave_way` is called before and after, with whether that is now.
-    fn poll(&self, task: &mut Task, budget: Budget, mut gave_way: impl FnMut(bool)) -> (Poll<()>, Budget) {
+    /// Polls `task`.
+    ///
+    /// Of the runtime only what surrounds a poll is used, for to have it look for tasks and drivers of its own costs more than
+    /// most polls do. So it has no list of those who gave way: Tokio wakes them at once then, and whoever owns the stage has
+    /// the recording keep those wakes ([`Keep::GaveWay`](crate::scope::record::Keep)).
+    fn poll(&self, task: &mut Task, budget: Budget) -> (Poll<()>, Budget) {
         let mut budget = if let Budget::Left(left) = budget { Some(left) } else { None };
-        let mut polled = None;
-        self.runtime.block_on(poll_fn(|cx| {
-            if let Some(polled) = polled.take() {
-                gave_way(false);
-                return Poll::Ready(polled);
-            }
+        self.runtime.handle().block_on(poll_fn(|cx| {
             if let Some(left) = budget.take() {
                 left.restore();
             }
             let poll = task.body.as_mut().poll(&mut Context::from_waker(&task.waker));
-            let left = Budget::left(cx);
-            if poll.is_ready() {
-                // Nobody is left to be woken.
-                return Poll::Ready((poll, left));
-            }
-            polled = Some((poll, left));
-            gave_way(true);
-            // Pending once, for this is when Tokio comes to its deferred wakers.
-            cx.waker().wake_by_ref();
-            Poll::Pending
+            Poll::Ready((poll, Budget::left(cx)))
         }))
     }
 }

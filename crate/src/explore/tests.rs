@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::path::{At, Path};
 use super::*;
 use crate::scenario::{EXAMPLES, Limits};
-use crate::sharing::Kind;
+use crate::sharing::{Kind, Options};
 
 fn parsed(source: &str) -> Arc<Scenario> {
     match Scenario::parse(source, &Limits::default()) {
@@ -220,4 +220,25 @@ fn a_lock_had_again_is_not_a_lock_had_still() {
             lock a { GET k }
         }";
     assert!(check(source, under(Kind::Mutex), 1_000));
+}
+
+#[test]
+fn a_task_that_holds_the_store_begins_to_sleep_at_a_time_of_its_own() {
+    // Whoever computes does so from the beginning. What is left of the 100 ms tells whether that was before the key was set,
+    // while its setter slept, or in between.
+    let source = "client holds {
+            SET k 1 PX 100
+            let left = PTTL k
+            assert left == 0
+        }
+        client computes { spin 2ms }";
+    let hold = std::time::Duration::from_millis(1);
+    let setting = Setting { options: Options { hold, ..Options::default() }, ..under(Kind::AsyncMutex) };
+    assert!(check(source, setting, 1_000));
+    let report = explored(source, setting, Bounds::default());
+    for left in [97, 98, 99] {
+        let told = format!("{left} == 0");
+        let tells = |found: &Found| found.outcome.headline(source).contains(&told);
+        assert!(report.outcomes.iter().any(tells), "nobody found {told}: {:?}", report.outcomes);
+    }
 }

@@ -1,7 +1,7 @@
 //! Where a task gives way though nothing makes it wait: before it touches what others can see a second time in one poll.
 //!
 //! Only under [`Manual`](crate::engine::Manual), where one poll is one step: it begins with one shared operation (a command,
-//! a free lock taken, a message sent or taken) and goes on through what only the task itself can see, up to the next. So
+//! a free lock taken, a message sent or taken, a sleep begun where time is shared) and goes on through what only the task itself can see, up to the next. So
 //! whoever chooses can put any other task between any two such operations. On every other runtime a look at a variable of
 //! the thread, and nothing else.
 //!
@@ -30,15 +30,22 @@ enum Done {
 thread_local! {
     static GAVE_WAY: Cell<bool> = const { Cell::new(false) };
     static DONE: Cell<Done> = const { Cell::new(Done::Unasked) };
+    static TIME_IS_SHARED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Tells whether tasks of the run that begins on this thread let time pass while others are ready: then others can see when a
+/// sleep begins.
+pub(crate) fn shares_time(shared: bool) {
+    TIME_IS_SHARED.set(shared);
 }
 
 /// Runs `poll` as one step, which ends before its second shared operation; whether it did, instead of where the task waits.
-pub(crate) fn of(poll: impl FnOnce()) -> bool {
+pub(crate) fn of<R>(poll: impl FnOnce() -> R) -> (bool, R) {
     GAVE_WAY.set(false);
     DONE.set(Done::Nothing);
-    poll();
+    let result = poll();
     DONE.set(Done::Unasked);
-    GAVE_WAY.get()
+    (GAVE_WAY.get(), result)
 }
 
 /// Whether this runtime's polls are steps.
@@ -78,6 +85,13 @@ pub(crate) async fn preempt() {
 /// As [`preempt`], before computing: it gives way to no other computing.
 pub(crate) async fn preempt_before_spin() {
     if DONE.get() == Done::Acted {
+        give_way().await;
+    }
+}
+
+/// As [`preempt`], before a sleep: when it ends depends on what time it is, which is shared if any task computes.
+pub(crate) async fn preempt_before_sleep() {
+    if TIME_IS_SHARED.get() && is_over() {
         give_way().await;
     }
 }

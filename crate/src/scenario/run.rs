@@ -25,7 +25,7 @@ use super::task::{Halt, Task};
 use super::value::Value;
 use crate::command::{Config, Server};
 use crate::resp;
-use crate::rt::{Answers, AsyncMutex, JoinHandle, Promise, Receiver, Rt, Sender, channel, ledger};
+use crate::rt::{Answers, AsyncMutex, JoinHandle, Promise, Receiver, Rt, Sender, channel, ledger, step};
 use crate::session::Service;
 use crate::sharing::{Kind, Mirror, Options, Sharing};
 
@@ -75,6 +75,7 @@ impl Run {
     }
 
     fn begin(scenario: &Arc<Scenario>, setting: Setting, server: Option<Arc<dyn Connect>>, rt: &Rt) -> Self {
+        step::shares_time(scenario.script.spins);
         let shared = Arc::new(Shared {
             scenario: Arc::clone(scenario),
             setting,
@@ -216,11 +217,6 @@ pub(super) fn senders_for(body: &Body, senders: &Senders) -> Senders {
 impl Shared {
     fn script(&self) -> &Script {
         &self.scenario.script
-    }
-
-    /// Whether any task computes: then time may go on while others could run.
-    pub(super) fn spins(&self) -> bool {
-        self.script().spins
     }
 
     /// Counts one more task.

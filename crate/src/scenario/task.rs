@@ -200,10 +200,7 @@ impl Task {
             }
             Kind::Sleep(time) => {
                 self.count(|run| run.count_time(*time))?;
-                if self.run.spins() {
-                    // When it ends depends on what time it is, which others can change.
-                    step::preempt().await;
-                }
+                step::preempt_before_sleep().await;
                 self.standing.waits(Some(Wait::Sleep));
                 self.run.rt.sleep(*time).await;
                 self.standing.waits(None);

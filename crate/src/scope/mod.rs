@@ -14,5 +14,6 @@ pub mod merge;
 pub(crate) mod record;
 mod registry;
 mod row;
+mod sink;
 pub mod trace;
 pub(crate) mod traced;

@@ -11,12 +11,12 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::task::Waker;
 
 use super::event::{Event, LabelId, ObjectId, Stamped, TaskId, WakeBy, WorkerId};
-use super::frame::{Chunk, Frame, ObjectKind};
+use super::frame::{Frame, ObjectKind};
 use super::registry::Registry;
 use super::row::Row;
+use super::sink::EngineSink;
 
-/// What one recorded event adds to an engine's virtual clock, in nanoseconds: enough to see order and nesting.
-pub(crate) const VIRTUAL_TICK_NS: u64 = 1_000;
+pub(crate) use super::sink::Fresh;
 
 /// Whether any thread may have a sink. Relaxed: a watcher may miss the first events after it came.
 pub(super) static ON: AtomicBool = AtomicBool::new(false);
@@ -30,6 +30,7 @@ thread_local! {
             current: Cell::new(None),
             joined: Cell::new(None),
             yields: Cell::new(false),
+            gives_way: Cell::new(false),
             releasing: Cell::new(None),
             polls: Cell::new(0),
             from_outside: Cell::new(false),
@@ -49,6 +50,8 @@ struct Thread {
     joined: Cell<Option<TaskId>>,
     /// The current task called `yield_now` in this poll.
     yields: Cell<bool>,
+    /// It has called it just now: the next to be woken is itself, by Tokio, for having given way.
+    gives_way: Cell<bool>,
     /// The lock being released: a wake now is a hand-over.
     releasing: Cell<Option<ObjectId>>,
     /// Recorded polls so far; an engine counts its steps by it.
@@ -67,8 +70,10 @@ struct Thread {
 pub(crate) enum Keep {
     /// They take effect at once.
     Nothing,
-    /// Those of tasks that gave way.
+    /// Those of tasks that gave way, which Tokio wakes after their poll from a list of its own.
     Deferred,
+    /// The same where Tokio has no such list: it wakes them as they give way, and this thread's kept ones are the list.
+    GaveWay,
     All,
 }
 
@@ -79,97 +84,22 @@ pub(crate) struct Kept {
     pub(crate) waker: Waker,
 }
 
+impl Thread {
+    /// Keeps a wake. As in Tokio's list of those who gave way, one that would wake the same again is kept once.
+    fn keep(&self, new: Kept) {
+        let mut kept = self.kept.borrow_mut();
+        if self.keep.get() != Keep::GaveWay || kept.last().is_none_or(|last| last.task != new.task) {
+            kept.push(new);
+        }
+    }
+}
+
 /// Where a thread's events go.
 enum Sink {
     None,
     #[cfg(feature = "native")]
     Ring(super::hub::Ring),
     Engine(Box<EngineSink>),
-}
-
-/// What was recorded, on its way out of an engine.
-pub(crate) enum Fresh<'a> {
-    /// Names for what follows.
-    Defined(Frame),
-    /// Events of one thread.
-    Events {
-        /// Which.
-        thread: u16,
-        /// In order.
-        events: &'a [Stamped],
-    },
-}
-
-impl Fresh<'_> {
-    /// Adds it to `frames`: events to the last ones of the same thread, if no names came in between.
-    pub(crate) fn append_to(self, frames: &mut Vec<Frame>) {
-        let (thread, events) = match self {
-            Self::Defined(frame) => return frames.push(frame),
-            Self::Events { thread, events } => (thread, events),
-        };
-        let chunks = frames.iter_mut().rev().map_while(|frame| match frame {
-            Frame::Events(chunk) => Some(chunk),
-            _ => None,
-        });
-        match chunks.into_iter().find(|chunk| chunk.thread == thread) {
-            Some(chunk) => chunk.events.extend_from_slice(events),
-            None => frames.push(Frame::Events(Chunk { thread, events: events.to_vec() })),
-        }
-    }
-}
-
-/// An engine's buffers, its clock and its own names. Unbounded in itself: the engine hands it out after every turn.
-struct EngineSink {
-    /// Events by the thread they stand for: one, or one for each worker of a model and one for its host.
-    threads: Vec<Vec<Stamped>>,
-    /// Which of them has its turn.
-    turn: usize,
-    /// What the next event is stamped with.
-    clock_ns: Arc<AtomicU64>,
-    /// The clock of the program, where that is another: it does not tick, and the events' clock is never behind it.
-    program_ns: Option<Arc<AtomicU64>>,
-    /// Names are given and time passes, but no event is kept.
-    quiet: bool,
-    /// For every lock and channel, when it was last touched, if there are several threads.
-    touched_ns: Vec<u64>,
-    registry: Registry,
-}
-
-impl EngineSink {
-    fn now_ns(&self) -> u64 {
-        let at_ns = self.clock_ns.load(Ordering::Relaxed);
-        self.program_ns.as_ref().map_or(at_ns, |program_ns| at_ns.max(program_ns.load(Ordering::Relaxed)))
-    }
-
-    fn push(&mut self, event: Event) {
-        if self.quiet {
-            return;
-        }
-        let mut at_ns = self.now_ns();
-        if self.threads.len() > 1
-            && let Some(object) = event.object()
-        {
-            at_ns = self.touch(object, event, at_ns);
-        }
-        self.clock_ns.store(at_ns + VIRTUAL_TICK_NS, Ordering::Relaxed);
-        self.threads[self.turn].push(Stamped { at_ns, event });
-    }
-
-    /// When `event` happens to `object`: a worker whose clock is behind does not touch it before the one who touched it
-    /// last. So nobody is seen to hold a lock before another let it go, or to receive what is not yet sent.
-    fn touch(&mut self, object: ObjectId, event: Event, at_ns: u64) -> u64 {
-        let index = object.0 as usize;
-        if self.touched_ns.len() <= index {
-            self.touched_ns.resize(index + 1, 0);
-        }
-        let touched_ns = &mut self.touched_ns[index];
-        // Answers of one kind share a number and nothing else: their senders do not wait for each other.
-        let alone =
-            matches!(event, Event::Send { .. }) && self.registry.kind(object) == Some(ObjectKind::Oneshot);
-        let at_ns = if alone { at_ns } else { at_ns.max(*touched_ns) };
-        *touched_ns = (*touched_ns).max(at_ns + VIRTUAL_TICK_NS);
-        at_ns
-    }
 }
 
 /// Whether events are recorded.
@@ -267,11 +197,16 @@ pub(crate) fn label(text: &'static str) -> LabelId {
 pub(crate) fn pass(ns: u64) -> bool {
     THREAD.with(|thread| match &*thread.sink.borrow() {
         Sink::Engine(engine) => {
-            engine.program_ns.as_ref().unwrap_or(&engine.clock_ns).fetch_add(ns, Ordering::Relaxed);
+            engine.pass(ns);
             true
         }
         _ => false,
     })
+}
+
+/// Whether this thread's names are kept: no, where an engine records nothing.
+pub(crate) fn keeps_names() -> bool {
+    with_registry(|registry| registry.keeps_names())
 }
 
 /// Numbers a lock or channel.
@@ -308,6 +243,7 @@ pub(crate) fn current() -> Option<TaskId> {
 pub(super) fn enter(task: TaskId) -> Option<TaskId> {
     THREAD.with(|thread| {
         thread.yields.set(false);
+        thread.gives_way.set(false);
         thread.polls.set(thread.polls.get() + 1);
         thread.current.replace(Some(task))
     })
@@ -328,7 +264,10 @@ pub(crate) fn joining<R>(task: TaskId, f: impl FnOnce() -> R) -> R {
 
 /// The current task calls `yield_now`.
 pub(crate) fn yields() {
-    THREAD.with(|thread| thread.yields.set(true));
+    THREAD.with(|thread| {
+        thread.yields.set(true);
+        thread.gives_way.set(true);
+    });
 }
 
 /// Whether the current poll called `yield_now`.
@@ -355,10 +294,15 @@ pub(super) fn woken(task: TaskId, deferred: bool, waker: impl FnOnce() -> Waker)
         let keep = match thread.keep.get() {
             Keep::Nothing => false,
             Keep::Deferred => deferred && current.is_none() && joined.is_none(),
+            Keep::GaveWay => {
+                // Nothing comes between the call and the wake; and without a budget a task is polled for nothing but giving way.
+                current == Some(task)
+                    && (thread.gives_way.take() || !tokio::task::coop::has_budget_remaining())
+            }
             Keep::All => true,
         };
         if keep {
-            thread.kept.borrow_mut().push(Kept { task, waker: waker() });
+            thread.keep(Kept { task, waker: waker() });
             return None;
         }
         let by = match (current, joined) {
@@ -406,7 +350,7 @@ pub(crate) struct EngineRecording {
 }
 
 impl EngineRecording {
-    /// Starts recording this thread on `clock_ns`, which every event moves by [`VIRTUAL_TICK_NS`]. It stands for
+    /// Starts recording this thread on `clock_ns`, which every event moves on. It stands for
     /// `threads` threads, of which the first has the first turn.
     ///
     /// # Panics
@@ -445,15 +389,7 @@ impl EngineRecording {
         THREAD.with(|thread| {
             let mut sink = thread.sink.borrow_mut();
             assert!(!matches!(*sink, Sink::Engine(_)), "one engine a thread: drop the other first");
-            *sink = Sink::Engine(Box::new(EngineSink {
-                threads: vec![Vec::new(); threads],
-                turn: 0,
-                clock_ns,
-                program_ns,
-                quiet,
-                touched_ns: Vec::new(),
-                registry: if quiet { Registry::quiet() } else { Registry::default() },
-            }));
+            *sink = Sink::Engine(Box::new(EngineSink::new(clock_ns, program_ns, threads, quiet)));
         });
         Self { _not_send: std::marker::PhantomData }
     }
@@ -478,9 +414,21 @@ impl EngineRecording {
         THREAD.with(|thread| thread.keep.set(keep));
     }
 
-    /// The wakes that were kept, in order.
-    pub(crate) fn take_kept(&self) -> impl DoubleEndedIterator<Item = Kept> + use<> {
-        THREAD.with(|thread| thread.kept.take()).into_iter()
+    /// Hands the wakes that were kept to `each`, in order.
+    pub(crate) fn release(&self, each: impl FnMut(Kept)) {
+        THREAD.with(|thread| {
+            if thread.kept.borrow().is_empty() {
+                return;
+            }
+            // Taken out: whoever wakes one comes back here.
+            let mut kept = thread.kept.take();
+            kept.drain(..).for_each(each);
+            let mut meanwhile = thread.kept.borrow_mut();
+            if meanwhile.is_empty() {
+                // Its memory is used again.
+                *meanwhile = kept;
+            }
+        });
     }
 
     /// Definitions and living tasks; what comes later is in [`Self::take`].
@@ -489,16 +437,10 @@ impl EngineRecording {
     }
 
     /// Hands what was recorded since the last call to `each`, in order; of each thread at once. It must not record.
-    pub(crate) fn drain(&self, mut each: impl FnMut(Fresh<'_>)) {
+    pub(crate) fn drain(&self, each: impl FnMut(Fresh<'_>)) {
         THREAD.with(|thread| {
-            let Sink::Engine(engine) = &mut *thread.sink.borrow_mut() else { return };
-            engine.registry.take_fresh().into_iter().for_each(|frame| each(Fresh::Defined(frame)));
-            for (thread, events) in (0..).zip(&mut engine.threads) {
-                if !events.is_empty() {
-                    each(Fresh::Events { thread, events });
-                    // Its memory is used again: this happens after every step of a time machine.
-                    events.clear();
-                }
+            if let Sink::Engine(engine) = &mut *thread.sink.borrow_mut() {
+                engine.drain(each);
             }
         });
     }
@@ -512,7 +454,7 @@ impl EngineRecording {
     /// Looks at the events of thread 0 that have not been taken.
     pub(crate) fn peek<R>(&self, look: impl FnOnce(&[Stamped]) -> R) -> R {
         THREAD.with(|thread| match &*thread.sink.borrow() {
-            Sink::Engine(engine) => look(&engine.threads[0]),
+            Sink::Engine(engine) => look(engine.first()),
             _ => look(&[]),
         })
     }

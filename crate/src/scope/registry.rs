@@ -49,6 +49,11 @@ impl Registry {
         Self { quiet: true, ..Self::default() }
     }
 
+    /// Whether anybody may ask for names.
+    pub(super) fn keeps_names(&self) -> bool {
+        !self.quiet
+    }
+
     /// The label of `text` at `place`; the same pair gets the same number.
     pub(super) fn label(&mut self, text: &'static str, place: Option<&'static Location<'static>>) -> LabelId {
         if self.quiet {
@@ -62,8 +67,8 @@ impl Registry {
         self.label_ids.insert(key, id);
         let (file, line) = place.map_or((String::new(), 0), |place| (place.file().to_owned(), place.line()));
         let definition = Definition::Label { id, text: text.to_owned(), file, line };
-        self.labels.push(definition.clone());
-        self.note(definition);
+        self.note(|| definition.clone());
+        self.labels.push(definition);
         id
     }
 
@@ -84,8 +89,8 @@ impl Registry {
         }
         let id = ObjectId(self.objects.len() as u32);
         let definition = Definition::Object { id, kind, name: name.to_owned(), number };
-        self.objects.push(definition.clone());
-        self.note(definition);
+        self.note(|| definition.clone());
+        self.objects.push(definition);
         id
     }
 
@@ -106,7 +111,7 @@ impl Registry {
         } else {
             self.client_names.insert(client, name.to_owned());
         }
-        self.note(Definition::ClientName { client, name: name.to_owned() });
+        self.note(|| Definition::ClientName { client, name: name.to_owned() });
     }
 
     /// Numbers a new task and counts it as alive.
@@ -163,9 +168,9 @@ impl Registry {
         self.fresh.clear();
     }
 
-    fn note(&mut self, definition: Definition) {
+    fn note(&mut self, definition: impl FnOnce() -> Definition) {
         if self.keep_fresh {
-            self.fresh.push(definition);
+            self.fresh.push(definition());
         }
     }
 }

@@ -3,7 +3,7 @@
 //! A [`Job`] owns its bytes, so that it can be run in place under a lock or moved to another task as it is. Knows no
 //! lock and no channel; each way of sharing brings its own.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use bytes::BytesMut;
@@ -138,6 +138,12 @@ pub(crate) struct Labels(Arc<[LabelId]>);
 
 impl Labels {
     pub(crate) fn new() -> Self {
+        // Exploring makes a server for every run, and asks for no name.
+        static UNNAMED: LazyLock<Labels> =
+            LazyLock::new(|| Labels(TABLE.iter().map(|_| LabelId(0)).collect()));
+        if !record::keeps_names() {
+            return UNNAMED.clone();
+        }
         Self(TABLE.iter().map(|spec| record::label(spec.name)).collect())
     }
 
@@ -265,6 +271,7 @@ impl Executor {
 
     /// Sleeps, with whatever the caller holds.
     pub(super) async fn sleep(&self, duration: Duration) {
+        step::preempt_before_sleep().await;
         self.rt.sleep(duration).await;
     }
 

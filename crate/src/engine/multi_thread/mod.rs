@@ -18,8 +18,9 @@
 //! - What is random in Tokio outside the scheduler does not follow the seed: `select!` without `biased`, and
 //!   the order in which `tokio::sync::watch` wakes several. Code whose runs are to repeat depends on neither.
 //! - Nothing happens between the steps of a search or of parking, so no steal meets another and no wake-up is spurious.
-//! - A future inside a task that wakes by wakers of its own (`FuturesUnordered`) hears of a deferred wake at the end of
-//!   its poll, the task itself when Tokio would tell it.
+//! - A future inside a task that wakes by wakers of its own (`FuturesUnordered`) hears of a deferred wake as it gives way,
+//!   the task itself when Tokio would tell it.
+//! - A task that has spent its budget and then wakes itself by a message of its own is taken to give way.
 
 mod idle;
 mod worker;
@@ -112,6 +113,7 @@ impl MultiThread {
         let pool = Pool::new(Workers::new(workers, seed, Arc::clone(&timers)));
         // One thread for each worker, and the host's.
         let recording = EngineRecording::start(timers.clock(), workers + 1);
+        recording.keep(Keep::GaveWay);
         let budgets = (0..workers).map(|_| Cell::new(Budget::New)).collect();
         Self { pool, stage: Stage::new(), timers, recording, budgets }
     }
@@ -141,10 +143,10 @@ impl MultiThread {
         self.recording.turn(self.workers(), WorkerId::NONE);
         self.recording.keep(Keep::All);
         let result = f();
-        self.recording.keep(Keep::Nothing);
+        self.recording.keep(Keep::GaveWay);
         let now_ns = self.timers.now_ns();
         let scheduler = &mut self.pool.lock().scheduler;
-        scheduler.arrived.extend(self.recording.take_kept().map(|kept| (now_ns, kept)));
+        self.recording.release(|kept| scheduler.arrived.push_back((now_ns, kept)));
         scheduler.host_was_at(now_ns);
         result
     }
@@ -165,10 +167,7 @@ impl MultiThread {
             self.timers.set(state.scheduler.begin_turn(worker));
             self.recording.turn(worker, WorkerId(worker as u16));
             let polled = self.turn(worker, state);
-            let scheduler = &mut self.pool.lock().scheduler;
-            // Tokio wakes those who gave way from the end of its list.
-            self.recording.take_kept().rev().for_each(|kept| scheduler.workers[worker].defer(kept));
-            scheduler.end_turn(worker);
+            self.pool.lock().scheduler.end_turn(worker);
             if polled {
                 return Step::Polled;
             }
@@ -262,10 +261,13 @@ impl MultiThread {
                     scheduler.found_work(worker);
                     scheduler.workers[worker].phase = Phase::Polled(chain);
                     let budget = self.budgets[worker].replace(Budget::Spent);
-                    // Tokio's own list of those who gave way is the stage's, the model has another.
-                    let gave_way =
-                        |now: bool| self.recording.keep(if now { Keep::All } else { Keep::Nothing });
-                    self.budgets[worker].set(self.pool.run(state, &self.stage, task, budget, gave_way));
+                    let ran = self.pool.run(state, &self.stage, task, budget);
+                    self.budgets[worker].set(ran.left);
+                    self.recording.release(|kept| {
+                        if !ran.ended {
+                            self.pool.lock().scheduler.workers[worker].defer(kept);
+                        }
+                    });
                     return true;
                 }
                 Phase::Parked(_) => match self.unpark(worker, state) {
