@@ -161,6 +161,12 @@ fn describe(page: Page, trace: &Trace) -> serde_json::Value {
         "busy": numbers.concurrency.busy,
         "parallelism": numbers.parallelism.max,
         "parallelism_average": numbers.parallelism.average,
+        "parts": numbers.parts.iter().map(|part| json!({
+            "name": part.name,
+            "concurrency": part.alive,
+            "parallelism": part.parallelism.max,
+            "workers": part.workers,
+        })).collect::<Vec<_>>(),
         "events": counts.events_held,
         "polls": counts.polls_held,
         "dropped": counts.dropped,

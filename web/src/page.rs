@@ -7,7 +7,7 @@ use std::rc::Rc;
 use interleave::scope::codec;
 use interleave::scope::event::{Event, TaskId};
 use interleave::scope::frame::{Chunk, Definition, Frame};
-use interleave::scope::trace::{CommandId, Concurrency, Parallelism, PollId, Trace};
+use interleave::scope::trace::{CommandId, Concurrency, Parallelism, Part, PollId, Trace};
 use interleave::sharing;
 use leptos::prelude::*;
 
@@ -55,7 +55,7 @@ pub(crate) enum Arrived {
 }
 
 /// The numbers above the timeline.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Numbers {
     pub(crate) concurrency: Concurrency,
     pub(crate) parallelism: Parallelism,
@@ -63,6 +63,17 @@ pub(crate) struct Numbers {
     pub(crate) dropped: u64,
     pub(crate) evicted: u64,
     pub(crate) events: u64,
+    /// Where several runtimes are shown, each one's own: of all together neither number would say anything.
+    pub(crate) parts: Vec<PartNumbers>,
+}
+
+/// The numbers of one of several runtimes.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct PartNumbers {
+    pub(crate) name: String,
+    pub(crate) alive: usize,
+    pub(crate) parallelism: Parallelism,
+    pub(crate) workers: u16,
 }
 
 /// Time over which parallelism is counted: as long as a glance.
@@ -296,6 +307,15 @@ impl Page {
             let moment = self.machine.moment();
             let now_ns = moment.map_or(trace.now_ns(), |(now_ns, _)| now_ns);
             let counts = trace.counts();
+            let part = |(index, part): (usize, &Part)| PartNumbers {
+                name: part.name.clone(),
+                alive: trace
+                    .tasks()
+                    .filter(|task| task.ended.is_none() && trace.part_of(task.id) == index)
+                    .count(),
+                parallelism: trace.parallelism_of(index, now_ns.saturating_sub(GLANCE_NS)..now_ns),
+                workers: part.workers.end - part.workers.start,
+            };
             let numbers = Numbers {
                 concurrency: moment.map_or(trace.concurrency(), |(_, concurrency)| concurrency),
                 parallelism: trace.parallelism_over(now_ns.saturating_sub(GLANCE_NS)..now_ns),
@@ -303,6 +323,7 @@ impl Page {
                 dropped: counts.dropped,
                 evicted: counts.evicted,
                 events: counts.events_held,
+                parts: trace.parts().iter().enumerate().map(part).collect(),
             };
             if self.numbers.get_untracked() != numbers {
                 self.numbers.set(numbers);

@@ -78,7 +78,7 @@ pub(crate) fn columns(
     }
     let state = match whose {
         Whose::Task(task) => trace.task(task).map(|task| task.state),
-        Whose::Worker(_) | Whose::Ended { .. } => None,
+        Whose::Worker(_) | Whose::Ended { .. } | Whose::Part(_) => None,
     };
     match (state, idle_from) {
         (Some(TaskState::Scheduled { since_ns }), from) => {

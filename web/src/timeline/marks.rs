@@ -1,7 +1,9 @@
 //! What stands on the bars: names, times, wakes, messages, what is missing, what is selected. Drawn only as far as there is
 //! room to see it; knows no pixels of the bars.
 
-use interleave::scope::event::{Event, TaskId, WakeBy};
+use std::cell::Cell;
+
+use interleave::scope::event::{Event, TaskId, WakeBy, WorkerId};
 use interleave::scope::trace::{Poll, PollId};
 use web_sys::CanvasRenderingContext2d as Context;
 
@@ -27,7 +29,7 @@ const LENGTHS_TOP: f64 = 18.0;
 pub(super) fn draw(context: &Context, density: f64, colours: &Colours, scene: &Scene<'_>) {
     context.save();
     let _ = context.scale(density, density);
-    let painter = Painter { context, colours, scene };
+    let painter = Painter { context, colours, scene, font: Cell::new(None) };
     painter.context.set_text_baseline("middle");
     painter.clip(scene.place.gutter, 0.0);
     painter.ruler();
@@ -35,9 +37,11 @@ pub(super) fn draw(context: &Context, density: f64, colours: &Colours, scene: &S
     painter.gaps();
     painter.selection();
     painter.bars();
+    painter.steals();
     painter.now();
     painter.playhead();
     context.restore();
+    painter.font.set(None);
     context.save();
     let _ = context.scale(density, density);
     painter.context.set_text_baseline("middle");
@@ -49,6 +53,8 @@ struct Painter<'a> {
     context: &'a Context,
     colours: &'a Colours,
     scene: &'a Scene<'a>,
+    /// The font that is set: to set it anew has the browser read it anew.
+    font: Cell<Option<(u32, bool)>>,
 }
 
 impl Painter<'_> {
@@ -60,6 +66,9 @@ impl Painter<'_> {
     }
 
     fn font(&self, px: u32, bold: bool) {
+        if self.font.replace(Some((px, bold))) == Some((px, bold)) {
+            return;
+        }
         let weight = if bold { "600 " } else { "" };
         self.context.set_font(&format!("{weight}{px}px {}", self.colours.font));
     }
@@ -117,9 +126,10 @@ impl Painter<'_> {
             self.context.fill_rect(from, LENGTHS_TOP, to - from, RULER_PX - LENGTHS_TOP);
             self.context.set_fill_style_str(&self.colours.muted);
             let label = short(piece.to_ns - piece.from_ns);
-            let x = (from + to - self.width_of(&label)) / 2.0;
+            let width = self.width_of(&label);
+            let x = (from + to - width) / 2.0;
             // At the edge half a number would be another number.
-            if x >= place.gutter && x + self.width_of(&label) <= place.width {
+            if x >= place.gutter && x + width <= place.width {
                 self.text(&label, x, LENGTHS_Y);
             }
         }
@@ -184,6 +194,7 @@ impl Painter<'_> {
             let colour = match names::stage_colour(segment.stage) {
                 "scheduled" => self.colours.scheduled,
                 "lock" => self.colours.lock,
+                "sleep" => self.colours.sleep,
                 "message" => self.colours.message,
                 _ => self.colours.running,
             };
@@ -258,7 +269,7 @@ impl Painter<'_> {
             (Lanes::Workers, Some(commands)) => {
                 format!("{}: {commands}", self.scene.trace.task_name(poll.task))
             }
-            (Lanes::Tasks, None) => names::worker(poll.worker),
+            (Lanes::Tasks, None) => names::worker(self.scene.trace, poll.worker),
             (Lanes::Tasks, Some(commands)) => commands,
         };
         let middle = top + self.scene.place.lane / 2.0;
@@ -394,7 +405,10 @@ impl Painter<'_> {
     fn playhead(&self) {
         let Some(playhead) = self.scene.playhead else { return };
         let (place, x) = (self.scene.place, self.x(playhead.at_ns));
-        if playhead.dims && playhead.at_ns < self.scene.trace.now_ns() && x < place.width {
+        if !playhead.dims {
+            return self.parting(x);
+        }
+        if playhead.at_ns < self.scene.trace.now_ns() && x < place.width {
             self.context.set_fill_style_str(&css(self.colours.ground));
             self.context.set_global_alpha(0.62);
             let from = x.max(place.gutter);
@@ -415,7 +429,59 @@ impl Painter<'_> {
         self.context.fill();
     }
 
+    /// Where two runs part: no playhead, for neither stands there.
+    fn parting(&self, x: f64) {
+        let place = self.scene.place;
+        let dashes = js_sys::Array::of2(&5.into(), &4.into());
+        let _ = self.context.set_line_dash(&dashes);
+        self.context.set_stroke_style_str(&self.colours.muted);
+        self.line((x, RULER_PX), (x, place.height));
+        let _ = self.context.set_line_dash(&js_sys::Array::new());
+        self.font(11, false);
+        self.context.set_fill_style_str(&self.colours.muted);
+        let label = "they part here";
+        let beside = x + 5.0;
+        let fits = beside + self.width_of(label) <= place.width;
+        let left = if fits { beside } else { x - 5.0 - self.width_of(label) };
+        self.text(label, left, place.height - 9.0);
+    }
+
+    /// Tasks that one worker took from another's queue: by worker a line from queue to queue, by task a mark in its lane.
+    fn steals(&self) {
+        let scene = self.scene;
+        self.context.set_stroke_style_str(&self.colours.text);
+        self.context.set_fill_style_str(&self.colours.text);
+        for steal in scene.steals() {
+            let Some((x, y)) = scene.steal_mark(steal) else { continue };
+            let x = scene.place.gutter + x;
+            if scene.lanes == Lanes::Workers
+                && let Some(from) = scene.lane(Whose::Worker(WorkerId(steal.from as u16)))
+            {
+                let from = (x, scene.place.top(from) + scene.place.lane / 2.0);
+                self.context.set_line_width(1.5);
+                self.line(from, (x, y));
+                self.context.set_line_width(1.0);
+            }
+            self.context.begin_path();
+            for (index, (dx, dy)) in
+                [(0.0, -5.0), (5.0, 0.0), (0.0, 5.0), (-5.0, 0.0)].into_iter().enumerate()
+            {
+                let corner = (x + dx, y + dy);
+                if index == 0 {
+                    self.context.move_to(corner.0, corner.1);
+                } else {
+                    self.context.line_to(corner.0, corner.1);
+                }
+            }
+            self.context.close_path();
+            self.context.fill();
+        }
+    }
+
     fn now(&self) {
+        if !self.scene.has_now {
+            return;
+        }
         let x = self.x(self.scene.trace.now_ns());
         if x <= self.scene.place.width {
             self.context.set_stroke_style_str(&self.colours.accent);
@@ -452,10 +518,10 @@ impl Painter<'_> {
             let is_chosen = chosen.is_some_and(|task| whose == Whose::Task(task));
             let ended = match whose {
                 Whose::Task(task) => self.scene.trace.task(task).is_some_and(|task| task.ended.is_some()),
-                Whose::Worker(_) => false,
+                Whose::Worker(_) | Whose::Part(_) => false,
                 Whose::Ended { .. } => true,
             };
-            self.font(12, is_chosen);
+            self.font(12, is_chosen || matches!(whose, Whose::Part(_)));
             self.context.set_fill_style_str(if ended { &self.colours.muted } else { &self.colours.text });
             let name = match whose {
                 Whose::Ended { open: true, .. } => format!("▾ {}", whose.name(self.scene.trace)),

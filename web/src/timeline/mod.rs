@@ -10,7 +10,9 @@ mod lanes;
 mod marks;
 mod view;
 
-use interleave::scope::event::TaskId;
+use std::sync::Arc;
+
+use interleave::scope::event::{TaskId, WorkerId};
 use interleave::scope::trace::{PollId, Trace};
 use leptos::prelude::*;
 use wasm_bindgen::{Clamped, JsCast};
@@ -23,7 +25,7 @@ use self::hit::Hit;
 pub(crate) use self::lanes::Lanes;
 use self::lanes::{EndedLanes, Whose};
 pub(crate) use self::view::TimelineView;
-use crate::machine::Playhead;
+use crate::machine::{Look, Playhead, Steal};
 use crate::page::{Page, Selected};
 use crate::saved::Saved;
 use crate::source::Kind;
@@ -84,6 +86,8 @@ struct Inner {
     polls: usize,
     dirty: bool,
     pixels: Vec<u8>,
+    /// A row in which nothing is.
+    empty: Vec<u8>,
     columns: Vec<Column>,
     rows: Rows,
     /// Rows of what lies beneath the bars, in a lane and in that of the selected task.
@@ -136,7 +140,34 @@ pub(crate) struct Scene<'a> {
     /// The task that what is selected belongs to.
     pub(crate) chosen: Option<TaskId>,
     pub(crate) playhead: Option<Playhead>,
+    /// Whether what is shown ends now; two runs side by side have no now.
+    pub(crate) has_now: bool,
+    /// The time machine's run, for what its trace does not tell.
+    pub(crate) look: Option<Arc<Look>>,
     pub(crate) polls: usize,
+}
+
+impl Scene<'_> {
+    /// The place of a lane, from above.
+    pub(crate) fn lane(&self, whose: Whose) -> Option<usize> {
+        self.shown.iter().position(|shown| *shown == whose)
+    }
+
+    /// Tasks that one worker took from another's queue.
+    pub(crate) fn steals(&self) -> &[Steal] {
+        self.look.as_ref().map_or(&[], |look| &look.steals)
+    }
+
+    /// Where the mark of a steal stands, in CSS pixels from where time begins and from above: in the lane of the worker that took
+    /// the task, or in the task's.
+    pub(crate) fn steal_mark(&self, steal: &Steal) -> Option<(f64, f64)> {
+        let lane = match self.lanes {
+            Lanes::Workers => self.lane(Whose::Worker(WorkerId(steal.to as u16))),
+            Lanes::Tasks => self.lane(Whose::Task(TaskId(steal.task))),
+        };
+        let y = self.place.top(lane?) + self.place.lane / 2.0;
+        Some((self.axis.x(steal.at_ns as f64), y))
+    }
 }
 
 impl Timeline {
@@ -168,6 +199,7 @@ impl Timeline {
                 polls: 0,
                 dirty: true,
                 pixels: Vec::new(),
+                empty: Vec::new(),
                 columns: Vec::new(),
                 rows: Rows::default(),
                 grounds: Default::default(),
@@ -189,7 +221,10 @@ impl Timeline {
 
     /// Draws on `element` from now on.
     fn attach(self, element: HtmlCanvasElement) {
-        let context = element.get_context("2d").ok().flatten();
+        // All of it is painted: a picture without transparency is put onto the page as it is.
+        let opaque = js_sys::Object::new();
+        let _ = js_sys::Reflect::set(&opaque, &"alpha".into(), &false.into());
+        let context = element.get_context_with_context_options("2d", &opaque).ok().flatten();
         let Some(context) = context.and_then(|context| context.dyn_into().ok()) else { return };
         self.change(|inner| {
             inner.canvas = Some(Canvas { element, context, width: 0.0, height: 0.0, density: 1.0 });
@@ -394,6 +429,7 @@ impl Timeline {
     fn scene<'a>(self, page: Page, trace: &'a Trace, inner: &'a Inner) -> Option<Scene<'a>> {
         let canvas = inner.canvas.as_ref()?;
         let lanes = self.lanes.get_untracked();
+        let is_run = page.kind.get_untracked() == Kind::Machine;
         let place = Place {
             gutter: gutter(canvas.width),
             width: canvas.width,
@@ -411,6 +447,8 @@ impl Timeline {
             selected: page.selected.get_untracked(),
             chosen: chosen(page, trace),
             playhead: page.machine.playhead(),
+            has_now: !(is_run && page.machine.shows_two()),
+            look: page.machine.drawn().filter(|_| is_run),
             polls: inner.polls,
         })
     }
@@ -527,10 +565,12 @@ impl Inner {
         let lane_px = self.lane_px;
         let chosen = chosen(page, trace);
         self.pixels.resize(width * height * 4, 0);
-        // A row is painted once and copied: pixel by pixel, most of a frame's time would go into the empty ones.
-        let (first, others) = self.pixels.split_at_mut((width * 4).min(width * height * 4));
-        one_colour(first, colours.ground);
-        others.chunks_exact_mut((width * 4).max(1)).for_each(|row| row.copy_from_slice(first));
+        // A row is painted once and copied: pixel by pixel, most of a frame's time would go into the empty ones. And those that
+        // a lane fills are not painted before.
+        let mut empty = std::mem::take(&mut self.empty);
+        empty.resize(width * 4, 0);
+        one_colour(&mut empty, colours.ground);
+        let mut painted = 0;
         self.columns.resize(width - gutter_columns, Column::default());
         for (row, lane) in self.grounds.iter_mut().zip([colours.lane, colours.chosen_lane]) {
             row.resize(width * 4, 0);
@@ -545,7 +585,7 @@ impl Inner {
             if bottom <= RULER_PX * density || top >= height as f64 {
                 continue;
             }
-            if let Whose::Ended { .. } = whose {
+            if whose.is_line() {
                 continue;
             }
             let is_chosen = chosen.is_some_and(|task| whose == Whose::Task(task));
@@ -553,7 +593,10 @@ impl Inner {
             self.polls += bars::columns(trace, whose, &self.axis, density, &mut self.columns);
             self.rows.paint(&self.columns, colours, ground);
             let (middle_px, bar_px) = ((top + bottom) / 2.0, bar_half_px(lane_px) * density);
-            for y in top.max(RULER_PX * density) as usize..(bottom.max(0.0) as usize).min(height) {
+            let rows = top.max(RULER_PX * density) as usize..(bottom.max(0.0) as usize).min(height);
+            fill_rows(&mut self.pixels, painted..rows.start, &empty);
+            painted = rows.end.max(painted);
+            for y in rows {
                 let away = (y as f64 + 0.5 - middle_px).abs();
                 let row = &mut self.pixels[y * width * 4..(y + 1) * width * 4];
                 let (names, bars) = row.split_at_mut(gutter_columns * 4);
@@ -569,11 +612,21 @@ impl Inner {
                 }
             }
         }
+        fill_rows(&mut self.pixels, painted..height, &empty);
+        self.empty = empty;
         let data =
             ImageData::new_with_u8_clamped_array_and_sh(Clamped(&self.pixels), width as u32, height as u32);
         if let Ok(data) = data {
             let _ = canvas.context.put_image_data(&data, 0.0, 0.0);
         }
+    }
+}
+
+/// Fills some of the rows of a picture with `row`.
+fn fill_rows(pixels: &mut [u8], rows: std::ops::Range<usize>, row: &[u8]) {
+    let bytes = rows.start * row.len()..rows.end.max(rows.start) * row.len();
+    if let Some(rows) = pixels.get_mut(bytes) {
+        rows.chunks_exact_mut(row.len().max(1)).for_each(|there| there.copy_from_slice(row));
     }
 }
 
