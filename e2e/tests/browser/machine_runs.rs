@@ -266,6 +266,17 @@ async fn runs_on_the_native_server() {
             named("native \u{b7} buyer 1") && named("model \u{b7} buyer 1")
         })
         .await;
+        // Each runtime has its own numbers: what both poll at one instant is parallel in neither.
+        let parts =
+            page.until("both runtimes' numbers", |state| list(&state["parts"]).len() == 2).await["parts"]
+                .take();
+        assert_eq!((&parts[0]["name"], &parts[1]["name"]), (&"native".into(), &"model".into()));
+        assert_eq!(parts[1]["workers"], 1, "{parts}");
+        assert!(
+            list(&parts).iter().all(|part| part["parallelism"].as_u64() <= part["workers"].as_u64()),
+            "{parts}"
+        );
+        page.shows("#parallelism", "native").await;
         let observed = machine_after["native"]["finished"]["headline"].as_str().unwrap_or("?").to_owned();
         page.shows("#m-observed", &observed).await;
         page.shows("#m-here", machine["look"]["outcome"]["headline"].as_str().unwrap_or("?")).await;

@@ -199,7 +199,7 @@ fn steals(page: Page, look: &Look) -> impl IntoView {
             <li>
                 {chip(page, Chip { stolen_from: None, ..Chip::of(look, steal.task).called(&steal.name) })} {moved}
                 <button class="link" data-tip="Take the run to that moment." on:click=move |_| page.machine.seek_time(at_ns)>
-                    "at " {format::moment(at_ns, 1_000.0)}
+                    {format::moment(at_ns, 1_000.0)}
                 </button>
             </li>
         }

@@ -77,7 +77,7 @@ impl Machine {
         let settings = Settings::of(&recipe, &before);
         if self.of_exploring.try_update_value(std::mem::take) == Some(true) && before != settings {
             self.say(format!(
-                "The shortest schedule to that outcome is one of choices and without sessions, so the settings are {} now; they were {}.",
+                "A schedule is a row of choices, without sessions: the settings are {} now; they were {}.",
                 settings.says(),
                 before.says()
             ));

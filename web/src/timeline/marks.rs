@@ -3,7 +3,7 @@
 
 use std::cell::Cell;
 
-use interleave::scope::event::{Event, TaskId, WakeBy, WorkerId};
+use interleave::scope::event::{Event, TaskId, WakeBy};
 use interleave::scope::trace::{Poll, PollId};
 use web_sys::CanvasRenderingContext2d as Context;
 
@@ -49,10 +49,10 @@ pub(super) fn draw(context: &Context, density: f64, colours: &Colours, scene: &S
     context.restore();
 }
 
-struct Painter<'a> {
-    context: &'a Context,
-    colours: &'a Colours,
-    scene: &'a Scene<'a>,
+pub(super) struct Painter<'a> {
+    pub(super) context: &'a Context,
+    pub(super) colours: &'a Colours,
+    pub(super) scene: &'a Scene<'a>,
     /// The font that is set: to set it anew has the browser read it anew.
     font: Cell<Option<(u32, bool)>>,
 }
@@ -65,7 +65,7 @@ impl Painter<'_> {
         self.context.clip();
     }
 
-    fn font(&self, px: u32, bold: bool) {
+    pub(super) fn font(&self, px: u32, bold: bool) {
         if self.font.replace(Some((px, bold))) == Some((px, bold)) {
             return;
         }
@@ -78,22 +78,22 @@ impl Painter<'_> {
         self.scene.place.top(self.scene.shown.len()).min(self.scene.place.height)
     }
 
-    fn x(&self, at_ns: u64) -> f64 {
+    pub(super) fn x(&self, at_ns: u64) -> f64 {
         self.scene.place.gutter + self.scene.axis.x(at_ns as f64)
     }
 
-    fn line(&self, from: (f64, f64), to: (f64, f64)) {
+    pub(super) fn line(&self, from: (f64, f64), to: (f64, f64)) {
         self.context.begin_path();
         self.context.move_to(from.0, from.1);
         self.context.line_to(to.0, to.1);
         self.context.stroke();
     }
 
-    fn text(&self, text: &str, x: f64, y: f64) {
+    pub(super) fn text(&self, text: &str, x: f64, y: f64) {
         let _ = self.context.fill_text(text, x, y);
     }
 
-    fn width_of(&self, text: &str) -> f64 {
+    pub(super) fn width_of(&self, text: &str) -> f64 {
         self.context.measure_text(text).map_or(0.0, |metrics| metrics.width())
     }
 
@@ -401,94 +401,6 @@ impl Painter<'_> {
         let _ = self.context.set_line_dash(&js_sys::Array::new());
     }
 
-    /// Where a run that can be taken back stands: what comes after is dimmed, because it need not come so.
-    fn playhead(&self) {
-        let Some(playhead) = self.scene.playhead else { return };
-        let (place, x) = (self.scene.place, self.x(playhead.at_ns));
-        if !playhead.dims {
-            return self.parting(x);
-        }
-        if playhead.at_ns < self.scene.trace.now_ns() && x < place.width {
-            self.context.set_fill_style_str(&css(self.colours.ground));
-            self.context.set_global_alpha(0.62);
-            let from = x.max(place.gutter);
-            self.context.fill_rect(from, RULER_PX, place.width - from, place.height - RULER_PX);
-            self.context.set_global_alpha(1.0);
-        }
-        self.context.set_stroke_style_str(&self.colours.accent);
-        self.context.set_fill_style_str(&self.colours.accent);
-        self.context.set_line_width(2.0);
-        self.line((x, RULER_PX), (x, place.height));
-        self.context.set_line_width(1.0);
-        // A handle, below the ruler that it is dragged along.
-        self.context.begin_path();
-        self.context.move_to(x - 6.0, RULER_PX);
-        self.context.line_to(x + 6.0, RULER_PX);
-        self.context.line_to(x, RULER_PX + 9.0);
-        self.context.close_path();
-        self.context.fill();
-    }
-
-    /// Where two runs part: no playhead, for neither stands there.
-    fn parting(&self, x: f64) {
-        let place = self.scene.place;
-        let dashes = js_sys::Array::of2(&5.into(), &4.into());
-        let _ = self.context.set_line_dash(&dashes);
-        self.context.set_stroke_style_str(&self.colours.muted);
-        self.line((x, RULER_PX), (x, place.height));
-        let _ = self.context.set_line_dash(&js_sys::Array::new());
-        self.font(11, false);
-        self.context.set_fill_style_str(&self.colours.muted);
-        let label = "they part here";
-        let beside = x + 5.0;
-        let fits = beside + self.width_of(label) <= place.width;
-        let left = if fits { beside } else { x - 5.0 - self.width_of(label) };
-        self.text(label, left, place.height - 9.0);
-    }
-
-    /// Tasks that one worker took from another's queue: by worker a line from queue to queue, by task a mark in its lane.
-    fn steals(&self) {
-        let scene = self.scene;
-        self.context.set_stroke_style_str(&self.colours.text);
-        self.context.set_fill_style_str(&self.colours.text);
-        for steal in scene.steals() {
-            let Some((x, y)) = scene.steal_mark(steal) else { continue };
-            let x = scene.place.gutter + x;
-            if scene.lanes == Lanes::Workers
-                && let Some(from) = scene.lane(Whose::Worker(WorkerId(steal.from as u16)))
-            {
-                let from = (x, scene.place.top(from) + scene.place.lane / 2.0);
-                self.context.set_line_width(1.5);
-                self.line(from, (x, y));
-                self.context.set_line_width(1.0);
-            }
-            self.context.begin_path();
-            for (index, (dx, dy)) in
-                [(0.0, -5.0), (5.0, 0.0), (0.0, 5.0), (-5.0, 0.0)].into_iter().enumerate()
-            {
-                let corner = (x + dx, y + dy);
-                if index == 0 {
-                    self.context.move_to(corner.0, corner.1);
-                } else {
-                    self.context.line_to(corner.0, corner.1);
-                }
-            }
-            self.context.close_path();
-            self.context.fill();
-        }
-    }
-
-    fn now(&self) {
-        if !self.scene.has_now {
-            return;
-        }
-        let x = self.x(self.scene.trace.now_ns());
-        if x <= self.scene.place.width {
-            self.context.set_stroke_style_str(&self.colours.accent);
-            self.line((x, RULER_PX), (x, self.scene.place.height));
-        }
-    }
-
     /// A name that fits: of `client 7 (console-1)` what the client calls itself, if need be, and as much as there is room for.
     fn fitting(&self, name: String, room: f64) -> String {
         if self.width_of(&name) <= room {
@@ -545,7 +457,9 @@ impl Painter<'_> {
         self.context.fill_rect(0.0, place.height - 20.0, place.gutter - 6.0, 20.0);
         self.font(11, false);
         self.context.set_fill_style_str(&self.colours.accent);
-        self.text(&format!("\u{25be} {below} more: drag up"), 10.0, place.height - 10.0);
+        let (all, short) = (format!("\u{25be} {below} more: drag up"), format!("\u{25be} {below} more"));
+        let fits = self.width_of(&all) <= place.gutter - 18.0;
+        self.text(if fits { &all } else { &short }, 10.0, place.height - 10.0);
     }
 }
 /// A length of time for a narrow place: `1.2 s`, `340 ms`.

@@ -8,15 +8,16 @@ mod ground;
 mod hit;
 mod lanes;
 mod marks;
+mod paint;
+mod run_marks;
+mod scene;
 mod view;
 
-use std::sync::Arc;
-
-use interleave::scope::event::{TaskId, WorkerId};
+use interleave::scope::event::TaskId;
 use interleave::scope::trace::{PollId, Trace};
 use leptos::prelude::*;
-use wasm_bindgen::{Clamped, JsCast};
-use web_sys::{CanvasRenderingContext2d, HtmlCanvasElement, ImageData};
+use wasm_bindgen::JsCast;
+use web_sys::{CanvasRenderingContext2d, HtmlCanvasElement};
 
 use self::axis::{Axis, Layout};
 use self::bars::{Column, Rows};
@@ -24,8 +25,8 @@ use self::colours::Colours;
 use self::hit::Hit;
 pub(crate) use self::lanes::Lanes;
 use self::lanes::{EndedLanes, Whose};
+use self::scene::{Place, Scene};
 pub(crate) use self::view::TimelineView;
-use crate::machine::{Look, Playhead, Steal};
 use crate::page::{Page, Selected};
 use crate::saved::Saved;
 use crate::source::Kind;
@@ -102,72 +103,6 @@ struct Canvas {
     width: f64,
     height: f64,
     density: f64,
-}
-
-/// Where lanes and their names stand, in CSS pixels.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Place {
-    /// Width of the names; time begins here.
-    pub(crate) gutter: f64,
-    pub(crate) width: f64,
-    pub(crate) height: f64,
-    pub(crate) lane: f64,
-    pub(crate) scroll: f64,
-}
-
-impl Place {
-    /// The upper edge of a lane.
-    pub(crate) fn top(&self, index: usize) -> f64 {
-        RULER_PX + index as f64 * self.lane - self.scroll
-    }
-
-    /// The lane at a height.
-    pub(crate) fn index(&self, y: f64) -> Option<usize> {
-        let index = (y - RULER_PX + self.scroll) / self.lane;
-        (y >= RULER_PX && index >= 0.0).then_some(index as usize)
-    }
-}
-
-/// What a picture is of, for those who draw on it or ask what is where.
-pub(crate) struct Scene<'a> {
-    pub(crate) trace: &'a Trace,
-    pub(crate) axis: &'a Axis,
-    pub(crate) shown: &'a [Whose],
-    pub(crate) place: Place,
-    pub(crate) lanes: Lanes,
-    pub(crate) scale: f64,
-    pub(crate) selected: Option<Selected>,
-    /// The task that what is selected belongs to.
-    pub(crate) chosen: Option<TaskId>,
-    pub(crate) playhead: Option<Playhead>,
-    /// Whether what is shown ends now; two runs side by side have no now.
-    pub(crate) has_now: bool,
-    /// The time machine's run, for what its trace does not tell.
-    pub(crate) look: Option<Arc<Look>>,
-    pub(crate) polls: usize,
-}
-
-impl Scene<'_> {
-    /// The place of a lane, from above.
-    pub(crate) fn lane(&self, whose: Whose) -> Option<usize> {
-        self.shown.iter().position(|shown| *shown == whose)
-    }
-
-    /// Tasks that one worker took from another's queue.
-    pub(crate) fn steals(&self) -> &[Steal] {
-        self.look.as_ref().map_or(&[], |look| &look.steals)
-    }
-
-    /// Where the mark of a steal stands, in CSS pixels from where time begins and from above: in the lane of the worker that took
-    /// the task, or in the task's.
-    pub(crate) fn steal_mark(&self, steal: &Steal) -> Option<(f64, f64)> {
-        let lane = match self.lanes {
-            Lanes::Workers => self.lane(Whose::Worker(WorkerId(steal.to as u16))),
-            Lanes::Tasks => self.lane(Whose::Task(TaskId(steal.task))),
-        };
-        let y = self.place.top(lane?) + self.place.lane / 2.0;
-        Some((self.axis.x(steal.at_ns as f64), y))
-    }
 }
 
 impl Timeline {
@@ -554,85 +489,6 @@ impl Inner {
         let all_px = self.shown.len() as f64 * self.lane_px;
         self.scroll_px = self.scroll_px.min((all_px - room_px).max(0.0));
     }
-
-    /// Puts the lanes' pixels onto the canvas.
-    fn paint(&mut self, page: Page, trace: &Trace) {
-        let Some(canvas) = &self.canvas else { return };
-        let colours = self.colours.get_or_insert_with(Colours::read);
-        let (width, height) = (canvas.element.width() as usize, canvas.element.height() as usize);
-        let density = canvas.density;
-        let gutter_columns = ((gutter(canvas.width) * density) as usize).min(width);
-        let lane_px = self.lane_px;
-        let chosen = chosen(page, trace);
-        self.pixels.resize(width * height * 4, 0);
-        // A row is painted once and copied: pixel by pixel, most of a frame's time would go into the empty ones. And those that
-        // a lane fills are not painted before.
-        let mut empty = std::mem::take(&mut self.empty);
-        empty.resize(width * 4, 0);
-        one_colour(&mut empty, colours.ground);
-        let mut painted = 0;
-        self.columns.resize(width - gutter_columns, Column::default());
-        for (row, lane) in self.grounds.iter_mut().zip([colours.lane, colours.chosen_lane]) {
-            row.resize(width * 4, 0);
-            let (names, bars) = row.split_at_mut(gutter_columns * 4);
-            one_colour(names, lane);
-            ground::paint(&self.axis, density, colours, lane, bars);
-        }
-        self.polls = 0;
-        for (index, &whose) in self.shown.iter().enumerate() {
-            let top = ((RULER_PX + index as f64 * lane_px - self.scroll_px) * density).round();
-            let bottom = top + lane_px * density - density;
-            if bottom <= RULER_PX * density || top >= height as f64 {
-                continue;
-            }
-            if whose.is_line() {
-                continue;
-            }
-            let is_chosen = chosen.is_some_and(|task| whose == Whose::Task(task));
-            let (names_ground, ground) = self.grounds[usize::from(is_chosen)].split_at(gutter_columns * 4);
-            self.polls += bars::columns(trace, whose, &self.axis, density, &mut self.columns);
-            self.rows.paint(&self.columns, colours, ground);
-            let (middle_px, bar_px) = ((top + bottom) / 2.0, bar_half_px(lane_px) * density);
-            let rows = top.max(RULER_PX * density) as usize..(bottom.max(0.0) as usize).min(height);
-            fill_rows(&mut self.pixels, painted..rows.start, &empty);
-            painted = rows.end.max(painted);
-            for y in rows {
-                let away = (y as f64 + 0.5 - middle_px).abs();
-                let row = &mut self.pixels[y * width * 4..(y + 1) * width * 4];
-                let (names, bars) = row.split_at_mut(gutter_columns * 4);
-                names.copy_from_slice(names_ground);
-                if away < density * 1.5 {
-                    bars.copy_from_slice(&self.rows.line);
-                } else if away < bar_px * 0.55 {
-                    bars.copy_from_slice(&self.rows.middle);
-                } else if away < bar_px {
-                    bars.copy_from_slice(&self.rows.edge);
-                } else {
-                    bars.copy_from_slice(ground);
-                }
-            }
-        }
-        fill_rows(&mut self.pixels, painted..height, &empty);
-        self.empty = empty;
-        let data =
-            ImageData::new_with_u8_clamped_array_and_sh(Clamped(&self.pixels), width as u32, height as u32);
-        if let Ok(data) = data {
-            let _ = canvas.context.put_image_data(&data, 0.0, 0.0);
-        }
-    }
-}
-
-/// Fills some of the rows of a picture with `row`.
-fn fill_rows(pixels: &mut [u8], rows: std::ops::Range<usize>, row: &[u8]) {
-    let bytes = rows.start * row.len()..rows.end.max(rows.start) * row.len();
-    if let Some(rows) = pixels.get_mut(bytes) {
-        rows.chunks_exact_mut(row.len().max(1)).for_each(|there| there.copy_from_slice(row));
-    }
-}
-
-/// Fills a row of pixels.
-fn one_colour(row: &mut [u8], [red, green, blue]: colours::Rgb) {
-    row.chunks_exact_mut(4).for_each(|pixel| pixel.copy_from_slice(&[red, green, blue, 255]));
 }
 
 /// The task that what is selected belongs to.
