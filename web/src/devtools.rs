@@ -122,7 +122,7 @@ fn js_value(value: &Value) -> Result<JsValue, JsValue> {
 /// What the page shows, as a plain object.
 fn state(page: Page) -> JsValue {
     // Asked now, so all that has arrived counts.
-    page.read_trace(frames::now_ms);
+    page.read_trace(0.0, frames::now_ms);
     page.refresh();
     let text = page.trace.with_value(|trace| describe(page, trace)).to_string();
     js_sys::JSON::parse(&text).unwrap_or(JsValue::UNDEFINED)

@@ -21,8 +21,12 @@ use crate::timeline::Timeline;
 /// too slow is read only for what must be known, and its events are counted as dropped.
 const INBOX_BYTES_MAX: usize = 4 << 20;
 
-/// Milliseconds of a frame that reading the trace may take.
-const READ_MS_MAX: f64 = 5.0;
+/// Milliseconds of a frame that reading the trace may take: what drawing leaves of [`FRAME_MS`], but never less than the first and
+/// never more than the second. What is not read waits; what waits too long is counted as dropped.
+const READ_MS: std::ops::RangeInclusive<f64> = 2.5..=5.0;
+
+/// Milliseconds of work that a frame should take, which leaves the browser its part of 16.
+const FRAME_MS: f64 = 9.0;
 
 /// How long after a change it is kept: a wheel being turned changes the scale sixty times a second.
 const SAVE_AFTER: std::time::Duration = std::time::Duration::from_millis(300);
@@ -265,11 +269,11 @@ impl Page {
         }
     }
 
-    /// Takes in the trace that has arrived, for a few milliseconds.
-    pub(crate) fn read_trace(self, now_ms: impl Fn() -> f64) -> Arrived {
-        let began_ms = now_ms();
+    /// Takes in the trace that has arrived, for a few milliseconds; `draw_ms` is what the last picture took.
+    pub(crate) fn read_trace(self, draw_ms: f64, now_ms: impl Fn() -> f64) -> Arrived {
+        let (began_ms, read_ms) = (now_ms(), (FRAME_MS - draw_ms).clamp(*READ_MS.start(), *READ_MS.end()));
         let mut arrived = Arrived::Nothing;
-        while now_ms() - began_ms < READ_MS_MAX {
+        while now_ms() - began_ms < read_ms {
             let Some((message, skipped)) = self.inbox.try_update_value(Inbox::pop).flatten() else { break };
             // A message that cannot be read is a fault of ours or of a proxy; the picture goes on without it.
             let Ok(mut frames) = codec::decode(&message) else {
