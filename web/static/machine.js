@@ -55,11 +55,20 @@ function putBack(copy) {
   const missing = copy.bytes.length - wasm.memory.buffer.byteLength;
   if (missing > 0) wasm.memory.grow(missing / 65_536);
   new Uint8Array(wasm.memory.buffer).set(copy.bytes);
-  machine = undefined;
-  if (copy.pointer !== 0) {
-    machine = Object.create(glue.Machine.prototype);
-    machine.__wbg_ptr = copy.pointer;
-  }
+  machine = copy.pointer === 0 ? undefined : handle(copy.pointer);
+}
+
+// The machine that lies at `pointer` of the memory.
+function handle(pointer) {
+  const machine = Object.create(glue.Machine.prototype);
+  machine.__wbg_ptr = pointer;
+  return machine;
+}
+
+// A new machine of which the garbage collector knows nothing. What the bindings make is freed when nobody refers to it any
+// more; but after a copy was put back it is another object that refers to the same machine.
+function made(recipe) {
+  return handle(new glue.Machine(recipe).__destroy_into_raw());
 }
 
 // The run that is open. `machine` stands at `at`; the branch goes on to `head`.
@@ -189,7 +198,7 @@ function open(recipe) {
   try {
     machine?.free();
     machine = undefined;
-    machine = new glue.Machine(recipe);
+    machine = made(recipe);
     [at, head, choices, times, keyframes, sent] = [0, 0, undefined, [machine.now_ns()], new Map(), []];
     keyframeSteps = KEYFRAME_STEPS;
     const wanted = JSON.parse(recipe).step ?? 0;
@@ -507,6 +516,8 @@ const deeds = {
       const trace = comparison.trace();
       postMessage({ compared: comparison.report() });
       postMessage({ trace, reset: true });
+      // By hand: when the garbage collector would, the memory is long another.
+      comparison.free();
     });
   },
   trace() {
