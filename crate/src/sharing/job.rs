@@ -139,8 +139,7 @@ pub(crate) struct Labels(Arc<[LabelId]>);
 impl Labels {
     pub(crate) fn new() -> Self {
         // Exploring makes a server for every run, and asks for no name.
-        static UNNAMED: LazyLock<Labels> =
-            LazyLock::new(|| Labels(vec![LabelId(0); TABLE.len() + 1].into()));
+        static UNNAMED: LazyLock<Labels> = LazyLock::new(|| Labels(vec![LabelId(0); TABLE.len() + 1].into()));
         if !record::keeps_names() {
             return UNNAMED.clone();
         }
