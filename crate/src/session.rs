@@ -179,7 +179,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
                     if is_http(self.job.batch.request(index)) {
                         return Err(io::Error::new(io::ErrorKind::InvalidData, "expected RESP, found HTTP"));
                     }
+                    record::record(self.service.sharing.labels().refused(self.job.client));
                     Reply::new(&mut self.job.replies, self.job.protocol).error(mistake);
+                    record::record(Event::CommandEnd { failed: true });
                 }
             }
         }

@@ -99,6 +99,7 @@ fn too_many_states_are_explored_at_random() {
     assert!(report.done && !report.complete && !report.stopped);
     let random = report.random.unwrap();
     assert_eq!((random.seed, random.runs), (9, 200));
+    assert_eq!(report.reach.map(|reach| (reach.bound, reach.most)), Some(("states", 10)));
     // There are 66 schedules, and nearly all of them turn up.
     let different = report.schedules.exact().unwrap();
     assert!((40..=66).contains(&different), "{different}");
@@ -115,6 +116,7 @@ fn more_outcomes_than_are_kept_are_counted() {
     let bounds = Bounds { outcomes: 4, random_runs: 100, ..Bounds::default() };
     let report = explored_within(&recipe(source), bounds);
     assert!(report.random.is_some() && report.outcomes.len() == 4 && report.unkept > 0, "{report:?}");
+    assert_eq!(report.reach.map(|reach| (reach.bound, reach.most)), Some(("outcomes", 4)));
     let bounds = Bounds { entries: 5, random_runs: 10, ..Bounds::default() };
     assert!(explored_within(&recipe(source), bounds).random.is_some());
 }

@@ -254,6 +254,30 @@ fn breakpoints_are_hit_by_what_they_name() {
 }
 
 #[test]
+fn breakpoints_are_of_the_scenario_not_of_what_the_run_does_in_the_end() {
+    let hits = |scenario: &str, kind, text: &str, direct| {
+        let mut machine =
+            Machine::open(&Recipe { direct, ..recipe(scenario, Flavor::CurrentThread) }).unwrap();
+        machine.stop_at(vec![Breakpoint { kind, text: text.to_owned() }]);
+        let mut hits = 0;
+        while let Some(made) = machine.step() {
+            hits += usize::from(made.hit.is_some());
+        }
+        hits
+    };
+    for direct in [false, true] {
+        // The run itself reads `k` with GET when all is over, for the outcome.
+        let set = "client a { SET k 1 }";
+        assert_eq!(hits(set, BreakpointKind::Command, "GET", direct), 0, "direct: {direct}");
+        assert_eq!(hits(set, BreakpointKind::Command, "SET", direct), 1, "direct: {direct}");
+        assert_eq!(hits(set, BreakpointKind::Key, "k", direct), 1, "direct: {direct}");
+        let read = "client a { SET k 1 }; finally { assert GET k == 1 }";
+        assert_eq!(hits(read, BreakpointKind::Command, "GET", direct), 1, "direct: {direct}");
+        assert_eq!(hits(read, BreakpointKind::Key, "k", direct), 2, "direct: {direct}");
+    }
+}
+
+#[test]
 fn what_cannot_be_opened_says_why() {
     let open = |recipe: &Recipe| Machine::stand_at(recipe).map(|_| ()).unwrap_err();
     let script = open(&recipe("client a { GTE k }", Flavor::Manual));

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use insta::assert_snapshot;
 use interleave::engine::{CurrentThread, Step};
-use interleave::scenario::{EXAMPLES, End, Limits, Outcome, Run, Scenario, Setting, Waits};
+use interleave::scenario::{
+    Connect, Connecting, EXAMPLES, End, Limits, Outcome, Run, Scenario, Setting, Waits,
+};
 use interleave::scope::codec;
 use interleave::sharing::Kind;
 
@@ -633,4 +635,39 @@ fn where_every_task_stands_can_be_seen() {
     assert!(run.outcome().is_none());
     let stuck = run.deadlock();
     assert!(matches!(stuck.tasks[1].end, End::Stuck { .. }));
+}
+
+/// A server that cannot be reached: asking for it is a bug.
+#[derive(Debug)]
+struct Abyss;
+
+impl Connect for Abyss {
+    fn connect(&self, name: &str) -> Connecting {
+        let name = name.to_owned();
+        Box::pin(async move { panic!("no way for {name}") })
+    }
+}
+
+#[test]
+fn a_panic_says_in_the_outcome_what_it_said() {
+    let check = |source: &str, headline: &str| {
+        let scenario = Arc::new(Scenario::parse(source, &Limits::default()).unwrap());
+        let mut engine = CurrentThread::new(1_800_000_000_000);
+        let rt = engine.rt();
+        let run = engine.enter(|| Run::start_on(Arc::new(Abyss), &scenario, Limits::default(), &rt));
+        while engine.step() == Step::Polled {}
+        let outcome = run.outcome().cloned().unwrap();
+        assert_eq!(outcome.headline(source), headline);
+        assert!(!outcome.is_good() && !outcome.is_stuck());
+        assert!(outcome.describe(source).contains(headline.split_once(": ").unwrap().1), "{outcome:?}");
+        assert_eq!(run.progress().failures(), 1);
+    };
+    check(
+        "client a { PING }\nclient b { let x = 1 }",
+        "a panicked, which is a bug of Interleave: no way for a",
+    );
+    check(
+        "setup { PING }\nclient a { let x = 1 }",
+        "setup panicked, which is a bug of Interleave: no way for scenario",
+    );
 }

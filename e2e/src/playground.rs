@@ -153,6 +153,12 @@ impl Playground {
         .await
     }
 
+    /// Waits until what the time machine shows is kept for a reload: the worker tells it a moment after, and the page writes it
+    /// down another moment later.
+    pub async fn is_kept(&self) {
+        tokio::time::sleep(Duration::from_millis(400)).await;
+    }
+
     /// Puts `text` in place of what is in the time machine's editor, as if it were pasted, and opens a run of it.
     pub async fn run_scenario(&self, text: &str) -> Value {
         self.write_scenario(text).await;

@@ -122,7 +122,7 @@ fn js_value(value: &Value) -> Result<JsValue, JsValue> {
 /// What the page shows, as a plain object.
 fn state(page: Page) -> JsValue {
     // Asked now, so all that has arrived counts.
-    page.read_trace(frames::now_ms);
+    page.read_trace(0.0, frames::now_ms);
     page.refresh();
     let text = page.trace.with_value(|trace| describe(page, trace)).to_string();
     js_sys::JSON::parse(&text).unwrap_or(JsValue::UNDEFINED)
@@ -161,6 +161,12 @@ fn describe(page: Page, trace: &Trace) -> serde_json::Value {
         "busy": numbers.concurrency.busy,
         "parallelism": numbers.parallelism.max,
         "parallelism_average": numbers.parallelism.average,
+        "parts": numbers.parts.iter().map(|part| json!({
+            "name": part.name,
+            "concurrency": part.alive,
+            "parallelism": part.parallelism.max,
+            "workers": part.workers,
+        })).collect::<Vec<_>>(),
         "events": counts.events_held,
         "polls": counts.polls_held,
         "dropped": counts.dropped,

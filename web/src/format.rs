@@ -56,6 +56,11 @@ pub(crate) fn count(number: u64) -> String {
     out
 }
 
+/// A count with what is counted, one or several: `1 run`, `12 runs`.
+pub(crate) fn counted(number: u64, one: &str) -> String {
+    format!("{} {one}{}", count(number), if number == 1 { "" } else { "s" })
+}
+
 /// A point in time as a person types it: `1.25`, `1.25 s`, `340ms`, `12 µs`, in nanoseconds.
 pub(crate) fn parse_moment(text: &str) -> Option<f64> {
     let text: String = text.chars().filter(|c| !c.is_whitespace()).collect();

@@ -40,17 +40,20 @@ pub(crate) fn run(page: Page) {
     let tick: Rc<RefCell<Option<Tick>>> = Rc::default();
     let again = Rc::clone(&tick);
     let (refreshed_ms, drawn_ms) = (Cell::new(0.0), Cell::new(0.0));
+    let draw_ms = Cell::new(0.0);
     *tick.borrow_mut() = Some(Closure::new(move || {
         let began_ms = now_ms();
-        let arrived = page.read_trace(now_ms);
+        let arrived = page.read_trace(draw_ms.get(), now_ms);
         let moved = match arrived {
             Arrived::Nothing => false,
             Arrived::Time => began_ms - drawn_ms.get() >= QUIET_MS || !page.timeline.folds.get_untracked(),
             Arrived::Events => true,
         };
+        let draws_ms = now_ms();
         let drew = page.timeline.draw(page, moved);
         if drew {
             drawn_ms.set(began_ms);
+            draw_ms.set(now_ms() - draws_ms);
         }
         if began_ms - refreshed_ms.get() >= REFRESH_MS {
             refreshed_ms.set(began_ms);

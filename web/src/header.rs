@@ -4,7 +4,7 @@ use interleave::sharing;
 use leptos::prelude::*;
 
 use crate::format;
-use crate::page::{Link, Page};
+use crate::page::{Link, Page, PartNumbers};
 use crate::source::Kind;
 use crate::terms::explain;
 use crate::theme;
@@ -198,31 +198,47 @@ fn Hold(page: Page) -> impl IntoView {
     }
 }
 
-/// Concurrency and parallelism, and what is missing from the picture.
+/// Concurrency and parallelism, and what is missing from the picture. Without a server there is nothing to count: a dash.
 #[component]
 fn NumbersView(page: Page) -> impl IntoView {
-    let alive = move || page.numbers.get().concurrency.alive;
-    let at_most = move || page.numbers.get().parallelism.max;
-    let average = move || format!("{:.2}", page.numbers.get().parallelism.average);
+    let is_live = move || matches!(page.link.get(), Link::Up(_));
+    let live = move |number: &dyn Fn() -> String| if is_live() { number() } else { "\u{2013}".to_owned() };
+    let alive = move || live(&|| page.numbers.with(|numbers| numbers.concurrency.alive.to_string()));
+    let at_most = move || live(&|| page.numbers.with(|numbers| numbers.parallelism.max.to_string()));
+    let average = move || page.numbers.with(|numbers| format!("{:.2}", numbers.parallelism.average));
     let missing = move || {
-        let numbers = page.numbers.get();
-        (numbers.dropped > 0).then(|| format::count(numbers.dropped))
+        let dropped = page.numbers.with(|numbers| numbers.dropped);
+        (dropped > 0).then(|| format::count(dropped))
+    };
+    let parts = Memo::new(move |_| page.numbers.with(|numbers| numbers.parts.clone()));
+    // Of several runtimes each has its own, with its name.
+    let several = move || parts.with(|parts| !parts.is_empty());
+    let each = move |number: fn(&PartNumbers) -> String| {
+        let one = |part: PartNumbers| view! { <small class="part">{part.name.clone()} " " <b>{number(&part)}</b></small> };
+        parts.get().into_iter().map(one).collect_view()
     };
     view! {
-        <span class="numbers">
+        <span class="numbers" class:stale=move || !is_live()>
             <span class="number" id="concurrency">
-                <b>{alive}</b> " " <Term term="concurrency"/>
+                <Show when=several fallback=move || view! { <b>{alive}</b> }>{move || each(|part| part.alive.to_string())}</Show>
+                " " <Term term="concurrency"/>
             </span>
             <span class="number" id="parallelism">
-                <b>{at_most}</b>
-                <small data-tip="The most tasks that were polled at the same instant during the last second, of as many as there are workers." tabindex="0">
-                    " of " {move || page.numbers.get().workers} " at most"
-                </small>
+                <Show when=several fallback=move || view! {
+                    <b>{at_most}</b>
+                    <Show when=is_live>
+                        <small data-tip="The most tasks that were polled at the same instant during the last second, of as many as there are workers." tabindex="0">
+                            " of " {move || page.numbers.with(|numbers| numbers.workers)} <span class="wide">" at most"</span>
+                        </small>
+                    </Show>
+                }>{move || each(|part| format!("{} of {}", part.parallelism.max, part.workers))}</Show>
                 " "
                 <Term term="parallelism"/>
-                <small class="average" data-tip="Tasks being polled, on average over the last second." tabindex="0">
-                    " " {average} " on average"
-                </small>
+                <Show when=move || is_live() && !several()>
+                    <small class="average" data-tip="Tasks being polled, on average over the last second." tabindex="0">
+                        " " {average} " on average"
+                    </small>
+                </Show>
             </span>
             <span class="number missing" id="dropped" class:none=move || missing().is_none()>
                 <b>{move || missing().unwrap_or_else(|| "0".to_owned())}</b> " " <Term term="dropped"/>

@@ -36,7 +36,7 @@ pub(crate) fn wait(trace: &Trace, wait: Wait) -> String {
 /// What a task does now.
 pub(crate) fn state(trace: &Trace, task: &Task) -> String {
     match task.state {
-        TaskState::Running { worker, .. } => format!("running on {}", self::worker(worker)),
+        TaskState::Running { worker, .. } => format!("running on {}", self::worker(trace, worker)),
         TaskState::Scheduled { .. } => "scheduled".to_owned(),
         TaskState::Idle { wait, .. } => format!("idle, waiting for {}", self::wait(trace, wait)),
         TaskState::Ended => match task.ended {
@@ -57,9 +57,9 @@ pub(crate) fn state_word(state: TaskState) -> &'static str {
     }
 }
 
-/// A worker.
-pub(crate) fn worker(worker: WorkerId) -> String {
-    match worker {
+/// A worker, by its number in its own runtime.
+pub(crate) fn worker(trace: &Trace, worker: WorkerId) -> String {
+    match trace.own_worker(worker) {
         WorkerId::NONE => "a thread that is no worker".to_owned(),
         WorkerId(number) => format!("worker {number}"),
     }
@@ -98,12 +98,18 @@ pub(crate) fn stage(trace: &Trace, stage: Stage) -> String {
         Stage::Parsed => "parses the request".to_owned(),
         Stage::LockWaited(lock) => format!("waits for the lock `{}`", trace.object_name(lock)),
         Stage::LockHeld(lock) => format!("holds the lock `{}`, runs the command", trace.object_name(lock)),
+        Stage::LockSlept(lock) => {
+            format!("sleeps, and holds the lock `{}` meanwhile", trace.object_name(lock))
+        }
         Stage::RequestQueued(channel) => {
             format!("request waits in the channel `{}`", trace.object_name(channel))
         }
         Stage::OwnerRan(task) => format!("{} runs the command", trace.task_name(task)),
         Stage::ReplyQueued(channel) => format!("reply waits in the oneshot `{}`", trace.object_name(channel)),
         Stage::Ran => "runs the command".to_owned(),
+        Stage::Refused => {
+            "no such command, or other arguments than it takes: the reply is an error".to_owned()
+        }
         Stage::Written => "writes the reply".to_owned(),
     }
 }
@@ -113,6 +119,7 @@ pub(crate) fn stage_colour(stage: Stage) -> &'static str {
     match stage {
         Stage::Scheduled => "scheduled",
         Stage::LockWaited(_) => "lock",
+        Stage::LockSlept(_) => "sleep",
         Stage::RequestQueued(_) | Stage::ReplyQueued(_) => "message",
         _ => "running",
     }

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use interleave::scope::codec;
 use interleave::scope::event::{Event, TaskId};
 use interleave::scope::frame::{Chunk, Definition, Frame};
-use interleave::scope::trace::{CommandId, Concurrency, Parallelism, PollId, Trace};
+use interleave::scope::trace::{CommandId, Concurrency, Parallelism, Part, PollId, Trace};
 use interleave::sharing;
 use leptos::prelude::*;
 
@@ -21,8 +21,12 @@ use crate::timeline::Timeline;
 /// too slow is read only for what must be known, and its events are counted as dropped.
 const INBOX_BYTES_MAX: usize = 4 << 20;
 
-/// Milliseconds of a frame that reading the trace may take.
-const READ_MS_MAX: f64 = 5.0;
+/// Milliseconds of a frame that reading the trace may take: what drawing leaves of [`FRAME_MS`], but never less than the first and
+/// never more than the second. What is not read waits; what waits too long is counted as dropped.
+const READ_MS: std::ops::RangeInclusive<f64> = 2.5..=5.0;
+
+/// Milliseconds of work that a frame should take, which leaves the browser its part of 16.
+const FRAME_MS: f64 = 9.0;
 
 /// How long after a change it is kept: a wheel being turned changes the scale sixty times a second.
 const SAVE_AFTER: std::time::Duration = std::time::Duration::from_millis(300);
@@ -55,7 +59,7 @@ pub(crate) enum Arrived {
 }
 
 /// The numbers above the timeline.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Numbers {
     pub(crate) concurrency: Concurrency,
     pub(crate) parallelism: Parallelism,
@@ -63,6 +67,17 @@ pub(crate) struct Numbers {
     pub(crate) dropped: u64,
     pub(crate) evicted: u64,
     pub(crate) events: u64,
+    /// Where several runtimes are shown, each one's own: of all together neither number would say anything.
+    pub(crate) parts: Vec<PartNumbers>,
+}
+
+/// The numbers of one of several runtimes.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct PartNumbers {
+    pub(crate) name: String,
+    pub(crate) alive: usize,
+    pub(crate) parallelism: Parallelism,
+    pub(crate) workers: u16,
 }
 
 /// Time over which parallelism is counted: as long as a glance.
@@ -254,11 +269,11 @@ impl Page {
         }
     }
 
-    /// Takes in the trace that has arrived, for a few milliseconds.
-    pub(crate) fn read_trace(self, now_ms: impl Fn() -> f64) -> Arrived {
-        let began_ms = now_ms();
+    /// Takes in the trace that has arrived, for a few milliseconds; `draw_ms` is what the last picture took.
+    pub(crate) fn read_trace(self, draw_ms: f64, now_ms: impl Fn() -> f64) -> Arrived {
+        let (began_ms, read_ms) = (now_ms(), (FRAME_MS - draw_ms).clamp(*READ_MS.start(), *READ_MS.end()));
         let mut arrived = Arrived::Nothing;
-        while now_ms() - began_ms < READ_MS_MAX {
+        while now_ms() - began_ms < read_ms {
             let Some((message, skipped)) = self.inbox.try_update_value(Inbox::pop).flatten() else { break };
             // A message that cannot be read is a fault of ours or of a proxy; the picture goes on without it.
             let Ok(mut frames) = codec::decode(&message) else {
@@ -296,6 +311,15 @@ impl Page {
             let moment = self.machine.moment();
             let now_ns = moment.map_or(trace.now_ns(), |(now_ns, _)| now_ns);
             let counts = trace.counts();
+            let part = |(index, part): (usize, &Part)| PartNumbers {
+                name: part.name.clone(),
+                alive: trace
+                    .tasks()
+                    .filter(|task| task.ended.is_none() && trace.part_of(task.id) == index)
+                    .count(),
+                parallelism: trace.parallelism_of(index, now_ns.saturating_sub(GLANCE_NS)..now_ns),
+                workers: part.workers.end - part.workers.start,
+            };
             let numbers = Numbers {
                 concurrency: moment.map_or(trace.concurrency(), |(_, concurrency)| concurrency),
                 parallelism: trace.parallelism_over(now_ns.saturating_sub(GLANCE_NS)..now_ns),
@@ -303,6 +327,7 @@ impl Page {
                 dropped: counts.dropped,
                 evicted: counts.evicted,
                 events: counts.events_held,
+                parts: trace.parts().iter().enumerate().map(part).collect(),
             };
             if self.numbers.get_untracked() != numbers {
                 self.numbers.set(numbers);

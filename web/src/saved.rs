@@ -76,6 +76,8 @@ pub(crate) struct SavedMachine {
     pub(crate) breakpoints: Vec<Breakpoint>,
     /// Polls a second when it plays.
     pub(crate) per_second: Option<u32>,
+    /// The run with its branches and where each stands, in a form that is the worker's.
+    pub(crate) run: Option<String>,
 }
 
 /// One console.

@@ -52,7 +52,7 @@ pub(crate) const TERMS: &[(&str, &str)] = &[
     ),
     ("JoinHandle", "What spawn returns; awaiting it waits for the end of the spawned task."),
     (
-        "flavor",
+        "flavour",
         "The kind of runtime: current-thread polls all tasks on one thread, multi-thread on several workers.",
     ),
     ("current-thread", "One thread polls all tasks in turn: concurrency without parallelism."),
@@ -123,6 +123,18 @@ pub(crate) const TERMS: &[(&str, &str)] = &[
     (
         "injection queue",
         "The queue all workers share: tasks that were woken or spawned from outside wait there.",
+    ),
+    (
+        "message",
+        "What one task sends to another through a channel: the dashed arrow leads from the poll that sent it to the poll that took it.",
+    ),
+    (
+        "way",
+        "The strip along the lane of the task that served the selected command: what became of the command in each stretch of time.",
+    ),
+    (
+        "in between",
+        "From one recorded moment of the way to the next, with nothing recorded that would tell more: the task goes on, or another has its turn.",
     ),
     ("steal", "A worker with nothing to do takes half of another's local queue."),
     (

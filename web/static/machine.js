@@ -26,6 +26,12 @@ const EXPLORED_MS = 80;
 // Longest text of a link after unpacking: as much as the module reads.
 const LINK_BYTES_MAX = 16 << 20;
 
+// Milliseconds after which what a reload is to find is told: as long as an arrow key's repeats are apart, some times over.
+const KEPT_AFTER_MS = 150;
+
+// Longest packed text of it: browsers keep some five million characters for all of a page's.
+const KEPT_CHARS_MAX = 500_000;
+
 const code = new URL("engine_bg.wasm", import.meta.url);
 let compiled;
 let instances = 0;
@@ -49,11 +55,20 @@ function putBack(copy) {
   const missing = copy.bytes.length - wasm.memory.buffer.byteLength;
   if (missing > 0) wasm.memory.grow(missing / 65_536);
   new Uint8Array(wasm.memory.buffer).set(copy.bytes);
-  machine = undefined;
-  if (copy.pointer !== 0) {
-    machine = Object.create(glue.Machine.prototype);
-    machine.__wbg_ptr = copy.pointer;
-  }
+  machine = copy.pointer === 0 ? undefined : handle(copy.pointer);
+}
+
+// The machine that lies at `pointer` of the memory.
+function handle(pointer) {
+  const machine = Object.create(glue.Machine.prototype);
+  machine.__wbg_ptr = pointer;
+  return machine;
+}
+
+// A new machine of which the garbage collector knows nothing. What the bindings make is freed when nobody refers to it any
+// more; but after a copy was put back it is another object that refers to the same machine.
+function made(recipe) {
+  return handle(new glue.Machine(recipe).__destroy_into_raw());
 }
 
 // The run that is open. `machine` stands at `at`; the branch goes on to `head`.
@@ -183,7 +198,7 @@ function open(recipe) {
   try {
     machine?.free();
     machine = undefined;
-    machine = new glue.Machine(recipe);
+    machine = made(recipe);
     [at, head, choices, times, keyframes, sent] = [0, 0, undefined, [machine.now_ns()], new Map(), []];
     keyframeSteps = KEYFRAME_STEPS;
     const wanted = JSON.parse(recipe).step ?? 0;
@@ -231,6 +246,7 @@ function tellAt() {
   const names = branches.map(({ label, partedAt, head: steps }, index) => ({
     label, parted_at: partedAt, steps: index === branch ? head : steps,
   }));
+  keepSoon();
   postMessage({
     at: {
       step: at, head, now_ns: machine ? machine.now_ns() : 0, playing: playing !== undefined, branch,
@@ -323,6 +339,33 @@ async function fromLink(link) {
   }
 }
 
+// What a reload is to find: every branch with where it was left, in the form of a link. It is told a moment after the run
+// has moved on, because a page that is left has no time to ask.
+let keeping;
+
+function keepSoon() {
+  keeping ??= setTimeout(() => {
+    keeping = undefined;
+    turn = turn.then(() => guarded(tellKept));
+  }, KEPT_AFTER_MS);
+}
+
+async function tellKept() {
+  if (!machine) return;
+  const shown = { ...branches[branch], recipe: machine.recipe_at(head), at, head };
+  const all = branches.map((other, index) => (index === branch ? shown : other));
+  let kept = await toLink(JSON.stringify({ branches: all, branch }));
+  if (kept.length > KEPT_CHARS_MAX) kept = await toLink(JSON.stringify({ branches: [shown], branch: 0 }));
+  postMessage({ kept: kept.length <= KEPT_CHARS_MAX ? kept : "" });
+}
+
+// Opens a branch to where it was left; nothing has changed if it cannot be opened.
+function openBranch(list, index) {
+  open(list[index].recipe);
+  [branches, branch] = [list, index];
+  goTo(list[index].at);
+}
+
 // Kept when it is done, to be asked what lies ahead.
 let exploration;
 let exploring = false;
@@ -357,6 +400,20 @@ const deeds = {
     }
     branches = [{ label: "the run", partedAt: 0 }];
     branch = 0;
+    postMessage({ opened: machine.recipe() });
+    tellAll();
+  },
+  // Opens what was kept, or `recipe` where that is of another version or damaged.
+  async restore({ kept, recipe }) {
+    stopPlaying();
+    try {
+      const { branches: list, branch: index } = JSON.parse(await fromLink(kept));
+      openBranch(list, index);
+    } catch (error) {
+      if (error instanceof WebAssembly.RuntimeError) throw error;
+      await deeds.open({ recipe });
+      return;
+    }
     postMessage({ opened: machine.recipe() });
     tellAll();
   },
@@ -445,9 +502,7 @@ const deeds = {
     const stood = at;
     goTo(head);
     branches[branch] = { ...branches[branch], recipe: machine.recipe(), at: stood, head };
-    branch = index;
-    open(wanted.recipe);
-    goTo(wanted.at);
+    openBranch(branches, index);
     postMessage({ opened: machine.recipe() });
     tellAll();
   },
@@ -461,6 +516,8 @@ const deeds = {
       const trace = comparison.trace();
       postMessage({ compared: comparison.report() });
       postMessage({ trace, reset: true });
+      // By hand: when the garbage collector would, the memory is long another.
+      comparison.free();
     });
   },
   trace() {

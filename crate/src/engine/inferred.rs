@@ -80,6 +80,7 @@ impl Inferred {
                 deferred: self.deferred.clone(),
             }],
             injection: self.injection.iter().copied().collect(),
+            stolen: Vec::new(),
         }
     }
 

@@ -155,7 +155,7 @@ impl Manual {
             local,
             deferred: Vec::new(),
         };
-        Queues { workers: vec![worker], injection: Vec::new() }
+        Queues { workers: vec![worker], injection: Vec::new(), stolen: Vec::new() }
     }
 
     /// Lets option number `option` of [`Self::options`] happen, and records that it was chosen.

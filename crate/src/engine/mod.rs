@@ -16,4 +16,6 @@ pub use self::choices::{CHOICES_MAX, Choices, ChoicesError, Parted, Pick};
 pub use self::current_thread::{CurrentThread, Step};
 pub use self::flavor::{Engine, Flavor, Stepped, UnknownFlavor};
 pub use self::manual::{Choice, Manual};
-pub use self::multi_thread::{MultiThread, Queues, WORKERS_MAX, WorkerQueues, WorkerState};
+pub use self::multi_thread::{
+    MultiThread, Queues, STEALS_KEPT, Steal, WORKERS_MAX, WorkerQueues, WorkerState,
+};

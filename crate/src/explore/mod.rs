@@ -95,6 +95,15 @@ impl Default for Bounds {
     }
 }
 
+/// One of [`Bounds`] that was reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reach {
+    /// The field's name.
+    pub bound: &'static str,
+    /// What it was.
+    pub most: u64,
+}
+
 /// The best known about one outcome.
 #[derive(Debug)]
 struct Known {
@@ -119,6 +128,8 @@ pub struct Explorer {
     /// What the beginning leads to, once that is known.
     whole: Option<Vec<Reached>>,
     walks: Option<Walks>,
+    /// Why schedules are drawn at random.
+    reach: Option<Reach>,
     runs: u64,
     cut: u64,
     unkept: u64,
@@ -153,6 +164,7 @@ impl Explorer {
             numbers: HashMap::with_hasher(FixedState::with_seed(0)),
             whole: None,
             walks: None,
+            reach: None,
             runs: 0,
             cut: 0,
             unkept: 0,
@@ -247,7 +259,7 @@ impl Explorer {
         let met = match at {
             At::End(outcome) => {
                 let Some(number) = self.number(outcome, || here.choices()) else {
-                    self.draw();
+                    self.draw(Reach { bound: "outcomes", most: self.bounds.outcomes as u64 });
                     return steps;
                 };
                 Met::Done(vec![Reached { outcome: number, schedules: Count::ONE, steps: 0, option: 0 }])
@@ -269,9 +281,9 @@ impl Explorer {
                         reached: Vec::new(),
                     });
                     *path = Some(here);
-                    if self.is_too_much() {
+                    if let Some(reach) = self.is_too_much() {
                         *path = None;
-                        self.draw();
+                        self.draw(reach);
                     }
                     return steps;
                 }
@@ -307,8 +319,12 @@ impl Explorer {
         self.graph.finish(frame.state, frame.reached);
     }
 
-    fn is_too_much(&self) -> bool {
-        self.graph.len() > self.bounds.states || self.graph.entries() > self.bounds.entries
+    /// The bound that the graph has passed, if it has passed one.
+    fn is_too_much(&self) -> Option<Reach> {
+        let Bounds { states, entries, .. } = self.bounds;
+        let sizes = [("states", self.graph.len(), states), ("entries", self.graph.entries(), entries)];
+        let passed = sizes.into_iter().find(|(_, size, most)| size > most);
+        passed.map(|(bound, _, most)| Reach { bound, most: most as u64 })
     }
 
     /// The number of `outcome`, to which `choices` lead; `None` if there are too many to keep another.
@@ -330,8 +346,9 @@ impl Explorer {
         Some(number)
     }
 
-    /// There are too many states: from now on at random. What was found stays found.
-    fn draw(&mut self) {
+    /// There is too much: from now on at random. What was found stays found.
+    fn draw(&mut self, reach: Reach) {
+        self.reach = Some(reach);
         self.frames.clear();
         self.graph.forget();
         let mut walks = Walks::new(self.seed);
@@ -394,6 +411,9 @@ impl Explorer {
             stopped: self.stopped,
             complete: self.whole.is_some() && self.cut == 0,
             random: self.walks.as_ref().map(|walks| Random { seed: self.seed, runs: walks.runs }),
+            reach: self.reach.or_else(|| {
+                (self.cut > 0).then_some(Reach { bound: "run_steps", most: self.bounds.run_steps })
+            }),
             progress: self.progress(),
             schedules,
             states: self.graph.len(),

@@ -4,6 +4,7 @@
 
 use serde::Serialize;
 
+use super::Reach;
 use super::count::Count;
 use crate::engine::{Choices, Flavor};
 use crate::machine::Recipe;
@@ -20,6 +21,8 @@ pub struct Report {
     pub complete: bool,
     /// Whether there were too many states, and schedules are drawn at random.
     pub random: Option<Random>,
+    /// The bound for which not everything was covered, if one was reached: why it is at random, or why runs were cut.
+    pub reach: Option<Reach>,
     /// How far it is, from 0 to 1, for a bar: as if behind every option there were as much to do. It may jump, and goes back only
     /// when it begins anew at random.
     pub progress: f64,
@@ -64,6 +67,7 @@ struct Written {
     stopped: bool,
     complete: bool,
     random: Option<WrittenRandom>,
+    reach: Option<WrittenReach>,
     progress: f64,
     schedules: String,
     states: usize,
@@ -78,6 +82,12 @@ struct Written {
 struct WrittenRandom {
     seed: u64,
     runs: u64,
+}
+
+#[derive(Serialize)]
+struct WrittenReach {
+    bound: &'static str,
+    most: u64,
 }
 
 #[derive(Serialize)]
@@ -108,6 +118,7 @@ impl Report {
             stopped: self.stopped,
             complete: self.complete,
             random: self.random.map(|Random { seed, runs }| WrittenRandom { seed, runs }),
+            reach: self.reach.map(|Reach { bound, most }| WrittenReach { bound, most }),
             progress: self.progress,
             schedules: self.schedules.to_string(),
             states: self.states,

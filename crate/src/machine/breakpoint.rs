@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::seen::Seen;
 
-/// A place to stop: after a step that has to do with it.
+/// A place to stop: after a step of the scenario's that has to do with it. What the run does for itself in the end, to tell what
+/// came of it, is no such step.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Breakpoint {
     /// What is looked for.
@@ -39,7 +40,9 @@ impl Breakpoint {
         let wanted = self.text.trim().to_lowercase();
         let named = |name: &str| !wanted.is_empty() && name.to_lowercase().contains(&wanted);
         match self.kind {
-            BreakpointKind::Task => seen.step.polled.is_some_and(|task| named(&seen.name(task))),
+            BreakpointKind::Task => {
+                seen.step.by_scenario && seen.step.polled.is_some_and(|task| named(&seen.name(task)))
+            }
             BreakpointKind::Command => {
                 seen.step.commands.iter().any(|&command| seen.label(command).eq_ignore_ascii_case(&wanted))
             }

@@ -31,6 +31,10 @@ pub struct Compared {
 pub struct Side {
     /// What tells it from the other.
     pub name: String,
+    /// Who decided which task is polled next.
+    pub flavor: &'static str,
+    /// Workers that polled.
+    pub workers: u8,
     /// How many steps it took.
     pub steps: u64,
     /// Whether it came to its end within [`COMPARED_STEPS_MAX`].
@@ -133,6 +137,8 @@ fn follow(recipe: &Recipe, name: &str) -> Result<Followed, OpenError> {
     let outcome = machine.outcome();
     let side = Side {
         name: name.to_owned(),
+        flavor: recipe.flavor.name(),
+        workers: recipe.flavor.workers(),
         steps: machine.steps(),
         over: machine.is_over(),
         good: outcome.as_ref().map(crate::scenario::Outcome::is_good),

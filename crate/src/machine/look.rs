@@ -7,8 +7,8 @@ use serde::Serialize;
 
 use super::Machine;
 use super::seen::{Object, Seen, State};
-use crate::engine::{Choice, WorkerState};
-use crate::scenario::{ChannelProgress, End, Span, TaskProgress};
+use crate::engine::{Choice, Steal, WorkerState};
+use crate::scenario::{ChannelProgress, End, Span, TaskProgress, panicked};
 use crate::scope::event::{ObjectId, TaskId};
 use crate::scope::frame::{ObjectKind, Origin};
 
@@ -39,6 +39,8 @@ pub struct Look {
     pub options: Vec<LookOption>,
     pub workers: Vec<LookWorker>,
     pub injection: Vec<u32>,
+    /// Tasks that one worker took from another's queue, in order: the last of them.
+    pub steals: Vec<LookSteal>,
     pub locks: Vec<LookLock>,
     pub channels: Vec<LookChannel>,
     pub timers: Vec<LookTimer>,
@@ -82,6 +84,19 @@ pub struct LookWorker {
     pub lifo_slot: Option<u32>,
     pub local: Vec<u32>,
     pub deferred: Vec<u32>,
+}
+
+/// A task that one worker took from another's local queue.
+#[expect(missing_docs, reason = "the names say it")]
+#[derive(Clone, Debug, Serialize)]
+pub struct LookSteal {
+    pub task: u32,
+    pub name: String,
+    pub from: usize,
+    pub to: usize,
+    pub at_ns: u64,
+    /// Whether it still waits where it was taken to.
+    pub waits: bool,
 }
 
 /// A lock, who holds it and who waits for it, in order.
@@ -158,7 +173,9 @@ pub(super) fn look(machine: &Machine) -> Look {
     let ids = |tasks: &[TaskId]| tasks.iter().map(|task| task.0).collect();
     let workers = queues.workers.iter().map(|worker| LookWorker {
         state: match worker.state {
-            WorkerState::Busy => "busy",
+            // Between two steps no worker polls: it is about to, or goes on looking for a task.
+            WorkerState::Busy if worker.running.is_some() => "about to poll",
+            WorkerState::Busy => "awake",
             WorkerState::Searching => "searching",
             WorkerState::Parked => "parked",
             WorkerState::ParkedOnDriver => "parked on driver",
@@ -191,13 +208,20 @@ pub(super) fn look(machine: &Machine) -> Look {
         options: options(machine, &progress),
         workers: workers.collect(),
         injection: ids(&queues.injection),
+        steals: queues.stolen.iter().map(|steal| look_at_steal(seen, steal)).collect(),
         locks: locks(seen),
         channels: channels(seen, &run.progress().channels()),
         timers: timers.map(|(at_ns, task)| LookTimer { at_ns, task: task.map(|task| task.0) }).collect(),
         keys,
         keys_more,
-        tasks: tasks(seen, source, &progress),
+        tasks: tasks(seen, source, &progress, machine.is_over()),
     }
+}
+
+fn look_at_steal(seen: &Seen, steal: &Steal) -> LookSteal {
+    let Steal { at_ns, task, from, to } = *steal;
+    let waits = seen.task(task).is_some_and(|seen| !seen.was_polled_since(at_ns));
+    LookSteal { task: task.0, name: seen.name(task), from, to, at_ns, waits }
 }
 
 fn options(machine: &Machine, progress: &[TaskProgress]) -> Vec<LookOption> {
@@ -322,7 +346,7 @@ fn shortened(text: &str) -> String {
     }
 }
 
-fn tasks(seen: &Seen, source: &str, progress: &[TaskProgress]) -> Vec<LookTask> {
+fn tasks(seen: &Seen, source: &str, progress: &[TaskProgress], machine_is_over: bool) -> Vec<LookTask> {
     let ended = seen.tasks().filter(|(_, task)| task.state == State::Ended).count();
     let mut passed_over = ended.saturating_sub(ENDED_SHOWN);
     let mut tasks = Vec::new();
@@ -352,6 +376,9 @@ fn tasks(seen: &Seen, source: &str, progress: &[TaskProgress]) -> Vec<LookTask> 
                     _ => seen.waits(task),
                 };
                 match (task.state, script) {
+                    (State::Scheduled, None) if machine_is_over => {
+                        "had no turn before the run was over".to_owned()
+                    }
                     (State::Scheduled, Some(_)) => "ready".to_owned(),
                     (State::Scheduled, None) => ready(&waits),
                     _ => waits,
@@ -370,6 +397,7 @@ fn tasks(seen: &Seen, source: &str, progress: &[TaskProgress]) -> Vec<LookTask> 
             result: script.and_then(|progress| progress.end.as_ref()).map(|end| match end {
                 End::Completed => "completed".to_owned(),
                 End::Error { message, .. } => message.clone(),
+                End::Panicked { message, .. } => panicked(message),
                 End::Stuck { .. } => "stuck".to_owned(),
                 End::Unfinished { .. } | End::Stopped => "not at its end".to_owned(),
             }),

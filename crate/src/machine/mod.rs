@@ -34,7 +34,7 @@ use crate::sharing::{Mirror, Options};
 pub use self::breakpoint::{Breakpoint, BreakpointKind};
 pub use self::compare::{COMPARED_STEPS_MAX, Compared, Side, Split, compare};
 pub use self::look::{
-    Look, LookChannel, LookKey, LookLock, LookOption, LookOutcome, LookTask, LookTimer, LookWorker,
+    Look, LookChannel, LookKey, LookLock, LookOption, LookOutcome, LookSteal, LookTask, LookTimer, LookWorker,
 };
 pub use self::recipe::{FORMAT, RECIPE_BYTES_MAX, Recipe, RecipeError, STEPS_MAX};
 pub use self::take_over::take_over;
@@ -300,6 +300,7 @@ impl Machine {
             return None;
         }
         self.seen.step = seen::Happened::default();
+        let before = self.run.sent();
         if step(&mut self.engine) == Stepped::Stuck {
             self.stuck = true;
             return None;
@@ -311,6 +312,7 @@ impl Machine {
             self.engine.enter(|| self.run.stop("steps_max", message));
         }
         self.take_in();
+        self.leave_out_own(before);
         Some(Made { hit: self.hit() })
     }
 
@@ -354,6 +356,21 @@ impl Machine {
             seen.apply(&fresh);
             fresh.append_to(frames);
         });
+    }
+
+    /// Forgets of the last step what the run did for itself: reading the keys for its outcome is none of the scenario's doing.
+    /// `before`: whether it did so already, and the commands that the scenario had sent.
+    fn leave_out_own(&mut self, (read_keys, sent_before): (bool, u64)) {
+        let (reads_keys, sent) = self.run.sent();
+        let step = &mut self.seen.step;
+        if read_keys {
+            (step.by_scenario, step.commands, step.locks) = (false, Vec::new(), Vec::new());
+        } else if reads_keys {
+            // Without sessions both may be done in one poll, the scenario's first. Each takes a lock and lets go of it, if any.
+            let own = (sent - sent_before) as usize;
+            step.commands.truncate(own);
+            step.locks.truncate(2 * own);
+        }
     }
 
     /// The first breakpoint that the last step came to.

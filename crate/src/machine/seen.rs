@@ -34,7 +34,8 @@ pub(super) struct Task {
     pub(super) waits: Wait,
     /// What it waited for before its last poll.
     waited: Wait,
-    polled: bool,
+    /// When its last poll began, if there was one.
+    polled_ns: Option<u64>,
 }
 
 /// What a task is doing between two steps.
@@ -78,13 +79,21 @@ pub(super) struct Object {
 }
 
 /// What happened in one step, as far as somebody may want to stop there.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Happened {
+    /// Whether it has to do with the scenario; else the run did it for itself.
+    pub(super) by_scenario: bool,
     pub(super) polled: Option<TaskId>,
     /// When that poll began.
     pub(super) polled_ns: u64,
     pub(super) commands: Vec<LabelId>,
     pub(super) locks: Vec<ObjectId>,
+}
+
+impl Default for Happened {
+    fn default() -> Self {
+        Self { by_scenario: true, polled: None, polled_ns: 0, commands: Vec::new(), locks: Vec::new() }
+    }
 }
 
 impl Seen {
@@ -185,6 +194,8 @@ impl Seen {
                     self.client_names.push((*client, name.clone()));
                 }
             }
+            // A run's own recording is none of several.
+            Definition::Part { .. } => {}
         }
     }
 
@@ -203,14 +214,15 @@ impl Seen {
             Event::Spawn { task, label, number } => {
                 let (state, waits) = (State::Scheduled, Wait::Nothing);
                 *place(&mut self.tasks, task.0) =
-                    Some(Task { label, number, state, waits, waited: waits, polled: false });
+                    Some(Task { label, number, state, waits, waited: waits, polled_ns: None });
             }
             Event::PollStart { task, .. } => {
                 *place(&mut self.current, thread.into()) = Some(task);
                 self.step.polled = Some(task);
+                let polled_ns = Some(self.step.polled_ns);
                 if let Some(task) = self.task_mut(task) {
                     task.waited = std::mem::replace(&mut task.waits, Wait::Nothing);
-                    (task.state, task.polled) = (State::Running, true);
+                    (task.state, task.polled_ns) = (State::Running, polled_ns);
                 }
             }
             Event::PollEnd { outcome } => {
@@ -324,7 +336,12 @@ fn place<T: Default>(places: &mut Vec<T>, number: u32) -> &mut T {
 impl Task {
     /// Whether it was never polled.
     pub(super) fn is_new(&self) -> bool {
-        !self.polled
+        self.polled_ns.is_none()
+    }
+
+    /// Whether it was polled at `at_ns` or later.
+    pub(super) fn was_polled_since(&self, at_ns: u64) -> bool {
+        self.polled_ns.is_some_and(|polled_ns| polled_ns >= at_ns)
     }
 
     fn woken(&mut self) {

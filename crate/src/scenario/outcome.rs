@@ -57,6 +57,13 @@ pub enum End {
         /// What it waits for.
         waits: Option<Waits>,
     },
+    /// It panicked, which is a bug of Interleave.
+    Panicked {
+        /// The statement.
+        span: Span,
+        /// What the panic says.
+        message: String,
+    },
     /// The run passed a limit before the task had ended.
     Stopped,
     /// The host stopped the run before the task had ended.
@@ -142,10 +149,11 @@ impl Outcome {
         for TaskOutcome { name, end, failed, .. } in &self.tasks {
             match end {
                 End::Error { message, .. } => parts.push(format!("{name}: {message}")),
+                End::Panicked { message, .. } => parts.push(format!("{name} {}", panicked(message))),
                 End::Unfinished { waits: Some(waits), .. } => parts.push(format!("{name} {waits}")),
                 // Nothing else ends a task of a run that was not stopped.
                 End::Stopped if self.stopped.is_none() => {
-                    parts.push(format!("{name} panicked, which is a bug of Interleave"));
+                    parts.push(format!("{name} did not come to its end, which is a bug of Interleave"));
                 }
                 _ => {}
             }
@@ -189,6 +197,9 @@ impl Outcome {
                 End::Error { span, message } => {
                     line(format!("{name}: {message}{variables}\n{}", place(*span)));
                 }
+                End::Panicked { span, message } => {
+                    line(format!("{name}: {}{variables}\n{}", panicked(message), place(*span)));
+                }
                 End::Stuck { span, waits } => {
                     let waits = waits.as_ref().map_or("waits".to_owned(), Waits::to_string);
                     line(format!("{name}: {waits}{variables}\n{}", place(*span)));
@@ -207,6 +218,11 @@ impl Outcome {
         }
         out
     }
+}
+
+/// What is said of a panic.
+pub(crate) fn panicked(message: &str) -> String {
+    format!("panicked, which is a bug of Interleave: {message}")
 }
 
 /// A key, in quotes where it would not be read as one word.

@@ -336,7 +336,7 @@ impl Progress {
     #[must_use]
     pub fn failures(&self) -> usize {
         let wrong = |standing: &Arc<Standing>| {
-            let error = matches!(standing.end.get(), Some(End::Error { .. }));
+            let error = matches!(standing.end.get(), Some(End::Error { .. } | End::Panicked { .. }));
             standing.kept().failed.len() + usize::from(error)
         };
         self.standings().iter().map(wrong).sum()

@@ -4,7 +4,7 @@
 //! [`task`](super::task)'s work. Knows no engine: whoever polls the tasks says when none of them can go on.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -19,6 +19,7 @@ use super::limits::Limits;
 use super::link::{Connect, Link, Way};
 use super::names;
 use super::outcome::{End, Outcome, Stop, TaskOutcome};
+use super::panics::caught;
 use super::parse::Script;
 use super::progress::{Progress, TaskName};
 use super::task::{Halt, Task};
@@ -91,6 +92,7 @@ impl Run {
             stopped: OnceLock::new(),
             outcome: SetOnce::new(),
             mirror: OnceLock::new(),
+            reads_keys: AtomicBool::new(false),
         });
         rt.spawn("scenario", 0, conduct(Arc::clone(&shared), shared.stop.subscribe()));
         Self { shared }
@@ -156,6 +158,12 @@ impl Run {
         self.shared.mirror.get().map(|mirror| &**mirror)
     }
 
+    /// Whether it has come to reading the keys for its outcome, and how many commands the scenario sent until then: what is
+    /// sent after that is none of the scenario's.
+    pub(crate) fn sent(&self) -> (bool, u64) {
+        (self.shared.reads_keys.load(Relaxed), self.shared.commands.load(Relaxed))
+    }
+
     /// Where its tasks stand.
     #[must_use]
     pub fn progress(&self) -> &Progress {
@@ -183,6 +191,8 @@ pub(super) struct Shared {
     stopped: OnceLock<Stop>,
     outcome: SetOnce<Outcome>,
     mirror: OnceLock<Arc<Mirror>>,
+    /// The scenario has said its last, and the run reads the keys for its outcome.
+    reads_keys: AtomicBool,
 }
 
 /// What the tasks of a run meet at. Apart from [`Shared`] because it is made inside the run, where locks and channels
@@ -335,10 +345,18 @@ impl Shared {
 
 /// The whole run: the task `scenario`. It lives as long as it holds a receiver, as all tasks of the run do.
 async fn conduct(shared: Arc<Shared>, _alive: watch::Receiver<bool>) {
-    let keys = shared.until_stopped(play(&shared)).await.unwrap_or_default();
+    let played = caught(shared.until_stopped(play(&shared))).await;
+    let (keys, panicked) = match played {
+        Ok(keys) => (keys.unwrap_or_default(), None),
+        // `setup` or `finally`, whose entry has it: nothing follows, and whoever waits for the outcome has it.
+        Err(payload) => (BTreeMap::new(), Some(payload)),
+    };
     let outcome = shared.gather(shared.stopped.get(), |_, _| End::Stopped, keys);
     // Only the host may have set it, when it did not wait for this.
     let _ = shared.outcome.set(outcome);
+    if let Some(payload) = panicked {
+        std::panic::resume_unwind(payload);
+    }
 }
 
 /// Builds the server, then runs `setup`, all clients and `finally`. Gives the keys' final values.
@@ -373,7 +391,7 @@ async fn play(shared: &Arc<Shared>) -> BTreeMap<Bytes, Value> {
     drop(senders);
     all_ended.await;
     for client in clients {
-        // A task of ours that panicked has no end, and shows as such.
+        // How it ended is in its own entry.
         let _ = client.await;
     }
 
@@ -456,6 +474,10 @@ async fn final_keys(shared: &Shared, mut link: Link) -> BTreeMap<Bytes, Value> {
     }
     let keys = shared.keys().clone();
     let mut values = BTreeMap::new();
+    shared.reads_keys.store(true, Relaxed);
+    if let Some(mirror) = shared.mirror.get() {
+        mirror.note_no_touches();
+    }
     for key in keys {
         let value = match link.call(&[b"GET", &*key]).await {
             // No string: what it holds as text for people.

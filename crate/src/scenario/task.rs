@@ -13,6 +13,7 @@ use super::error::Span;
 use super::link::Link;
 use super::names;
 use super::outcome::{End, FailedAssert, Found};
+use super::panics::{self, caught};
 use super::progress::{Standing, TaskName, Wait};
 use super::run::{Meeting, Senders, Shared, senders_for};
 use super::value::{Value, apply};
@@ -99,7 +100,17 @@ impl Task {
     /// Executes `body` and notes how that ended.
     pub(super) async fn perform(&mut self, body: &Body) -> Done<()> {
         self.standing.begins();
-        let done = self.block(&body.block).await;
+        let done = match caught(self.block(&body.block)).await {
+            Ok(done) => done,
+            Err(payload) => {
+                let (span, message) = (self.standing.span(), panics::message(&payload));
+                let end = End::Panicked { span, message };
+                ledger::fact_of_task(end.clone());
+                let _ = self.standing.end.set(end);
+                // The runtime is to see it as well.
+                std::panic::resume_unwind(payload)
+            }
+        };
         if done.is_ok() {
             // Nobody else sets it.
             let _ = self.standing.end.set(End::Completed);

@@ -252,7 +252,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::scope::event::{Event, LabelId, ObjectId, TaskId, WakeBy};
+    use crate::scope::event::{Event, LabelId, ObjectId, TaskId, WakeBy, WorkerId};
     use crate::scope::frame::{AliveTask, Definition, Hello, ObjectKind, Origin};
 
     fn any_event() -> impl Strategy<Value = Event> {
@@ -292,6 +292,12 @@ mod tests {
                     number: 0,
                 },
                 Definition::ClientName { client: 7, name: "console-1".into() },
+                Definition::Part {
+                    name: "model".into(),
+                    first_task: TaskId(1 << 24),
+                    first_worker: WorkerId(2),
+                    workers: 4,
+                },
             ]),
             Frame::Alive(vec![AliveTask {
                 task: TaskId(1),

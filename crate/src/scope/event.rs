@@ -21,6 +21,10 @@ pub struct LabelId(
     pub u32,
 );
 
+/// What a request is called for which there is no command, or which has a wrong number of arguments: it starts, and ends with an
+/// error, at once.
+pub const REFUSED: &str = "refused request";
+
 /// A lock or a channel, given once by [`super::frame::Definition::Object`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ObjectId(

@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::event::{LabelId, ObjectId, Stamped, TaskId};
+use super::event::{LabelId, ObjectId, Stamped, TaskId, WorkerId};
 
 /// How the events of a recording came about; the page never shows one for another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -57,6 +57,8 @@ pub enum Definition {
     Object { id: ObjectId, kind: ObjectKind, name: String, number: u32 },
     /// A name the client gave itself with `CLIENT SETNAME` or `HELLO … SETNAME`. Empty: it took its name back.
     ClientName { client: u32, name: String },
+    /// In a merged recording, one of those it is of: its tasks' numbers begin at `first_task`, its workers' at `first_worker`.
+    Part { name: String, first_task: TaskId, first_worker: WorkerId, workers: u16 },
 }
 
 /// A task that was alive when watching began, so that the page does not start empty.

@@ -44,6 +44,12 @@ pub fn merge(parts: &[Part<'_>]) -> Vec<Frame> {
                 Frame::Drained { at_ns } => end_ns = end_ns.max(moved.at_ns(*at_ns)),
             }
         }
+        definitions.push(Definition::Part {
+            name: part.name.to_owned(),
+            first_task: moved.task(TaskId(0)),
+            first_worker: WorkerId(moved.first_worker),
+            workers: workers - moved.first_worker,
+        });
     }
     let mut merged = Vec::new();
     merged.extend(greeting.map(|hello| Frame::Hello(Hello { workers, now_ns: 0, ..hello })));
@@ -83,6 +89,8 @@ impl Move<'_> {
             Definition::ClientName { client, name } => {
                 Definition::ClientName { client: self.number(client), name }
             }
+            // Of what is merged already, only what it is merged into is told.
+            part @ Definition::Part { .. } => part,
         }
     }
 
@@ -237,6 +245,15 @@ mod tests {
         }
         for worker in [0, 1] {
             assert_eq!(trace.polls_of_worker(WorkerId(worker)).len(), 1);
+            assert_eq!(trace.own_worker(WorkerId(worker)), WorkerId(0));
+        }
+        // Both are polled at the same moment, but by two runtimes.
+        let names: Vec<_> = trace.parts().iter().map(|part| &*part.name).collect();
+        assert_eq!(names, ["a", "b"]);
+        for task in trace.tasks() {
+            let part = trace.part_of(task.id);
+            assert_eq!(trace.parts()[part].name, trace.task_name(task.id)[..1]);
+            assert_eq!(trace.parallelism_of(part, 0..4).max, 1);
         }
     }
 }

@@ -11,7 +11,7 @@ use bytes::BytesMut;
 use crate::command::{Ctx, Found, Keys, Run, Server, Spec, TABLE};
 use crate::resp::{Args, Batch, Protocol, Reply};
 use crate::rt::{Rt, ledger, step};
-use crate::scope::event::{Event, LabelId, ObjectId};
+use crate::scope::event::{Event, LabelId, ObjectId, REFUSED};
 use crate::scope::record;
 use crate::store::Keyspace;
 
@@ -139,12 +139,16 @@ pub(crate) struct Labels(Arc<[LabelId]>);
 impl Labels {
     pub(crate) fn new() -> Self {
         // Exploring makes a server for every run, and asks for no name.
-        static UNNAMED: LazyLock<Labels> =
-            LazyLock::new(|| Labels(TABLE.iter().map(|_| LabelId(0)).collect()));
+        static UNNAMED: LazyLock<Labels> = LazyLock::new(|| Labels(vec![LabelId(0); TABLE.len() + 1].into()));
         if !record::keeps_names() {
             return UNNAMED.clone();
         }
-        Self(TABLE.iter().map(|spec| record::label(spec.name)).collect())
+        Self(TABLE.iter().map(|spec| spec.name).chain([REFUSED]).map(record::label).collect())
+    }
+
+    /// The start of a request of `client` that no command takes.
+    pub(crate) fn refused(&self, client: u32) -> Event {
+        Event::CommandStart { client, command: self.0[TABLE.len()] }
     }
 
     /// The start of a command of `client`.

@@ -5,6 +5,7 @@
 //! store's, and a server without onlookers has none.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::store::{Entry, Keyspace, ValueType};
@@ -23,6 +24,8 @@ pub struct Mirror {
     keys: Mutex<BTreeMap<Place, Mirrored>>,
     /// The keys that commands named since they were last taken.
     touched: Mutex<Vec<Box<[u8]>>>,
+    /// What is touched from now on is of no interest.
+    ignores_touches: AtomicBool,
 }
 
 /// Whose key, and which.
@@ -43,7 +46,12 @@ impl Mirror {
     /// An empty one. `by_client`: every client has a store of its own, and keys are told apart by it.
     #[must_use]
     pub fn new(by_client: bool) -> Self {
-        Self { by_client, keys: Mutex::default(), touched: Mutex::default() }
+        Self {
+            by_client,
+            keys: Mutex::default(),
+            touched: Mutex::default(),
+            ignores_touches: AtomicBool::new(false),
+        }
     }
 
     /// Notes what `keyspace` holds under `key`, or that it holds nothing, after a command of `client`.
@@ -52,7 +60,7 @@ impl Mirror {
         let entry = keyspace.store(key).peek(key, 0).map(Mirrored::of);
         let place = (self.by_client.then_some(client), key.into());
         let mut touched = self.touched();
-        if touched.len() < MIRROR_KEYS_MAX {
+        if touched.len() < MIRROR_KEYS_MAX && !self.ignores_touches.load(Relaxed) {
             touched.push(key.into());
         }
         drop(touched);
@@ -92,6 +100,11 @@ impl Mirror {
     #[must_use]
     pub fn take_touched(&self) -> Vec<Box<[u8]>> {
         std::mem::take(&mut *self.touched())
+    }
+
+    /// From now on [`Self::take_touched`] has nothing new; the keys are noted as before.
+    pub(crate) fn note_no_touches(&self) {
+        self.ignores_touches.store(true, Relaxed);
     }
 
     fn touched(&self) -> MutexGuard<'_, Vec<Box<[u8]>>> {

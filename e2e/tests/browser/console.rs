@@ -36,6 +36,14 @@ async fn prints_replies_as_redis_cli_does() {
             assert_eq!(page.answer(line).await.trim_end(), expected, "{line}");
             page.find(&format!("{LAST} .reply.error")).await;
         }
+        // What no command takes has a way, too.
+        for line in ["NONSENSE 3", "GET"] {
+            let path = page.path_of(line).await;
+            assert!(
+                path.iter().any(|stretch| stretch.contains("no such command, or other arguments")),
+                "{path:?}"
+            );
+        }
         assert_eq!(page.answer("PING").await, "PONG");
     })
     .await;

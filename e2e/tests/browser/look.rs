@@ -208,6 +208,26 @@ async fn every_control_is_reached_by_tab() {
 }
 
 #[tokio::test]
+async fn the_header_is_one_row_on_a_desk() {
+    without_server(Window::WIDE, async |page| {
+        page.is_connected().await;
+        let height = page.area("header").await.height;
+        page.choose("#sharing", "async-mutex").await;
+        page.find("#hold").await;
+        page.until("the new server", |state| state["sharing"] == "async-mutex").await;
+        assert_eq!(page.area("header").await.height, height);
+        // Events that are missing take room there, too.
+        page.browser.script("document.querySelector('#dropped').classList.remove('none')").await;
+        page.shows("#dropped", "dropped").await;
+        assert_eq!(page.area("header").await.height, height);
+        let wider =
+            "const header = document.querySelector('header'); return header.scrollWidth > header.clientWidth";
+        assert_eq!(page.browser.script(wider).await, false);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn fits_a_telephone() {
     for window in [Window::NARROW, Window::NARROW.dark()] {
         without_server(window, async |page| {

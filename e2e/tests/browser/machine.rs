@@ -316,6 +316,21 @@ async fn the_scheduler_is_whoever_chooses_and_the_past_forks() {
             })
             .await;
         assert_eq!(step(&machine), taken);
+        page.click("#m-step").await;
+        // A reload finds the branch in front at its step, its future, and the other branches.
+        let stood = page.machine("a step on", |machine| machine["look"]["step"] == taken + 1).await;
+        page.is_kept().await;
+        page.reload().await;
+        let machine = page.machine("the same step", |machine| machine["look"]["step"] == taken + 1).await;
+        for part in ["at", "look", "text", "settings"] {
+            assert_eq!(machine[part], stood[part], "{part}");
+        }
+        page.click("#m-tab-branches").await;
+        page.click("#m-branches li:nth-child(3) button").await;
+        page.machine("the third branch", |machine| {
+            machine["at"]["branch"] == 2 && step(machine) == taken + 1
+        })
+        .await;
     })
     .await;
 }
@@ -327,11 +342,28 @@ async fn the_multi_thread_model_steals() {
         page.choose("#m-flavor", "multi-thread").await;
         page.machine("the model", |machine| list(&machine["look"]["workers"]).len() == 2).await;
         page.run_scenario("client a {\n    repeat 8 {\n        spawn b {\n            spin 50us\n            yield\n            spin 50us\n        }\n    }\n    spin 1ms\n}\n").await;
-        let machine = page.step_until("a steal", |machine| !list(&machine["stolen"]).is_empty()).await;
+        let waits = |machine: &Value| list(&machine["look"]["steals"]).iter().any(|steal| steal["waits"] == true);
+        let machine = page.step_until("a task stolen that waits", waits).await;
         page.shows("#look .stolen", "stolen from").await;
         page.shows("#look-queues h3", "modelled").await;
         assert!(list(&machine["look"]["workers"]).len() == 2);
         page.click("#lanes-workers").await;
+        page.shows("#legend", "stolen").await;
+        // It stays on the timeline and in the list when the run has gone on.
+        let steal = list(&machine["look"]["steals"])[0].clone();
+        to_end(page).await;
+        let moved = format!("worker {} \u{2192} worker {}", steal["from"], steal["to"]);
+        page.shows("#look-steals", &moved).await;
+        page.click("#fit").await;
+        let state = page.until("the whole run", |state| state["timeline"]["from_ns"].as_f64() <= Some(0.0)).await;
+        let (from_ns, scale) = (&state["timeline"]["from_ns"], &state["timeline"]["ns_per_px"]);
+        let x = 168.0 + (steal["at_ns"].as_f64().unwrap_or_default() - from_ns.as_f64().unwrap_or_default()) / scale.as_f64().unwrap_or(1.0);
+        let canvas = page.area("#canvas").await;
+        let lane = (canvas.height - 34.0) / 2.0;
+        let lane = lane.floor().clamp(40.0, 72.0);
+        let y = canvas.top + 34.0 + lane * (steal["to"].as_f64().unwrap_or_default() + 0.5);
+        page.hover((canvas.left + x, y)).await;
+        page.shows(".hover", "is stolen: worker").await;
         page.browser.script("const workers = document.querySelector('#m-workers'); workers.value = 8; workers.dispatchEvent(new Event('change'))").await;
         page.machine("eight workers", |machine| list(&machine["look"]["workers"]).len() == 8).await;
         page.shows("#flavor", "multi-thread, 8 workers").await;

@@ -43,6 +43,11 @@ async fn explores_and_opens_the_shortest_schedule() {
             (&"manual".into(), &true.into())
         );
         page.shows("#look .outcome.bad", "stock").await;
+        page.shows(
+            "#m-notice",
+            "the settings are manual and direct now; they were current-thread and not direct",
+        )
+        .await;
         // Back at its start it is told of each option what can come of it.
         page.click("#m-start").await;
         page.machine("what lies ahead", |machine| {
@@ -85,6 +90,29 @@ async fn explores_deadlocks_and_stops_when_told() {
 }
 
 #[tokio::test]
+async fn above_its_bound_it_goes_on_at_random_with_a_seed_and_says_so() {
+    without_server(Window::WIDE, async |page| {
+        page.open_machine().await;
+        // Each order of the six leaves another list: more outcomes than are kept.
+        page.run_scenario("client a * 6 {\n    RPUSH order $me\n}\n").await;
+        let seed = "const seed = document.querySelector('#m-seed'); seed.value = 7; seed.dispatchEvent(new Event('change'))";
+        page.browser.script(seed).await;
+        page.machine("the seed", |machine| machine["opened"]["seed"] == 7).await;
+        page.click("#m-explore").await;
+        let some = |machine: &Value| machine["explored"]["random"]["runs"].as_u64() > Some(100);
+        page.machine("runs at random", some).await;
+        page.click("#m-explore-stop").await;
+        let machine = page.machine("an end", |machine| machine["explored"]["done"] == true).await;
+        assert_eq!(machine["explored"]["random"]["seed"], 7);
+        assert_eq!(machine["explored"]["complete"], false);
+        page.shows("#m-explored", "at random, seed 7").await;
+        page.shows("#m-explored", "The limit `outcomes`: there are more than 256 different outcomes").await;
+        page.shows(".outcomes tbody tr:first-child", "so far").await;
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn two_sharings_stand_side_by_side() {
     without_server(Window::WIDE, async |page| {
         page.open_machine().await;
@@ -95,6 +123,21 @@ async fn two_sharings_stand_side_by_side() {
         let machine = page.machine("a comparison", |machine| machine["compared"].is_object()).await;
         page.shows("#m-compared", "actor").await;
         assert!(machine["compared"]["b"]["headline"].is_string());
+        page.shows("#m-compared", "Tokio's own current-thread runtime scheduled").await;
+        page.shows("#m-compared-what", "the scenario's own tasks").await;
+        // Each run's lanes stand together, below its name.
+        let shown = page.until("both runs' lanes", |state| {
+            list(&state["timeline"]["shown"]).iter().any(|lane| lane == "actor")
+        });
+        let shown = shown.await["timeline"]["shown"].take();
+        let lanes: Vec<&str> = list(&shown).iter().filter_map(Value::as_str).collect();
+        let second = lanes.iter().position(|lane| *lane == "actor").unwrap_or_default();
+        assert_eq!(lanes[0], "mutex");
+        for (half, what) in [(&lanes[1..second], "first"), (&lanes[second + 1..], "second")] {
+            for task in ["scenario", "buyer 1", "buyer 2", "client 1"] {
+                assert!(half.contains(&task), "{task} in the {what}: {lanes:?}");
+            }
+        }
         // Both runs' tasks share the timeline.
         page.until("both runs", |state| list(&state["tasks"]).len() > list(&before["tasks"]).len() + 4).await;
         if machine["compared"]["parted"].is_object() {
@@ -130,9 +173,15 @@ async fn a_link_and_a_file_bring_whoever_opens_them_to_the_same_step() {
         let machine = page.machine("the same step", |machine| machine["look"]["step"] == 9).await;
         assert_eq!(machine["look"], stood["look"]);
 
-        // It stays in the address as long as no other run is opened.
+        // It stays in the address as long as one stands there; from then on a reload finds where one went.
         page.reload().await;
         page.machine("the same step", |machine| machine["look"]["step"] == 9).await;
+        page.click("#m-step").await;
+        page.machine("a step more", |machine| machine["look"]["step"] == 10).await;
+        assert_eq!(page.browser.script("return location.hash").await, "");
+        page.is_kept().await;
+        page.reload().await;
+        page.machine("the later step", |machine| machine["look"]["step"] == 10).await;
         // The file, loaded by the button's own input.
         page.choose("#m-example", "2").await;
         page.machine("another scenario", |machine| machine["opened"]["scenario"] != stood["opened"]["scenario"]).await;
@@ -217,6 +266,17 @@ async fn runs_on_the_native_server() {
             named("native \u{b7} buyer 1") && named("model \u{b7} buyer 1")
         })
         .await;
+        // Each runtime has its own numbers: what both poll at one instant is parallel in neither.
+        let parts =
+            page.until("both runtimes' numbers", |state| list(&state["parts"]).len() == 2).await["parts"]
+                .take();
+        assert_eq!((&parts[0]["name"], &parts[1]["name"]), (&"native".into(), &"model".into()));
+        assert_eq!(parts[1]["workers"], 1, "{parts}");
+        assert!(
+            list(&parts).iter().all(|part| part["parallelism"].as_u64() <= part["workers"].as_u64()),
+            "{parts}"
+        );
+        page.shows("#parallelism", "native").await;
         let observed = machine_after["native"]["finished"]["headline"].as_str().unwrap_or("?").to_owned();
         page.shows("#m-observed", &observed).await;
         page.shows("#m-here", machine["look"]["outcome"]["headline"].as_str().unwrap_or("?")).await;

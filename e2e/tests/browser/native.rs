@@ -112,6 +112,7 @@ async fn shows_a_task_that_waits_for_a_lock() {
         page.click("#fold").await;
         page.click(".console:not(.hidden) .entry:last-child .line").await;
         page.shows("#drawer .way", "waits for the lock").await;
+        page.shows("#drawer .way", "sleeps, and holds the lock `store` meanwhile").await;
         page.click("#drawer .close").await;
         page.run_of("#canvas", "var(--lock)", 50).await;
     })
@@ -141,6 +142,9 @@ async fn survives_a_restart_of_the_server() {
         page.until("a lost server", |state| state["link"] == "down" && front(state)["connected"] == false)
             .await;
         page.shows("#status", "trying again in").await;
+        // What was counted last is not so any more.
+        page.shows("#concurrency", "\u{2013}").await;
+        page.shows("#parallelism", "\u{2013}").await;
         // What is typed meanwhile is answered in one way or another.
         page.type_line("ECHO meanwhile").await;
         tokio::time::sleep(Duration::from_secs(1)).await;

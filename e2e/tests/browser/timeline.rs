@@ -360,6 +360,23 @@ async fn the_lanes_of_many_that_ended_are_folded() {
 }
 
 #[tokio::test]
+async fn the_legend_stays_in_one_row_and_tells_of_a_selected_command() {
+    without_server(Window::WIDE, async |page| {
+        page.path_of("INCR hits").await;
+        let height = page.area("#legend").await.height;
+        page.click(".console:not(.hidden) .entry:last-child .line").await;
+        page.find("#drawer .way").await;
+        page.shows("#legend", "worked on").await;
+        page.find("#to-now").await;
+        assert_eq!(page.area("#legend").await.height, height);
+        // The drawer goes down to where the page ends.
+        let (drawer, dock) = (page.area("#drawer").await, page.area("#dock").await);
+        assert_eq!(drawer.top + drawer.height, dock.top + dock.height);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn the_legend_tells_of_what_is_drawn() {
     without_server(Window::NARROW, async |page| {
         page.is_connected().await;
@@ -376,6 +393,7 @@ async fn the_legend_tells_of_what_is_drawn() {
                 "lock",
                 "message",
                 "wake",
+                "sent",
                 "dropped"
             ])
         );
@@ -387,6 +405,7 @@ async fn the_legend_tells_of_what_is_drawn() {
                 "running",
                 "scheduled",
                 "wake",
+                "sent",
                 "dropped",
                 "What tasks wait for is shown by task."
             ])

@@ -117,6 +117,11 @@ impl Machine {
         self.run.recipe().to_json()
     }
 
+    /// The same, for whoever is to stand at `step` when it is opened.
+    pub fn recipe_at(&self, step: f64) -> String {
+        Recipe { step: step as u64, ..self.run.recipe() }.to_json()
+    }
+
     /// What was recorded since the last call, as one message of the trace.
     pub fn take_trace(&mut self) -> Vec<u8> {
         self.run.take_frames(&mut self.frames);

@@ -6,6 +6,7 @@ use std::collections::VecDeque;
 use bytes::BytesMut;
 use interleave::command::{TABLE, resolve};
 use interleave::resp::{Batch, Decoder, Limits, ReplyDecoder, ReplyLimits, Value, encode_request};
+use interleave::scope::event::REFUSED;
 use interleave::scope::trace::{CommandId, Trace};
 use leptos::prelude::{Set, SetValue};
 
@@ -64,7 +65,7 @@ impl Connection {
     pub(crate) fn ask(&mut self, pending: Pending, arguments: &[Vec<u8>]) -> Option<BytesMut> {
         let mut bytes = BytesMut::new();
         encode_request(arguments, &mut bytes);
-        if let Some(name) = will_start(bytes.clone()) {
+        if let Some(name) = starts_as(bytes.clone()) {
             self.unseen.push_back(Unseen { entry: pending.entry, name });
         }
         self.pending.push_back(pending);
@@ -143,13 +144,13 @@ impl Connection {
     }
 }
 
-/// The name under which a request will show in the trace. One that the server does not know, or that has a wrong number
-/// of arguments, never starts.
-fn will_start(mut request: BytesMut) -> Option<&'static str> {
+/// The name under which a request will show in the trace. One that the server does not know, or that has a wrong number of
+/// arguments, shows as one that was refused; an empty one never starts.
+fn starts_as(mut request: BytesMut) -> Option<&'static str> {
     let mut batch = Batch::default();
     Decoder::new(Limits::default()).decode(&mut request, &mut batch).ok()?;
-    let found = (!batch.is_empty()).then(|| resolve(batch.request(0)))?.ok()?;
-    Some(TABLE[found.index].name)
+    let found = (!batch.is_empty()).then(|| resolve(batch.request(0)))?;
+    Some(found.map_or(REFUSED, |found| TABLE[found.index].name))
 }
 
 /// The client's number in the reply to HELLO: RESP2 has a flat list of names and values.
@@ -169,15 +170,16 @@ mod tests {
     fn check(request: &[&str], expected: Option<&str>) {
         let mut bytes = BytesMut::new();
         encode_request(request, &mut bytes);
-        assert_eq!(will_start(bytes), expected, "{request:?}");
+        assert_eq!(starts_as(bytes), expected, "{request:?}");
     }
 
     #[test]
-    fn only_what_the_server_takes_will_show() {
+    fn what_the_server_does_not_take_shows_as_refused() {
         check(&["GET", "a"], Some("get"));
-        check(&["get"], None);
-        check(&["NONSENSE", "a"], None);
+        check(&["get"], Some(REFUSED));
+        check(&["NONSENSE", "a"], Some(REFUSED));
         check(&["CLIENT", "ID"], Some("client"));
-        check(&["CLIENT", "NONSENSE"], None);
+        check(&["CLIENT", "NONSENSE"], Some(REFUSED));
+        check(&[], None);
     }
 }

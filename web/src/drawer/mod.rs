@@ -123,9 +123,15 @@ fn ways(stretches: Vec<Stretch>) -> impl IntoView {
         let width = stretch.to_ns.saturating_sub(stretch.from_ns) as f64 / whole * 100.0;
         let took = crate::format::duration(stretch.to_ns.saturating_sub(stretch.from_ns) as f64);
         let inferred = stretch.evidence == "inferred";
+        let label = match crate::terms::explain(&stretch.label) {
+            Some(sentence) => {
+                view! { <span class="term" tabindex="0" data-tip=sentence>{stretch.label}</span> }.into_any()
+            }
+            None => stretch.label.into_any(),
+        };
         view! {
             <li class:inferred=inferred>
-                <span class="stage">{stretch.label}{inferred.then(|| view! { " " {term_or_text("inferred")} })}</span>
+                <span class="stage">{label}{inferred.then(|| view! { " " {term_or_text("inferred")} })}</span>
                 <span class="time">{took}</span>
                 <span class="track"><i class=stretch.colour style=format!("left:{left:.2}%;width:{width:.2}%")></i></span>
             </li>

@@ -14,7 +14,7 @@ pub(super) fn sheet(trace: &Trace, id: PollId) -> Option<Sheet> {
     let poll = trace.poll(id)?;
     let took_ns = poll.end_or(trace.now_ns()) - poll.start_ns;
     let mut facts = vec![
-        Fact::new("worker", names::worker(poll.worker)),
+        Fact::new("worker", names::worker(trace, poll.worker)),
         Fact::new("took", format::duration(took_ns as f64)),
         Fact::new("at", format::moment(poll.start_ns as f64, 1_000.0)),
         Fact::new("ended", names::outcome(poll.outcome, poll.end_ns.is_some())),
@@ -62,7 +62,7 @@ pub(super) fn wake_sheet(trace: &Trace, id: PollId) -> Option<Sheet> {
             format!(
                 "for {}, then polled by {}",
                 format::duration(waited_ns as f64),
-                names::worker(poll.worker)
+                names::worker(trace, poll.worker)
             ),
         ),
     ];

@@ -20,7 +20,6 @@ use super::transport::Transport;
 use super::{FLAVORS, LookView, Machine, Pane, WORKERS_MAX};
 use crate::drawer::Drawer;
 use crate::page::Page;
-use crate::terms::explain;
 use crate::tip::Term;
 
 /// Below this width one part is shown at a time; as the style sheet has it.
@@ -263,7 +262,7 @@ fn Setup(page: Page) -> impl IntoView {
                 </label>
             </Show>
             <label class="fact">
-                <Term term="flavor"/> " "
+                <Term term="flavour"/> " "
                 <select id="m-flavor" on:change=move |event| {
                     let flavor = event_target_value(&event);
                     machine.set_up(|settings| settings.flavor = flavor);
@@ -281,12 +280,12 @@ fn Setup(page: Page) -> impl IntoView {
                 <Term term="seed"/> " " <Figure id="m-seed" range=0..=SEED_MAX value=move || machine.settings.with(|settings| settings.seed)
                     set=move |seed| machine.set_up(|settings| settings.seed = seed)/>
             </label>
-            <label class="fact" data-tip=explain("direct")>
+            <label class="fact">
                 <input id="m-direct" type="checkbox" prop:checked=move || machine.settings.with(|settings| settings.direct)
                     on:change=move |event| {
                         let direct = event_target_checked(&event);
                         machine.set_up(|settings| settings.direct = direct);
-                    }/> " direct"
+                    }/> " " <Term term="direct"/>
             </label>
         </div>
     }

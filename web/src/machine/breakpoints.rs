@@ -82,6 +82,6 @@ pub(crate) fn Breakpoints(page: Page) -> impl IntoView {
                 }
             }).collect_view()}
         </ul>
-        <p class="note">"While it plays, it stops after the step that polls such a task, runs such a command, touches such a key or lock."</p>
+        <p class="note">"While it plays, it stops after the step that polls such a task, runs such a command of the scenario's, touches such a key or lock. The reading of the keys in the end, for the outcome, is none of the scenario's."</p>
     }
 }

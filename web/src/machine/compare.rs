@@ -4,8 +4,24 @@ use interleave::sharing;
 use leptos::prelude::*;
 
 use super::bench::Figure;
+use super::message::Side;
 use super::{FLAVORS, Recipe, WORKERS_MAX, written};
+use crate::format::counted;
 use crate::page::Page;
+
+/// Who decided in one of the runs which task is polled next.
+fn scheduled_by(side: &Side) -> String {
+    match side.flavor.as_str() {
+        "manual" => "You scheduled: your choices, as far as they fit.".to_owned(),
+        "multi-thread" => {
+            format!(
+                "The model of Tokio's multi-thread runtime scheduled, {}.",
+                counted(side.workers, "worker")
+            )
+        }
+        _ => "Tokio's own current-thread runtime scheduled.".to_owned(),
+    }
+}
 
 /// What to compare with, and what came of it.
 #[component]
@@ -57,8 +73,11 @@ pub(crate) fn Compare(page: Page) -> impl IntoView {
             <button id="m-compare" class="plain" on:click=compare>"compare"</button>
         </div>
         {move || machine.compared.get().map(|compared| {
-            let side = |side: super::message::Side| view! {
-                <li><b>{side.name}</b> {format!(": {} after {} steps", side.headline, side.steps)}</li>
+            let side = |side: Side| view! {
+                <li>
+                    <b>{side.name.clone()}</b> {format!(": {} after {}. ", side.headline, counted(side.steps, "step"))}
+                    <span class="note">{scheduled_by(&side)}</span>
+                </li>
             };
             let parted = match compared.parted {
                 None => view! { <p id="m-parted">"They never part: each does the same in the same order."</p> }.into_any(),
@@ -66,7 +85,7 @@ pub(crate) fn Compare(page: Page) -> impl IntoView {
                     let at_ns = parted.at_ns;
                     view! {
                         <p id="m-parted">
-                            {format!("They part after {} equal polls of the scenario's tasks: in the first, {}; in the second, {}. ", parted.polls, parted.a, parted.b)}
+                            {format!("They part after {} of the scenario's tasks: in the first, {}; in the second, {}. ", counted(parted.polls, "equal poll"), parted.a, parted.b)}
                             <button class="link" id="m-to-parted" on:click=move |_| page.timeline.go_to(at_ns as f64)>"show where"</button>
                         </p>
                     }.into_any()
@@ -76,6 +95,10 @@ pub(crate) fn Compare(page: Page) -> impl IntoView {
                 <div id="m-compared">
                     <ul>{side(compared.a)} {side(compared.b)}</ul>
                     {parted}
+                    <p class="note" id="m-compared-what">
+                        "Compared are the polls of the scenario's own tasks. What the server does for them is on the timeline, too, and may differ
+                        before they do."
+                    </p>
                     <button class="plain" id="m-uncompare" on:click=move |_| machine.back_to_run()>"back to the run"</button>
                 </div>
             }

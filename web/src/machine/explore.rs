@@ -3,8 +3,8 @@
 
 use leptos::prelude::*;
 
-use super::message::{Explored, FoundOutcome};
-use crate::format::count;
+use super::message::{Explored, FoundOutcome, Reach};
+use crate::format::{count, counted};
 use crate::page::Page;
 use crate::tip::Term;
 
@@ -75,7 +75,7 @@ fn Row(page: Page, outcome: FoundOutcome, all: String) -> impl IntoView {
             <td><b class="verdict">{mark} " " {word}</b> " " <span data-tip=text tabindex="0">{headline}</span></td>
             <td class="share">{share(&schedules, &all)}</td>
             <td>
-                <button class="link open" data-tip="Open its shortest schedule in the time machine." on:click=move |_| page.machine.open_recipe(&recipe, true)>
+                <button class="link open" data-tip="Open its shortest schedule in the time machine." on:click=move |_| page.machine.open_shortest(&recipe)>
                     "shortest ▸"
                 </button>
             </td>
@@ -102,30 +102,55 @@ fn grouped(digits: &str) -> String {
 
 /// How far it has come, in words.
 fn summary(explored: &Explored) -> String {
-    let Explored { done, stopped, complete, random, schedules, states, runs, cut, took_ms, .. } = explored;
-    let rate = if *took_ms >= 1.0 {
+    let Explored { done, stopped, complete, random, reach, schedules, states, runs, cut, took_ms, .. } =
+        explored;
+    let rate = if *took_ms >= 1.0 && *states > 0 {
         format!(", {} states/s", count((*states as f64 / took_ms * 1e3) as u64))
     } else {
         String::new()
     };
-    let amount = format!("{} states, {} runs in {took_ms:.0} ms{rate}", count(*states), count(*runs));
+    let (states, made) = (counted(*states, "state"), counted(*runs, "run"));
+    let amount = format!("{states} with a choice, {made} in {took_ms:.0} ms{rate}");
     let what = match (done, stopped, complete, random) {
         (_, _, _, Some(random)) => {
             format!("Too many to run all: {} at random, seed {}", count(random.runs), random.seed)
         }
         (false, ..) => "Exploring".to_owned(),
         (true, true, ..) => "Stopped before all were run".to_owned(),
+        (true, false, true, _) if schedules == "1" => "All of the 1 schedule there is".to_owned(),
         (true, false, true, _) => format!("All {} schedules", grouped(schedules)),
-        (true, false, false, _) => "Ended at its limit, before all were run".to_owned(),
+        (true, false, false, _) => "Ended before all were run".to_owned(),
     };
     let stopped = if *stopped && random.is_some() { "; stopped" } else { "" };
     let cut = match cut {
         0 => String::new(),
+        1 => " 1 run went on too long and was cut: what it comes to is not known.".to_owned(),
         cut => {
             format!(" {} runs went on too long and were cut: what they come to is not known.", count(*cut))
         }
     };
-    format!("{what}{stopped}: {amount}.{cut}")
+    let reach = reach.as_ref().map(|reach| format!(" {}", reached(reach))).unwrap_or_default();
+    format!("{what}{stopped}: {amount}.{cut}{reach}")
+}
+
+/// Which bound was reached, and what can be done about it.
+fn reached(reach: &Reach) -> String {
+    let most = count(reach.most);
+    let fewer = "fewer clients, or fewer commands in each, can all be counted";
+    let (what, instead) = match reach.bound.as_str() {
+        "states" => (format!("there are more than {most} states"), fewer),
+        "entries" => (format!("states and what they lead to take more than {most} entries"), fewer),
+        "outcomes" => (
+            format!("there are more than {most} different outcomes"),
+            "let the scenario write less that differs from order to order",
+        ),
+        "run_steps" => (
+            format!("a run may take {most} steps"),
+            "look for a loop that waits for what nobody does, and give it an end",
+        ),
+        _ => (format!("at most {most}"), fewer),
+    };
+    format!("The limit `{}`: {what}; {instead}.", reach.bound)
 }
 
 #[cfg(test)]
@@ -145,15 +170,29 @@ mod tests {
             took_ms: 45.0,
             ..Explored::default()
         };
-        check(all.clone(), "All 1\u{202f}176 schedules: 90 states, 12 runs in 45 ms, 2\u{202f}000 states/s.");
+        check(
+            all.clone(),
+            "All 1\u{202f}176 schedules: 90 states with a choice, 12 runs in 45 ms, 2\u{202f}000 states/s.",
+        );
         check(
             Explored { done: false, complete: false, ..all.clone() },
-            "Exploring: 90 states, 12 runs in 45 ms, 2\u{202f}000 states/s.",
+            "Exploring: 90 states with a choice, 12 runs in 45 ms, 2\u{202f}000 states/s.",
         );
+        let one = Explored { schedules: "1".to_owned(), states: 0, runs: 1, ..all.clone() };
+        check(one, "All of the 1 schedule there is: 0 states with a choice, 1 run in 45 ms.");
+        let reach = Some(Reach { bound: "states".to_owned(), most: 90 });
         let random = Some(RandomRuns { seed: 7, runs: 12 });
         check(
-            Explored { complete: false, stopped: true, random, ..all },
-            "Too many to run all: 12 at random, seed 7; stopped: 90 states, 12 runs in 45 ms, 2\u{202f}000 states/s.",
+            Explored { complete: false, stopped: true, random, reach, ..all.clone() },
+            "Too many to run all: 12 at random, seed 7; stopped: 90 states with a choice, 12 runs in 45 ms, 2\u{202f}000 states/s. \
+             The limit `states`: there are more than 90 states; fewer clients, or fewer commands in each, can all be counted.",
+        );
+        let reach = Some(Reach { bound: "run_steps".to_owned(), most: 20 });
+        check(
+            Explored { complete: false, states: 0, runs: 1, cut: 1, reach, ..all },
+            "Ended before all were run: 0 states with a choice, 1 run in 45 ms. 1 run went on too long and was cut: what it comes to is \
+             not known. The limit `run_steps`: a run may take 20 steps; look for a loop that waits for what nobody does, and give it \
+             an end.",
         );
     }
 

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use interleave::scope::event::TaskId;
 use leptos::prelude::*;
 
-use super::Steal;
 use super::message::Look;
 use crate::format;
 use crate::page::{Page, Selected};
@@ -19,22 +18,32 @@ struct Chip {
     id: u32,
     name: String,
     state: String,
-    /// From whose queue it was just stolen.
+    /// From whose queue it was stolen, as long as it waits in another.
     stolen_from: Option<usize>,
 }
 
 impl Chip {
-    fn of(look: &Look, steals: &[Steal], id: u32) -> Self {
+    fn of(look: &Look, id: u32) -> Self {
         Self {
             id,
             name: look.name(id),
             state: look.task(id).map_or_else(String::new, |task| task.state.clone()),
-            stolen_from: steals.iter().find(|steal| steal.task == id).map(|steal| steal.from),
+            stolen_from: look
+                .steals
+                .iter()
+                .rev()
+                .find(|steal| steal.task == id && steal.waits)
+                .map(|steal| steal.from),
         }
     }
 
-    fn all(look: &Look, steals: &[Steal], ids: &[u32]) -> Vec<Self> {
-        ids.iter().map(|&id| Self::of(look, steals, id)).collect()
+    /// The same under the name that is known elsewhere: of those that have ended only the last are in the look.
+    fn called(self, name: &str) -> Self {
+        Self { name: name.to_owned(), ..self }
+    }
+
+    fn all(look: &Look, ids: &[u32]) -> Vec<Self> {
+        ids.iter().map(|&id| Self::of(look, id)).collect()
     }
 }
 
@@ -46,13 +55,13 @@ pub(crate) fn LookView(page: Page) -> impl IntoView {
         <section id="look" aria-label="The run as it stands">
             {move || match machine.look.get() {
                 None => view! { <p class="note">"Nothing is open."</p> }.into_any(),
-                Some(look) => show(page, &look, &machine.steals.get()).into_any(),
+                Some(look) => show(page, &look).into_any(),
             }}
         </section>
     }
 }
 
-fn show(page: Page, look: &Arc<Look>, steals: &[Steal]) -> impl IntoView {
+fn show(page: Page, look: &Arc<Look>) -> impl IntoView {
     let outcome = look.outcome.clone().map(|outcome| {
         let word = match (outcome.good, outcome.deadlock) {
             (true, _) => "✓ good",
@@ -68,11 +77,11 @@ fn show(page: Page, look: &Arc<Look>, steals: &[Steal]) -> impl IntoView {
     });
     view! {
         {outcome}
-        {tasks(page, look, steals)}
-        {queues(page, look, steals)}
-        {locks(page, look, steals)}
-        {channels(page, look, steals)}
-        {timers(page, look, steals)}
+        {tasks(page, look)}
+        {queues(page, look)}
+        {locks(page, look)}
+        {channels(page, look)}
+        {timers(page, look)}
         {store(look)}
     }
 }
@@ -96,7 +105,7 @@ fn chip(page: Page, chip: Chip) -> impl IntoView {
     let is_selected = move || page.selected.get() == Some(Selected::Task(id));
     let stolen = chip
         .stolen_from
-        .map(|from| view! { <small class="stolen" data-tip="A steal: this worker had nothing to do.">{format!("stolen from {from}")}</small> });
+        .map(|from| view! { <small class="stolen" data-tip="A steal: the worker that has it now had nothing to do.">{format!("stolen from {from}")}</small> });
     view! {
         <button
             class=format!("task {}", chip.state)
@@ -118,7 +127,7 @@ fn line(page: Page, chips: Vec<Chip>, none: &'static str) -> AnyView {
         .into_any()
 }
 
-fn tasks(page: Page, look: &Look, steals: &[Steal]) -> impl IntoView {
+fn tasks(page: Page, look: &Look) -> impl IntoView {
     // Who has ended is of less interest than who has not.
     let mut all: Vec<_> = look.tasks.iter().collect();
     all.sort_by_key(|task| (task.state == "ended", !task.script));
@@ -134,7 +143,7 @@ fn tasks(page: Page, look: &Look, steals: &[Steal]) -> impl IntoView {
         };
         view! {
             <tr>
-                <td>{chip(page, Chip::of(look, steals, task.id))}</td>
+                <td>{chip(page, Chip::of(look, task.id))}</td>
                 <td>{doing} {line.map(|line| view! { " " <span class="note">{line}</span> })}
                     {(!variables.is_empty()).then(|| view! { <code class="variables">{variables}</code> })}</td>
             </tr>
@@ -148,10 +157,10 @@ fn tasks(page: Page, look: &Look, steals: &[Steal]) -> impl IntoView {
     }
 }
 
-fn queues(page: Page, look: &Look, steals: &[Steal]) -> impl IntoView {
+fn queues(page: Page, look: &Look) -> impl IntoView {
     let workers = look.workers.iter().enumerate().map(|(number, worker)| {
-        let one = |id: Option<u32>| Chip::all(look, steals, id.as_slice());
-        let deferred = Chip::all(look, steals, &worker.deferred);
+        let one = |id: Option<u32>| Chip::all(look, id.as_slice());
+        let deferred = Chip::all(look, &worker.deferred);
         view! {
             <li>
                 <p><b>{format!("worker {number}")}</b> " " {worker.state.clone()}
@@ -159,7 +168,7 @@ fn queues(page: Page, look: &Look, steals: &[Steal]) -> impl IntoView {
                 <dl>
                     <dt>"polls"</dt><dd>{line(page, one(worker.running), "nothing")}</dd>
                     <dt><Term term="LIFO slot"/></dt><dd>{line(page, one(worker.lifo_slot), "empty")}</dd>
-                    <dt><Term term="local queue"/></dt><dd>{line(page, Chip::all(look, steals, &worker.local), "empty")}</dd>
+                    <dt><Term term="local queue"/></dt><dd>{line(page, Chip::all(look, &worker.local), "empty")}</dd>
                     {(!deferred.is_empty()).then(|| view! { <dt><Term term="deferred"/></dt><dd>{line(page, deferred, "none")}</dd> })}
                 </dl>
             </li>
@@ -169,12 +178,40 @@ fn queues(page: Page, look: &Look, steals: &[Steal]) -> impl IntoView {
         <section class="seen" id="look-queues">
             {heading("worker", "workers and queues", &look.queues_origin)}
             <ul>{workers.collect_view()}</ul>
-            <dl><dt><Term term="injection queue"/></dt><dd>{line(page, Chip::all(look, steals, &look.injection), "empty")}</dd></dl>
+            <dl><dt><Term term="injection queue"/></dt><dd>{line(page, Chip::all(look, &look.injection), "empty")}</dd></dl>
+            {steals(page, look)}
         </section>
     }
 }
 
-fn locks(page: Page, look: &Look, steals: &[Steal]) -> impl IntoView {
+/// Steals that are listed, the last first.
+const STEALS_SHOWN: usize = 6;
+
+/// Which tasks were taken from which queue to which; a click on the time goes there.
+fn steals(page: Page, look: &Look) -> impl IntoView {
+    if look.workers.len() < 2 {
+        return None;
+    }
+    let rows = look.steals.iter().rev().take(STEALS_SHOWN).map(|steal| {
+        let at_ns = steal.at_ns as f64;
+        let moved = format!(" worker {} \u{2192} worker {} ", steal.from, steal.to);
+        view! {
+            <li>
+                {chip(page, Chip { stolen_from: None, ..Chip::of(look, steal.task).called(&steal.name) })} {moved}
+                <button class="link" data-tip="Take the run to that moment." on:click=move |_| page.machine.seek_time(at_ns)>
+                    {format::moment(at_ns, 1_000.0)}
+                </button>
+            </li>
+        }
+    });
+    let rows = rows.collect_view();
+    let none = look.steals.is_empty().then(|| view! { <li class="note">"none so far"</li> });
+    Some(
+        view! { <dl id="look-steals"><dt><Term term="steal" shown="stolen, the last first"/></dt><dd><ul>{rows} {none}</ul></dd></dl> },
+    )
+}
+
+fn locks(page: Page, look: &Look) -> impl IntoView {
     let rows = look.locks.iter().map(|lock| {
         let kind = match lock.kind.as_str() {
             "std" => "std::sync::Mutex",
@@ -185,8 +222,8 @@ fn locks(page: Page, look: &Look, steals: &[Steal]) -> impl IntoView {
             <li>
                 <p><b>{lock.name.clone()}</b> " " <span class="note">{kind.to_owned()}</span></p>
                 <dl>
-                    <dt><Term term="holder"/></dt><dd>{line(page, Chip::all(look, steals, lock.holder.as_slice()), "nobody")}</dd>
-                    <dt><Term term="waiters"/></dt><dd>{line(page, Chip::all(look, steals, &lock.waiters), "nobody")}</dd>
+                    <dt><Term term="holder"/></dt><dd>{line(page, Chip::all(look, lock.holder.as_slice()), "nobody")}</dd>
+                    <dt><Term term="waiters"/></dt><dd>{line(page, Chip::all(look, &lock.waiters), "nobody")}</dd>
                 </dl>
             </li>
         }
@@ -197,9 +234,9 @@ fn locks(page: Page, look: &Look, steals: &[Steal]) -> impl IntoView {
     })
 }
 
-fn channels(page: Page, look: &Look, steals: &[Steal]) -> impl IntoView {
+fn channels(page: Page, look: &Look) -> impl IntoView {
     let rows = look.channels.iter().map(|channel| {
-        let (waiting, wanting) = (Chip::all(look, steals, &channel.receivers), Chip::all(look, steals, &channel.senders));
+        let (waiting, wanting) = (Chip::all(look, &channel.receivers), Chip::all(look, &channel.senders));
         let fill = match channel.capacity {
             Some(capacity) => format!("{} of {capacity}", channel.messages.len()),
             None => channel.messages.len().to_string(),
@@ -222,10 +259,10 @@ fn channels(page: Page, look: &Look, steals: &[Steal]) -> impl IntoView {
     })
 }
 
-fn timers(page: Page, look: &Look, steals: &[Steal]) -> impl IntoView {
+fn timers(page: Page, look: &Look) -> impl IntoView {
     let rows = look.timers.iter().map(|timer| {
         let left = format::duration(timer.at_ns.saturating_sub(look.now_ns) as f64);
-        view! { <li>{format!("in {left}: ")} {line(page, Chip::all(look, steals, timer.task.as_slice()), "a task")}</li> }
+        view! { <li>{format!("in {left}: ")} {line(page, Chip::all(look, timer.task.as_slice()), "a task")}</li> }
     });
     let rows = rows.collect_view();
     (!look.timers.is_empty()).then(|| view! {

@@ -179,7 +179,10 @@ impl Walk<'_> {
             return piece.x(at_ns);
         }
         self.at = pieces.partition_point(|piece| piece.to_ns < at_ns);
-        self.axis.x(at_ns)
+        match pieces.get(self.at).filter(holds) {
+            Some(piece) => piece.x(at_ns),
+            None => self.axis.x(at_ns),
+        }
     }
 }
 

@@ -4,7 +4,7 @@
 use interleave::scope::trace::{TaskState, Trace, Wait};
 
 use super::axis::Axis;
-use super::colours::{Colours, Rgb, mix};
+use super::colours::{Colours, Rgb};
 use super::lanes::Whose;
 
 /// What a column of a lane shows, as shares of the column's time.
@@ -78,7 +78,7 @@ pub(crate) fn columns(
     }
     let state = match whose {
         Whose::Task(task) => trace.task(task).map(|task| task.state),
-        Whose::Worker(_) | Whose::Ended { .. } => None,
+        Whose::Worker(_) | Whose::Ended { .. } | Whose::Part(_) => None,
     };
     match (state, idle_from) {
         (Some(TaskState::Scheduled { since_ns }), from) => {
@@ -141,43 +141,57 @@ pub(crate) struct Rows {
 }
 
 impl Rows {
-    /// Colours the columns, over `ground`: a row of as many pixels, with what lies beneath the bars.
+    /// Colours the columns, over `ground`: a row of as many pixels, with what lies beneath the bars. Done for each lane in each frame,
+    /// so it mixes whole numbers, and neighbours that show the same are mixed once.
     pub(crate) fn paint(&mut self, columns: &[Column], colours: &Colours, ground: &[u8]) {
         for row in [&mut self.edge, &mut self.middle, &mut self.line] {
-            row.clear();
-            row.reserve(columns.len() * 4);
+            row.resize(columns.len() * 4, 255);
         }
-        let put =
-            |row: &mut Vec<u8>, [red, green, blue]: Rgb| row.extend_from_slice(&[red, green, blue, 255]);
-        for (column, pixel) in columns.iter().zip(ground.chunks_exact(4)) {
+        let rows = self.edge.chunks_exact_mut(4).zip(self.middle.chunks_exact_mut(4));
+        let rows = rows.zip(self.line.chunks_exact_mut(4));
+        let mut last = (Column::default(), [0; 3], [[0; 3]; 3]);
+        for ((column, pixel), ((edge, middle), line)) in columns.iter().zip(ground.chunks_exact(4)).zip(rows)
+        {
             let ground = [pixel[0], pixel[1], pixel[2]];
-            if *column == Column::default() {
-                for row in [&mut self.edge, &mut self.middle, &mut self.line] {
-                    put(row, ground);
-                }
-                continue;
+            if last.0 != *column || last.1 != ground || last.2 == [[0; 3]; 3] {
+                last = (*column, ground, pixels(column, colours, ground));
             }
-            let mut line = ground;
-            let waits = [
-                (column.idle, colours.idle),
-                (column.sleep, colours.sleep),
-                (column.message, colours.message),
-                (column.lock, colours.lock),
-            ];
-            for (share, colour) in waits {
-                line = over(line, colour, share);
+            for (row, colour) in [edge, middle, line].into_iter().zip(last.2) {
+                row[..3].copy_from_slice(&colour);
             }
-            line = over(line, colours.scheduled, column.scheduled);
-            let middle = over(ground, colours.scheduled, column.scheduled);
-            put(&mut self.line, over(line, colours.running, column.running));
-            put(&mut self.middle, over(middle, colours.running, column.running));
-            put(&mut self.edge, over(ground, colours.running, column.running));
         }
     }
 }
 
+/// What a column looks like over `ground`: at the bar's edge, in its middle, and on the line through it.
+fn pixels(column: &Column, colours: &Colours, ground: Rgb) -> [Rgb; 3] {
+    if *column == Column::default() {
+        return [ground; 3];
+    }
+    let mut line = ground;
+    let waits = [
+        (column.idle, colours.idle),
+        (column.sleep, colours.sleep),
+        (column.message, colours.message),
+        (column.lock, colours.lock),
+    ];
+    for (share, colour) in waits {
+        line = over(line, colour, share);
+    }
+    line = over(line, colours.scheduled, column.scheduled);
+    let middle = over(ground, colours.scheduled, column.scheduled);
+    [ground, middle, line].map(|under| over(under, colours.running, column.running))
+}
+
 fn over(under: Rgb, colour: Rgb, share: f32) -> Rgb {
-    if share <= 0.0 { under } else { mix(under, colour, share.clamp(LEAST_SHARE, 1.0)) }
+    if share <= 0.0 {
+        return under;
+    }
+    let share = (share.clamp(LEAST_SHARE, 1.0) * 256.0) as u32;
+    let channel = |index: usize| {
+        ((u32::from(under[index]) * (256 - share) + u32::from(colour[index]) * share + 128) >> 8) as u8
+    };
+    [channel(0), channel(1), channel(2)]
 }
 
 #[cfg(test)]

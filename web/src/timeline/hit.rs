@@ -5,6 +5,7 @@ use interleave::scope::trace::{Poll, PollId};
 
 use super::lanes::Whose;
 use super::{RULER_PX, Scene};
+use crate::machine::Steal;
 use crate::page::Selected;
 use crate::{format, names};
 
@@ -29,8 +30,13 @@ pub(crate) fn hit(scene: &Scene<'_>, x: f64, y: f64) -> Option<Hit> {
         return folded(scene, x);
     }
     let whose = *scene.shown.get(scene.place.index(y)?)?;
-    if let Whose::Ended { count, open } = whose {
-        return Some(ended(count, open));
+    match whose {
+        Whose::Ended { count, open } => return Some(ended(count, open)),
+        Whose::Part(_) => return name(scene, whose),
+        Whose::Task(_) | Whose::Worker(_) => {}
+    }
+    if let Some(steal) = stolen(scene, x, y) {
+        return Some(steal);
     }
     if x < 0.0 {
         return name(scene, whose);
@@ -54,6 +60,17 @@ pub(crate) fn hit(scene: &Scene<'_>, x: f64, y: f64) -> Option<Hit> {
         }
     }
     waiting(scene, whose, x)
+}
+
+/// The mark of a steal.
+fn stolen(scene: &Scene<'_>, x: f64, y: f64) -> Option<Hit> {
+    let is_near = |at: &(f64, f64)| (at.0 - x).abs() <= REACH_PX && (at.1 - y).abs() <= REACH_PX + 2.0;
+    let steal = scene.steals().iter().find(|steal| scene.steal_mark(steal).is_some_and(|at| is_near(&at)))?;
+    let Steal { name, from, to, at_ns, .. } = steal;
+    let at = format::moment(*at_ns as f64, scene.scale.min(1e3));
+    let says = format!("{name} is stolen: worker {to} takes it from the local queue of worker {from}");
+    let selects = Some(Selected::Task(TaskId(steal.task)));
+    Some(Hit { selects, opens: None, says: vec![says, format!("at {at}")] })
 }
 
 /// The poll of a lane that is nearest to `x`, of those around it.
@@ -85,7 +102,7 @@ fn of_poll(scene: &Scene<'_>, id: PollId, poll: &Poll) -> Hit {
         format!(
             "{}, polled by {} for {}",
             trace.task_name(poll.task),
-            names::worker(poll.worker),
+            names::worker(trace, poll.worker),
             format::duration(took)
         ),
         format!("at {}", format::moment(poll.start_ns as f64, scene.scale.min(1e3))),

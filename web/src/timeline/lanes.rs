@@ -1,4 +1,5 @@
-//! Which lanes there are and where they stand: one a worker, or one a task, the living first. Knows no canvas.
+//! Which lanes there are and where they stand: one a worker, or one a task, the living first; those of two runs one run after
+//! the other. Knows no canvas.
 
 use interleave::scope::event::{TaskId, WorkerId};
 use interleave::scope::trace::{PollId, Trace};
@@ -47,6 +48,8 @@ pub(crate) enum Whose {
         count: usize,
         open: bool,
     },
+    /// A line above the lanes of one of several recordings, by its place among them.
+    Part(usize),
 }
 
 static NO_POLLS: VecDeque<PollId> = VecDeque::new();
@@ -57,17 +60,28 @@ impl Whose {
         match self {
             Self::Task(task) => trace.polls_of_task(task),
             Self::Worker(worker) => trace.polls_of_worker(worker),
-            Self::Ended { .. } => &NO_POLLS,
+            Self::Ended { .. } | Self::Part(_) => &NO_POLLS,
         }
     }
 
-    /// Its name.
+    /// Its name. Below the line that names a recording, its tasks need not say it again.
     pub(crate) fn name(self, trace: &Trace) -> String {
         match self {
-            Self::Task(task) => trace.task_name(task),
-            Self::Worker(worker) => crate::names::worker(worker),
+            Self::Task(task) => {
+                let name = trace.task_name(task);
+                let part = trace.parts().get(trace.part_of(task));
+                let own = part.and_then(|part| name.strip_prefix(&*part.name)?.strip_prefix(" \u{b7} "));
+                own.map_or_else(|| name.clone(), str::to_owned)
+            }
+            Self::Worker(worker) => crate::names::worker(trace, worker),
             Self::Ended { count, .. } => format!("{count} ended"),
+            Self::Part(part) => trace.parts().get(part).map_or_else(String::new, |part| part.name.clone()),
         }
+    }
+
+    /// Whether it is a line between lanes, in which nothing happens.
+    pub(crate) fn is_line(self) -> bool {
+        matches!(self, Self::Ended { .. } | Self::Part(_))
     }
 }
 
@@ -81,12 +95,31 @@ pub(crate) struct EndedLanes {
 }
 
 /// The lanes that belong into a picture of some nanoseconds: all workers; or all tasks that lived in that time, those
-/// that outlive it first.
+/// that outlive it first. Of several recordings each has its lanes below a line with its name.
 pub(crate) fn lanes(trace: &Trace, lanes: Lanes, ns: &Range<f64>, ended_lanes: EndedLanes) -> Vec<Whose> {
-    if lanes == Lanes::Workers {
-        return (0..trace.workers()).map(|worker| Whose::Worker(WorkerId(worker))).collect();
+    let workers = |of: Range<u16>| of.map(|worker| Whose::Worker(WorkerId(worker)));
+    let mut shown = Vec::new();
+    for (index, part) in trace.parts().iter().enumerate() {
+        shown.push(Whose::Part(index));
+        match lanes {
+            Lanes::Workers => shown.extend(workers(part.workers.clone())),
+            Lanes::Tasks => {
+                let own = trace.tasks().filter(|task| trace.part_of(task.id) == index);
+                let seen = own.filter(|task| {
+                    task.spawned_ns as f64 <= ns.end
+                        && task.ended.is_none_or(|(at_ns, _)| at_ns as f64 >= ns.start)
+                });
+                shown.extend(seen.map(|task| Whose::Task(task.id)));
+            }
+        }
     }
-    let (mut shown, mut ended) = (Vec::new(), Vec::new());
+    if !shown.is_empty() {
+        return shown;
+    }
+    if lanes == Lanes::Workers {
+        return workers(0..trace.workers()).collect();
+    }
+    let mut ended = Vec::new();
     for task in trace.tasks().filter(|task| task.spawned_ns as f64 <= ns.end) {
         match task.ended {
             Some((at_ns, _)) if (at_ns as f64) < ns.start => {}
@@ -107,7 +140,8 @@ pub(crate) fn lanes(trace: &Trace, lanes: Lanes, ns: &Range<f64>, ended_lanes: E
 #[cfg(test)]
 mod tests {
     use interleave::scope::event::{EndKind, Event, LabelId, Stamped};
-    use interleave::scope::frame::{Chunk, Frame};
+    use interleave::scope::frame::{Chunk, Definition, Frame, Hello, Origin};
+    use interleave::scope::merge::{Part, merge};
 
     use super::*;
 
@@ -129,6 +163,7 @@ mod tests {
             Whose::Task(task) => task.0.to_string(),
             Whose::Ended { count, open } => format!("{count} ended{}", if open { ":" } else { "" }),
             Whose::Worker(worker) => format!("worker {}", worker.0),
+            Whose::Part(part) => format!("part {part}"),
         };
         let found: Vec<_> = lanes(&trace(count), Lanes::Tasks, &ns, ended).into_iter().map(name).collect();
         assert_eq!(found.join(" "), expected, "of {count} tasks, in {ns:?}, {ended:?}");
@@ -143,6 +178,44 @@ mod tests {
         check(9, 0.0..1e3, EndedLanes { open: Some(true), ..by_count }, "1 8 ended: 2 3 4 5 6 7 8 9");
         check(3, 0.0..1e3, EndedLanes { open: Some(false), ..by_count }, "1 2 ended");
         check(9, 0.0..1e3, EndedLanes { chosen: Some(TaskId(4)), ..by_count }, "1 8 ended 4");
+    }
+
+    #[test]
+    fn each_of_two_recordings_has_its_lanes_together() {
+        let one = |ended: u32| {
+            let mut events = vec![(1, Event::Spawn { task: TaskId(1), label: LabelId(0), number: 1 })];
+            events.push((2, Event::Spawn { task: TaskId(2), label: LabelId(0), number: 2 }));
+            events.push((3, Event::End { task: TaskId(ended), how: EndKind::Completed }));
+            let events = events.into_iter().map(|(at_ns, event)| Stamped { at_ns, event }).collect();
+            let client =
+                Definition::Label { id: LabelId(0), text: "client".into(), file: "a.rs".into(), line: 1 };
+            let hello = Hello {
+                origin: Origin::Modelled,
+                place: String::new(),
+                flavor: String::new(),
+                workers: 2,
+                sharing: String::new(),
+                virtual_time: true,
+                now_ns: 0,
+            };
+            [
+                Frame::Hello(hello),
+                Frame::Define(vec![client]),
+                Frame::Events(Chunk { thread: 0, events }),
+                Frame::Drained { at_ns: 10 },
+            ]
+        };
+        let (a, b) = (one(1), one(2));
+        let parts = [Part { name: "a", frames: &a, at_ns: 0 }, Part { name: "b", frames: &b, at_ns: 0 }];
+        let mut trace = Trace::new();
+        merge(&parts).iter().for_each(|frame| trace.apply(frame));
+        let check = |by: Lanes, expected: &str| {
+            let shown = lanes(&trace, by, &(0.0..1e3), EndedLanes { open: Some(true), chosen: None });
+            let names: Vec<_> = shown.into_iter().map(|whose| whose.name(&trace)).collect();
+            assert_eq!(names.join(", "), expected);
+        };
+        check(Lanes::Tasks, "a, client 1, client 2, b, client 1, client 2");
+        check(Lanes::Workers, "a, worker 0, worker 1, b, worker 0, worker 1");
     }
 
     #[test]

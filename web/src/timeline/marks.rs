@@ -1,6 +1,8 @@
 //! What stands on the bars: names, times, wakes, messages, what is missing, what is selected. Drawn only as far as there is
 //! room to see it; knows no pixels of the bars.
 
+use std::cell::Cell;
+
 use interleave::scope::event::{Event, TaskId, WakeBy};
 use interleave::scope::trace::{Poll, PollId};
 use web_sys::CanvasRenderingContext2d as Context;
@@ -27,7 +29,7 @@ const LENGTHS_TOP: f64 = 18.0;
 pub(super) fn draw(context: &Context, density: f64, colours: &Colours, scene: &Scene<'_>) {
     context.save();
     let _ = context.scale(density, density);
-    let painter = Painter { context, colours, scene };
+    let painter = Painter { context, colours, scene, font: Cell::new(None) };
     painter.context.set_text_baseline("middle");
     painter.clip(scene.place.gutter, 0.0);
     painter.ruler();
@@ -35,9 +37,11 @@ pub(super) fn draw(context: &Context, density: f64, colours: &Colours, scene: &S
     painter.gaps();
     painter.selection();
     painter.bars();
+    painter.steals();
     painter.now();
     painter.playhead();
     context.restore();
+    painter.font.set(None);
     context.save();
     let _ = context.scale(density, density);
     painter.context.set_text_baseline("middle");
@@ -45,10 +49,12 @@ pub(super) fn draw(context: &Context, density: f64, colours: &Colours, scene: &S
     context.restore();
 }
 
-struct Painter<'a> {
-    context: &'a Context,
-    colours: &'a Colours,
-    scene: &'a Scene<'a>,
+pub(super) struct Painter<'a> {
+    pub(super) context: &'a Context,
+    pub(super) colours: &'a Colours,
+    pub(super) scene: &'a Scene<'a>,
+    /// The font that is set: to set it anew has the browser read it anew.
+    font: Cell<Option<(u32, bool)>>,
 }
 
 impl Painter<'_> {
@@ -59,7 +65,10 @@ impl Painter<'_> {
         self.context.clip();
     }
 
-    fn font(&self, px: u32, bold: bool) {
+    pub(super) fn font(&self, px: u32, bold: bool) {
+        if self.font.replace(Some((px, bold))) == Some((px, bold)) {
+            return;
+        }
         let weight = if bold { "600 " } else { "" };
         self.context.set_font(&format!("{weight}{px}px {}", self.colours.font));
     }
@@ -69,22 +78,22 @@ impl Painter<'_> {
         self.scene.place.top(self.scene.shown.len()).min(self.scene.place.height)
     }
 
-    fn x(&self, at_ns: u64) -> f64 {
+    pub(super) fn x(&self, at_ns: u64) -> f64 {
         self.scene.place.gutter + self.scene.axis.x(at_ns as f64)
     }
 
-    fn line(&self, from: (f64, f64), to: (f64, f64)) {
+    pub(super) fn line(&self, from: (f64, f64), to: (f64, f64)) {
         self.context.begin_path();
         self.context.move_to(from.0, from.1);
         self.context.line_to(to.0, to.1);
         self.context.stroke();
     }
 
-    fn text(&self, text: &str, x: f64, y: f64) {
+    pub(super) fn text(&self, text: &str, x: f64, y: f64) {
         let _ = self.context.fill_text(text, x, y);
     }
 
-    fn width_of(&self, text: &str) -> f64 {
+    pub(super) fn width_of(&self, text: &str) -> f64 {
         self.context.measure_text(text).map_or(0.0, |metrics| metrics.width())
     }
 
@@ -117,9 +126,10 @@ impl Painter<'_> {
             self.context.fill_rect(from, LENGTHS_TOP, to - from, RULER_PX - LENGTHS_TOP);
             self.context.set_fill_style_str(&self.colours.muted);
             let label = short(piece.to_ns - piece.from_ns);
-            let x = (from + to - self.width_of(&label)) / 2.0;
+            let width = self.width_of(&label);
+            let x = (from + to - width) / 2.0;
             // At the edge half a number would be another number.
-            if x >= place.gutter && x + self.width_of(&label) <= place.width {
+            if x >= place.gutter && x + width <= place.width {
                 self.text(&label, x, LENGTHS_Y);
             }
         }
@@ -184,6 +194,7 @@ impl Painter<'_> {
             let colour = match names::stage_colour(segment.stage) {
                 "scheduled" => self.colours.scheduled,
                 "lock" => self.colours.lock,
+                "sleep" => self.colours.sleep,
                 "message" => self.colours.message,
                 _ => self.colours.running,
             };
@@ -258,7 +269,7 @@ impl Painter<'_> {
             (Lanes::Workers, Some(commands)) => {
                 format!("{}: {commands}", self.scene.trace.task_name(poll.task))
             }
-            (Lanes::Tasks, None) => names::worker(poll.worker),
+            (Lanes::Tasks, None) => names::worker(self.scene.trace, poll.worker),
             (Lanes::Tasks, Some(commands)) => commands,
         };
         let middle = top + self.scene.place.lane / 2.0;
@@ -390,39 +401,6 @@ impl Painter<'_> {
         let _ = self.context.set_line_dash(&js_sys::Array::new());
     }
 
-    /// Where a run that can be taken back stands: what comes after is dimmed, because it need not come so.
-    fn playhead(&self) {
-        let Some(playhead) = self.scene.playhead else { return };
-        let (place, x) = (self.scene.place, self.x(playhead.at_ns));
-        if playhead.dims && playhead.at_ns < self.scene.trace.now_ns() && x < place.width {
-            self.context.set_fill_style_str(&css(self.colours.ground));
-            self.context.set_global_alpha(0.62);
-            let from = x.max(place.gutter);
-            self.context.fill_rect(from, RULER_PX, place.width - from, place.height - RULER_PX);
-            self.context.set_global_alpha(1.0);
-        }
-        self.context.set_stroke_style_str(&self.colours.accent);
-        self.context.set_fill_style_str(&self.colours.accent);
-        self.context.set_line_width(2.0);
-        self.line((x, RULER_PX), (x, place.height));
-        self.context.set_line_width(1.0);
-        // A handle, below the ruler that it is dragged along.
-        self.context.begin_path();
-        self.context.move_to(x - 6.0, RULER_PX);
-        self.context.line_to(x + 6.0, RULER_PX);
-        self.context.line_to(x, RULER_PX + 9.0);
-        self.context.close_path();
-        self.context.fill();
-    }
-
-    fn now(&self) {
-        let x = self.x(self.scene.trace.now_ns());
-        if x <= self.scene.place.width {
-            self.context.set_stroke_style_str(&self.colours.accent);
-            self.line((x, RULER_PX), (x, self.scene.place.height));
-        }
-    }
-
     /// A name that fits: of `client 7 (console-1)` what the client calls itself, if need be, and as much as there is room for.
     fn fitting(&self, name: String, room: f64) -> String {
         if self.width_of(&name) <= room {
@@ -452,10 +430,10 @@ impl Painter<'_> {
             let is_chosen = chosen.is_some_and(|task| whose == Whose::Task(task));
             let ended = match whose {
                 Whose::Task(task) => self.scene.trace.task(task).is_some_and(|task| task.ended.is_some()),
-                Whose::Worker(_) => false,
+                Whose::Worker(_) | Whose::Part(_) => false,
                 Whose::Ended { .. } => true,
             };
-            self.font(12, is_chosen);
+            self.font(12, is_chosen || matches!(whose, Whose::Part(_)));
             self.context.set_fill_style_str(if ended { &self.colours.muted } else { &self.colours.text });
             let name = match whose {
                 Whose::Ended { open: true, .. } => format!("▾ {}", whose.name(self.scene.trace)),
@@ -479,7 +457,9 @@ impl Painter<'_> {
         self.context.fill_rect(0.0, place.height - 20.0, place.gutter - 6.0, 20.0);
         self.font(11, false);
         self.context.set_fill_style_str(&self.colours.accent);
-        self.text(&format!("\u{25be} {below} more: drag up"), 10.0, place.height - 10.0);
+        let (all, short) = (format!("\u{25be} {below} more: drag up"), format!("\u{25be} {below} more"));
+        let fits = self.width_of(&all) <= place.gutter - 18.0;
+        self.text(if fits { &all } else { &short }, 10.0, place.height - 10.0);
     }
 }
 /// A length of time for a narrow place: `1.2 s`, `340 ms`.

@@ -8,13 +8,16 @@ mod ground;
 mod hit;
 mod lanes;
 mod marks;
+mod paint;
+mod run_marks;
+mod scene;
 mod view;
 
 use interleave::scope::event::TaskId;
 use interleave::scope::trace::{PollId, Trace};
 use leptos::prelude::*;
-use wasm_bindgen::{Clamped, JsCast};
-use web_sys::{CanvasRenderingContext2d, HtmlCanvasElement, ImageData};
+use wasm_bindgen::JsCast;
+use web_sys::{CanvasRenderingContext2d, HtmlCanvasElement};
 
 use self::axis::{Axis, Layout};
 use self::bars::{Column, Rows};
@@ -22,8 +25,8 @@ use self::colours::Colours;
 use self::hit::Hit;
 pub(crate) use self::lanes::Lanes;
 use self::lanes::{EndedLanes, Whose};
+use self::scene::{Place, Scene};
 pub(crate) use self::view::TimelineView;
-use crate::machine::Playhead;
 use crate::page::{Page, Selected};
 use crate::saved::Saved;
 use crate::source::Kind;
@@ -84,6 +87,8 @@ struct Inner {
     polls: usize,
     dirty: bool,
     pixels: Vec<u8>,
+    /// A row in which nothing is.
+    empty: Vec<u8>,
     columns: Vec<Column>,
     rows: Rows,
     /// Rows of what lies beneath the bars, in a lane and in that of the selected task.
@@ -98,45 +103,6 @@ struct Canvas {
     width: f64,
     height: f64,
     density: f64,
-}
-
-/// Where lanes and their names stand, in CSS pixels.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Place {
-    /// Width of the names; time begins here.
-    pub(crate) gutter: f64,
-    pub(crate) width: f64,
-    pub(crate) height: f64,
-    pub(crate) lane: f64,
-    pub(crate) scroll: f64,
-}
-
-impl Place {
-    /// The upper edge of a lane.
-    pub(crate) fn top(&self, index: usize) -> f64 {
-        RULER_PX + index as f64 * self.lane - self.scroll
-    }
-
-    /// The lane at a height.
-    pub(crate) fn index(&self, y: f64) -> Option<usize> {
-        let index = (y - RULER_PX + self.scroll) / self.lane;
-        (y >= RULER_PX && index >= 0.0).then_some(index as usize)
-    }
-}
-
-/// What a picture is of, for those who draw on it or ask what is where.
-pub(crate) struct Scene<'a> {
-    pub(crate) trace: &'a Trace,
-    pub(crate) axis: &'a Axis,
-    pub(crate) shown: &'a [Whose],
-    pub(crate) place: Place,
-    pub(crate) lanes: Lanes,
-    pub(crate) scale: f64,
-    pub(crate) selected: Option<Selected>,
-    /// The task that what is selected belongs to.
-    pub(crate) chosen: Option<TaskId>,
-    pub(crate) playhead: Option<Playhead>,
-    pub(crate) polls: usize,
 }
 
 impl Timeline {
@@ -168,6 +134,7 @@ impl Timeline {
                 polls: 0,
                 dirty: true,
                 pixels: Vec::new(),
+                empty: Vec::new(),
                 columns: Vec::new(),
                 rows: Rows::default(),
                 grounds: Default::default(),
@@ -189,7 +156,10 @@ impl Timeline {
 
     /// Draws on `element` from now on.
     fn attach(self, element: HtmlCanvasElement) {
-        let context = element.get_context("2d").ok().flatten();
+        // All of it is painted: a picture without transparency is put onto the page as it is.
+        let opaque = js_sys::Object::new();
+        let _ = js_sys::Reflect::set(&opaque, &"alpha".into(), &false.into());
+        let context = element.get_context_with_context_options("2d", &opaque).ok().flatten();
         let Some(context) = context.and_then(|context| context.dyn_into().ok()) else { return };
         self.change(|inner| {
             inner.canvas = Some(Canvas { element, context, width: 0.0, height: 0.0, density: 1.0 });
@@ -394,6 +364,7 @@ impl Timeline {
     fn scene<'a>(self, page: Page, trace: &'a Trace, inner: &'a Inner) -> Option<Scene<'a>> {
         let canvas = inner.canvas.as_ref()?;
         let lanes = self.lanes.get_untracked();
+        let is_run = page.kind.get_untracked() == Kind::Machine;
         let place = Place {
             gutter: gutter(canvas.width),
             width: canvas.width,
@@ -411,6 +382,8 @@ impl Timeline {
             selected: page.selected.get_untracked(),
             chosen: chosen(page, trace),
             playhead: page.machine.playhead(),
+            has_now: !(is_run && page.machine.shows_two()),
+            look: page.machine.drawn().filter(|_| is_run),
             polls: inner.polls,
         })
     }
@@ -516,70 +489,6 @@ impl Inner {
         let all_px = self.shown.len() as f64 * self.lane_px;
         self.scroll_px = self.scroll_px.min((all_px - room_px).max(0.0));
     }
-
-    /// Puts the lanes' pixels onto the canvas.
-    fn paint(&mut self, page: Page, trace: &Trace) {
-        let Some(canvas) = &self.canvas else { return };
-        let colours = self.colours.get_or_insert_with(Colours::read);
-        let (width, height) = (canvas.element.width() as usize, canvas.element.height() as usize);
-        let density = canvas.density;
-        let gutter_columns = ((gutter(canvas.width) * density) as usize).min(width);
-        let lane_px = self.lane_px;
-        let chosen = chosen(page, trace);
-        self.pixels.resize(width * height * 4, 0);
-        // A row is painted once and copied: pixel by pixel, most of a frame's time would go into the empty ones.
-        let (first, others) = self.pixels.split_at_mut((width * 4).min(width * height * 4));
-        one_colour(first, colours.ground);
-        others.chunks_exact_mut((width * 4).max(1)).for_each(|row| row.copy_from_slice(first));
-        self.columns.resize(width - gutter_columns, Column::default());
-        for (row, lane) in self.grounds.iter_mut().zip([colours.lane, colours.chosen_lane]) {
-            row.resize(width * 4, 0);
-            let (names, bars) = row.split_at_mut(gutter_columns * 4);
-            one_colour(names, lane);
-            ground::paint(&self.axis, density, colours, lane, bars);
-        }
-        self.polls = 0;
-        for (index, &whose) in self.shown.iter().enumerate() {
-            let top = ((RULER_PX + index as f64 * lane_px - self.scroll_px) * density).round();
-            let bottom = top + lane_px * density - density;
-            if bottom <= RULER_PX * density || top >= height as f64 {
-                continue;
-            }
-            if let Whose::Ended { .. } = whose {
-                continue;
-            }
-            let is_chosen = chosen.is_some_and(|task| whose == Whose::Task(task));
-            let (names_ground, ground) = self.grounds[usize::from(is_chosen)].split_at(gutter_columns * 4);
-            self.polls += bars::columns(trace, whose, &self.axis, density, &mut self.columns);
-            self.rows.paint(&self.columns, colours, ground);
-            let (middle_px, bar_px) = ((top + bottom) / 2.0, bar_half_px(lane_px) * density);
-            for y in top.max(RULER_PX * density) as usize..(bottom.max(0.0) as usize).min(height) {
-                let away = (y as f64 + 0.5 - middle_px).abs();
-                let row = &mut self.pixels[y * width * 4..(y + 1) * width * 4];
-                let (names, bars) = row.split_at_mut(gutter_columns * 4);
-                names.copy_from_slice(names_ground);
-                if away < density * 1.5 {
-                    bars.copy_from_slice(&self.rows.line);
-                } else if away < bar_px * 0.55 {
-                    bars.copy_from_slice(&self.rows.middle);
-                } else if away < bar_px {
-                    bars.copy_from_slice(&self.rows.edge);
-                } else {
-                    bars.copy_from_slice(ground);
-                }
-            }
-        }
-        let data =
-            ImageData::new_with_u8_clamped_array_and_sh(Clamped(&self.pixels), width as u32, height as u32);
-        if let Ok(data) = data {
-            let _ = canvas.context.put_image_data(&data, 0.0, 0.0);
-        }
-    }
-}
-
-/// Fills a row of pixels.
-fn one_colour(row: &mut [u8], [red, green, blue]: colours::Rgb) {
-    row.chunks_exact_mut(4).for_each(|pixel| pixel.copy_from_slice(&[red, green, blue, 255]));
 }
 
 /// The task that what is selected belongs to.

@@ -38,6 +38,7 @@ pub(crate) fn TimelineView(page: Page) -> impl IntoView {
         timeline.ended_open.track();
         timeline.following.track();
         page.machine.at.track();
+        page.machine.look.track();
         page.machine.compared.track();
         page.machine.is_beside.track();
         timeline.redraw();
@@ -49,13 +50,15 @@ pub(crate) fn TimelineView(page: Page) -> impl IntoView {
             <div class="picture">
                 <Picture page=page canvas=canvas/>
                 <Hover timeline=timeline/>
+            </div>
+            <div class="below">
+                <Legend page=page/>
                 <Show when=move || !timeline.following.get()>
-                    <button id="to-now" class="floating" on:click=move |_| timeline.following.set(true)>
+                    <button id="to-now" class="link" on:click=move |_| timeline.following.set(true)>
                         {move || if page.kind.get() == Kind::Machine { "follow the run ▸" } else { "follow live ▸" }}
                     </button>
                 </Show>
             </div>
-            <Legend timeline=timeline/>
         </section>
     }
 }
@@ -194,11 +197,15 @@ fn GoTo(page: Page) -> impl IntoView {
             aria-invalid=move || wrong.get().to_string()
             autocomplete="off"
             on:input=move |_| wrong.set(false)
+            on:blur=move |_| wrong.set(false)
             on:keydown=move |event| {
                 if event.key() == "Enter" {
                     match format::parse_moment(&event_target_value(&event)) {
                         // Past the end there is nothing to see.
-                        Some(at_ns) => page.timeline.go_to(at_ns.min(page.trace.with_value(|trace| trace.now_ns()) as f64)),
+                        Some(at_ns) => {
+                            wrong.set(false);
+                            page.timeline.go_to(at_ns.min(page.trace.with_value(|trace| trace.now_ns()) as f64));
+                        }
                         None => wrong.set(true),
                     }
                 }
@@ -269,7 +276,7 @@ fn Picture(page: Page, canvas: NodeRef<html::Canvas>) -> impl IntoView {
         if let Some(canvas) = canvas.get_untracked() {
             let _ = canvas.set_pointer_capture(event.pointer_id());
         }
-        if y < super::RULER_PX && page.kind.get_untracked() == Kind::Machine {
+        if y < super::RULER_PX && page.kind.get_untracked() == Kind::Machine && !page.machine.shows_two() {
             seeks.set_value(true);
             seek(x);
             return;
@@ -399,7 +406,7 @@ fn step_lane(page: Page, by: isize) {
     let tasks: Vec<_> = page.timeline.inner.with_value(|inner| {
         let task = |whose: &Whose| match whose {
             Whose::Task(task) => Some(*task),
-            Whose::Worker(_) | Whose::Ended { .. } => None,
+            Whose::Worker(_) | Whose::Ended { .. } | Whose::Part(_) => None,
         };
         inner.shown.iter().filter_map(task).collect()
     });

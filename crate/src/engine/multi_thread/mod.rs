@@ -62,6 +62,24 @@ pub struct Queues {
     pub workers: Vec<WorkerQueues>,
     /// What no worker has taken yet, first come first.
     pub injection: Vec<TaskId>,
+    /// What was stolen so far, the last [`STEALS_KEPT`] of it, in order.
+    pub stolen: Vec<Steal>,
+}
+
+/// Steals that are kept to be looked at.
+pub const STEALS_KEPT: usize = 256;
+
+/// A task that one worker took from another's local queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Steal {
+    /// When, by the thief's clock.
+    pub at_ns: u64,
+    /// The task.
+    pub task: TaskId,
+    /// From whose queue.
+    pub from: usize,
+    /// Who took it.
+    pub to: usize,
 }
 
 /// What one worker has.
@@ -202,7 +220,11 @@ impl MultiThread {
                 deferred: worker.deferred.iter().map(|kept| kept.task).collect(),
             }
         });
-        Queues { workers: workers.collect(), injection: scheduler.injection.iter().map(name).collect() }
+        Queues {
+            workers: workers.collect(),
+            injection: scheduler.injection.iter().map(name).collect(),
+            stolen: scheduler.stolen.iter().copied().collect(),
+        }
     }
 
     /// The sleeps that go on: when each ends, in virtual nanoseconds, and which task sleeps.
@@ -237,7 +259,10 @@ impl MultiThread {
                         state = self.park_yield(worker, state);
                     }
                     let scheduler = &mut state.scheduler;
-                    if let Some(task) = scheduler.next_task(worker).or_else(|| scheduler.steal(worker)) {
+                    let next = scheduler.next_task(worker).or_else(|| scheduler.steal(worker));
+                    self.note_steals(&mut state);
+                    let scheduler = &mut state.scheduler;
+                    if let Some(task) = next {
                         scheduler.workers[worker].phase = Phase::Took(task, Chain::NEW);
                         self.budgets[worker].set(Budget::New);
                     } else if scheduler.workers[worker].deferred.is_empty() {
@@ -275,6 +300,22 @@ impl MultiThread {
                     None => return false,
                 },
             }
+        }
+    }
+
+    /// Notes what was just stolen while the tasks still have their names.
+    fn note_steals(&self, state: &mut Locked<'_>) {
+        if state.scheduler.just_stolen.is_empty() {
+            return;
+        }
+        let at_ns = self.timers.now_ns();
+        for (task, [from, to]) in std::mem::take(&mut state.scheduler.just_stolen) {
+            let steal = Steal { at_ns, task: state.name(task), from, to };
+            let stolen = &mut state.scheduler.stolen;
+            if stolen.len() == STEALS_KEPT {
+                stolen.pop_front();
+            }
+            stolen.push_back(steal);
         }
     }
 

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use fastrand::Rng;
 
+use super::Steal;
 use super::idle::Idle;
 use crate::engine::pool::{Key, Scheduler};
 use crate::rt::Timers;
@@ -43,6 +44,10 @@ pub(super) struct Workers {
     timers: Arc<Timers>,
     /// From when on each task may be polled, by the place of its key.
     ready: Vec<(Key, u64)>,
+    /// What the last search stole, until it is noted under the tasks' names.
+    pub(super) just_stolen: Vec<(Key, [usize; 2])>,
+    /// What was stolen last, the latest at the end.
+    pub(super) stolen: VecDeque<Steal>,
 }
 
 /// One worker (`worker.rs`, `Core`).
@@ -143,6 +148,8 @@ impl Workers {
             host_ns: 0,
             timers,
             ready: Vec::new(),
+            just_stolen: Vec::new(),
+            stolen: VecDeque::new(),
         }
     }
 
@@ -331,8 +338,10 @@ impl Workers {
     fn steal_from(&mut self, victim: usize, thief: usize) -> Option<Key> {
         // It would not find work at its own place: that is empty.
         debug_assert!(self.workers[thief].queue.is_empty(), "who steals has nothing queued");
-        let [victim, thief] = self.workers.get_disjoint_mut([victim, thief]).ok()?;
+        let places = [victim, thief];
+        let [victim, thief] = self.workers.get_disjoint_mut(places).ok()?;
         let half = victim.queue.len() - victim.queue.len() / 2;
+        self.just_stolen.extend(victim.queue.iter().take(half).map(|&task| (task, places)));
         thief.queue.extend(victim.queue.drain(..half));
         thief.queue.pop_back()
     }

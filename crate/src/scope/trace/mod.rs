@@ -7,6 +7,8 @@
 mod busy;
 mod command;
 mod merge;
+mod parallel;
+mod part;
 mod path;
 mod poll;
 mod task;
@@ -20,6 +22,7 @@ use super::event::{EndKind, Event, LabelId, ObjectId, PollOutcome, Stamped, Task
 use super::frame::{AliveTask, Definition, Frame, Hello, ObjectKind};
 
 pub use self::command::{Command, CommandId};
+pub use self::part::Part;
 pub use self::path::{Evidence, Path, Segment, Stage};
 pub use self::poll::{Message, Poll, PollId, Wake};
 pub use self::task::{Task, TaskState, Wait};
@@ -27,17 +30,13 @@ pub use self::task::{Task, TaskState, Wait};
 use self::busy::Busy;
 use self::command::Commands;
 use self::merge::Merge;
+use self::parallel::Parallel;
+use self::part::Parts;
 use self::poll::{Messages, Polls};
 use self::task::Tasks;
 
 /// Gaps remembered, to be drawn.
 const GAPS_MAX: usize = 1_000;
-
-/// Length of one bucket of the parallelism count.
-const BUCKET_NS: u64 = 10_000_000;
-
-/// Buckets kept: a minute.
-const BUCKETS_MAX: usize = 6_000;
 
 /// How much of everything there is, and is not.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -97,8 +96,9 @@ pub struct Trace {
     dropped: u64,
     now_ns: u64,
     started_ns: Option<u64>,
-    running: usize,
-    buckets: VecDeque<Bucket>,
+    parts: Parts,
+    /// By part; the first is that of a recording that is whole.
+    parallel: Vec<Parallel>,
 }
 
 #[derive(Debug)]
@@ -120,13 +120,6 @@ struct Object {
 struct Thread {
     poll: Option<PollId>,
     details: Vec<Stamped>,
-}
-
-#[derive(Debug)]
-struct Bucket {
-    number: u64,
-    max: usize,
-    polled_ns: u64,
 }
 
 impl Trace {
@@ -328,16 +321,35 @@ impl Trace {
         self.tasks.concurrency()
     }
 
-    /// Tasks being polled at the same instant in `range`, to the precision of ten milliseconds.
+    /// Tasks being polled at the same instant in `range`, to the precision of ten milliseconds. In a recording of several, those
+    /// of the first: see [`Self::parallelism_of`].
     #[must_use]
     pub fn parallelism_over(&self, range: Range<u64>) -> Parallelism {
-        let (first, last) = (range.start / BUCKET_NS, range.end / BUCKET_NS);
-        let buckets = self.buckets.iter().rev().take_while(|bucket| bucket.number >= first);
-        let (max, polled_ns) = buckets
-            .filter(|bucket| bucket.number <= last)
-            .fold((0, 0), |(max, polled_ns), bucket| (bucket.max.max(max), polled_ns + bucket.polled_ns));
-        let length_ns = range.end.saturating_sub(range.start).max(1);
-        Parallelism { max, average: polled_ns as f64 / length_ns as f64 }
+        self.parallelism_of(0, range)
+    }
+
+    /// The same of one part: what is polled by different runtimes is polled by neither in parallel.
+    #[must_use]
+    pub fn parallelism_of(&self, part: usize, range: Range<u64>) -> Parallelism {
+        self.parallel.get(part).map_or_else(Parallelism::default, |parallel| parallel.over(&range))
+    }
+
+    /// The recordings that this one is merged from; none if it is one.
+    #[must_use]
+    pub fn parts(&self) -> &[Part] {
+        self.parts.all()
+    }
+
+    /// The place in [`Self::parts`] of the one that `task` is of; 0 if there are none.
+    #[must_use]
+    pub fn part_of(&self, task: TaskId) -> usize {
+        self.parts.of_task(task)
+    }
+
+    /// A worker's number in the recording that it is of.
+    #[must_use]
+    pub fn own_worker(&self, worker: WorkerId) -> WorkerId {
+        self.parts.own_worker(worker)
     }
 
     /// Tasks whose name contains `text`, whatever the case, by number.
@@ -360,6 +372,10 @@ impl Trace {
                 drop(self.client_names.remove(&client));
             }
             Definition::ClientName { client, name } => drop(self.client_names.insert(client, name)),
+            Definition::Part { name, first_task, first_worker, workers } => {
+                let workers = first_worker.0..first_worker.0.saturating_add(workers);
+                self.parts.add(Part { name, first_task, workers });
+            }
         }
     }
 
@@ -390,10 +406,7 @@ impl Trace {
                 let wake = self.tasks.start_poll(task, worker, at_ns);
                 let id = self.polls.start(Poll::new(task, worker, at_ns, wake));
                 self.threads.entry(thread).or_default().poll = Some(id);
-                self.running += 1;
-                let running = self.running;
-                let bucket = self.bucket(at_ns);
-                bucket.max = bucket.max.max(running);
+                self.parallel(task).begin(at_ns);
             }
             Event::PollEnd { outcome } => self.end_poll(thread, at_ns, Some(outcome)),
             Event::Spawn { task, label, number } => {
@@ -434,7 +447,6 @@ impl Trace {
         let Some(id) = open.poll.take() else { return };
         let details = std::mem::take(&mut open.details);
         let wait = Wait::after(&details, outcome);
-        self.running = self.running.saturating_sub(1);
         let Some(poll) = self.polls.get_mut(id) else { return };
         (poll.end_ns, poll.outcome, poll.wait_after) = (Some(at_ns), outcome, wait);
         let (task, start_ns) = (poll.task, poll.start_ns);
@@ -442,7 +454,7 @@ impl Trace {
         self.busy.add(woken_ns, at_ns);
         let polled_ns = at_ns.saturating_sub(start_ns);
         self.tasks.end_poll(task, at_ns, polled_ns, wait);
-        self.bucket(at_ns).polled_ns += polled_ns;
+        self.parallel(task).end(at_ns, polled_ns);
         self.polls.keep_details(id, details);
         let oldest_ns = self.polls.first().map_or(0, |poll| poll.start_ns);
         self.messages.forget_before(oldest_ns);
@@ -462,15 +474,11 @@ impl Trace {
         }
     }
 
-    fn bucket(&mut self, at_ns: u64) -> &mut Bucket {
-        let number = at_ns / BUCKET_NS;
-        if self.buckets.back().is_none_or(|last| last.number < number) {
-            // Polls that go on from the last bucket count in this one too.
-            self.buckets.push_back(Bucket { number, max: self.running, polled_ns: 0 });
-            if self.buckets.len() > BUCKETS_MAX {
-                self.buckets.pop_front();
-            }
+    fn parallel(&mut self, task: TaskId) -> &mut Parallel {
+        let part = self.parts.of_task(task);
+        if self.parallel.len() <= part {
+            self.parallel.resize_with(part + 1, Parallel::default);
         }
-        self.buckets.back_mut().expect("one was just put there")
+        &mut self.parallel[part]
     }
 }

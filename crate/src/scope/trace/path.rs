@@ -5,7 +5,7 @@
 
 use super::poll::PollId;
 use super::{Command, CommandId, Trace};
-use crate::scope::event::{Event, ObjectId, Stamped, TaskId, WakeBy};
+use crate::scope::event::{Event, ObjectId, REFUSED, Stamped, TaskId, WakeBy};
 
 /// Polls of the task looked through before and after the command for its bytes and its reply.
 const POLLS_AROUND_MAX: usize = 16;
@@ -23,6 +23,8 @@ pub enum Stage {
     LockWaited(ObjectId),
     /// The task holds the lock; the command runs.
     LockHeld(ObjectId),
+    /// The task holds the lock, and sleeps.
+    LockSlept(ObjectId),
     /// The request is on its way to the owner.
     RequestQueued(ObjectId),
     /// The owner works on it.
@@ -31,6 +33,8 @@ pub enum Stage {
     ReplyQueued(ObjectId),
     /// The command runs with nothing shared to reach.
     Ran,
+    /// There is no such command, or it takes other arguments: an error is the reply.
+    Refused,
     /// From the command's end until the reply is written.
     Written,
 }
@@ -79,7 +83,11 @@ pub(super) fn path(trace: &Trace, id: CommandId) -> Option<Path> {
     if command.end_ns.is_none() {
         path.missing.push("the end of the command");
     }
-    store(trace, &around, command.start_ns..end_ns, &mut path);
+    if trace.label(command.name) == REFUSED {
+        path.push(Stage::Refused, command.start_ns, end_ns, Evidence::Observed);
+    } else {
+        store(trace, &around, command.start_ns..end_ns, &mut path);
+    }
     match around.after(end_ns).find(|stamped| matches!(stamped.event, Event::Write { .. })) {
         Some(written) => path.push(Stage::Written, end_ns, written.at_ns, Evidence::Observed),
         None => path.missing.push("the writing of the reply"),
@@ -90,6 +98,15 @@ pub(super) fn path(trace: &Trace, id: CommandId) -> Option<Path> {
 impl Path {
     fn push(&mut self, stage: Stage, from_ns: u64, to_ns: u64, evidence: Evidence) {
         self.segments.push(Segment { stage, from_ns, to_ns: to_ns.max(from_ns), evidence });
+    }
+
+    /// The lock was held; from `sleeps` on, if that is known, asleep.
+    fn hold(&mut self, lock: ObjectId, held: std::ops::Range<u64>, sleeps: Option<u64>) {
+        let ran_until_ns = sleeps.map_or(held.end, |sleeps| sleeps.clamp(held.start, held.end));
+        self.push(Stage::LockHeld(lock), held.start, ran_until_ns, Evidence::Observed);
+        if sleeps.is_some() {
+            self.push(Stage::LockSlept(lock), ran_until_ns, held.end, Evidence::Observed);
+        }
     }
 }
 
@@ -158,7 +175,7 @@ fn store(trace: &Trace, around: &Around<'_>, during: std::ops::Range<u64>, path:
         _ => None,
     });
     let mut held = held.take().flatten();
-    let (mut waits, mut asked) = (None, None);
+    let (mut waits, mut asked, mut sleeps) = (None, None, None);
     let inside = around.after(during.start).take_while(|stamped| stamped.at_ns <= during.end);
     for stamped in inside {
         let at_ns = stamped.at_ns;
@@ -172,9 +189,10 @@ fn store(trace: &Trace, around: &Around<'_>, during: std::ops::Range<u64>, path:
             }
             Event::LockReleased { lock } => {
                 if let Some((_, since_ns)) = held.take_if(|(taken, _)| *taken == lock) {
-                    path.push(Stage::LockHeld(lock), since_ns, at_ns, Evidence::Observed);
+                    path.hold(lock, since_ns..at_ns, sleeps.take());
                 }
             }
+            Event::Sleep { .. } if held.is_some() => sleeps = Some(at_ns),
             Event::Send { channel, message } => asked = Some((channel, message)),
             Event::Receive { channel, message } => {
                 if let Some(request) = asked.take() {
@@ -186,7 +204,7 @@ fn store(trace: &Trace, around: &Around<'_>, during: std::ops::Range<u64>, path:
     }
     // Held beyond this command's end: for the rest of the batch.
     if let Some((lock, since_ns)) = held {
-        path.push(Stage::LockHeld(lock), since_ns, during.end, Evidence::Observed);
+        path.hold(lock, since_ns..during.end, sleeps);
     }
     if path.segments.len() == before {
         path.push(Stage::Ran, during.start, during.end, Evidence::Observed);

@@ -77,6 +77,8 @@ fn way(trace: &Trace, client: u32) -> String {
     let name = |stage: Stage| match stage {
         Stage::LockWaited(lock) => format!("lock waited: {}", trace.object_name(lock)),
         Stage::LockHeld(lock) => format!("lock held: {}", trace.object_name(lock)),
+        Stage::LockSlept(lock) => format!("lock slept on: {}", trace.object_name(lock)),
+        Stage::Refused => "refused".to_owned(),
         Stage::RequestQueued(channel) => format!("request queued: {}", trace.object_name(channel)),
         Stage::OwnerRan(task) => format!("owner ran: {}", trace.task_name(task)),
         Stage::ReplyQueued(channel) => format!("reply queued: {}", trace.object_name(channel)),
@@ -142,10 +144,25 @@ fn the_way_through_a_lock_that_another_holds() {
     read 1 us Observed
     parsed 1 us Inferred
     lock waited: store 5002 us Observed
-    lock held: store 5003 us Observed
+    lock held: store 1 us Observed
+    lock slept on: store 5002 us Observed
     written 2 us Observed
     missing []
     ");
+}
+
+#[test]
+fn the_way_of_a_request_that_no_command_takes() {
+    for request in [&b"NONSENSE k\r\n"[..], b"GET\r\n"] {
+        let trace = recorded(Kind::Mutex, Options::default(), 1, request);
+        let way = way(&trace, 1);
+        let stages: Vec<_> = way
+            .lines()
+            .filter(|line| line.contains(" us "))
+            .filter_map(|line| line.split(' ').next())
+            .collect();
+        assert_eq!(stages, ["scheduled", "read", "parsed", "refused", "written"], "{way}");
+    }
 }
 
 #[test]
