@@ -221,7 +221,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
         if let Err(mistake) = outcome {
             reply.error(mistake);
         }
-        job.protocol = client.protocol();
+        (job.protocol, job.database) = (client.protocol(), client.database());
         let named = client.name();
         if *name != named {
             record::client_name(job.client, &named);

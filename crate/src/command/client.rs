@@ -26,12 +26,13 @@ pub struct Client {
     server: Arc<Server>,
     listed: Arc<Listed>,
     protocol: Protocol,
+    database: usize,
     quitting: bool,
 }
 
 impl Client {
     pub(super) fn new(server: Arc<Server>, listed: Arc<Listed>) -> Self {
-        Self { server, listed, protocol: Protocol::Resp2, quitting: false }
+        Self { server, listed, protocol: Protocol::Resp2, database: 0, quitting: false }
     }
 
     /// The client's number, never used again by another.
@@ -49,6 +50,11 @@ impl Client {
         self.protocol
     }
 
+    /// The database its commands mean.
+    pub fn database(&self) -> usize {
+        self.database
+    }
+
     /// Whether it asked to leave: close after the reply.
     pub fn is_quitting(&self) -> bool {
         self.quitting
@@ -63,6 +69,12 @@ impl Client {
     pub(super) fn set_protocol(&mut self, protocol: Protocol) {
         self.protocol = protocol;
         self.listed.protocol.store(protocol.number(), Relaxed);
+    }
+
+    /// The number is below [`Config::databases`](super::Config::databases).
+    pub(super) fn select(&mut self, database: usize) {
+        self.database = database;
+        self.listed.database.store(database as u32, Relaxed);
     }
 
     pub(super) fn quit(&mut self) {
@@ -90,6 +102,7 @@ pub(super) struct Listed {
     last_active_ms: AtomicU64,
     last_command: AtomicU32,
     protocol: AtomicU8,
+    database: AtomicU32,
     names: Mutex<Names>,
 }
 
@@ -113,6 +126,7 @@ impl Listed {
             last_active_ms: AtomicU64::new(now_ms),
             last_command: AtomicU32::new(NO_COMMAND),
             protocol: AtomicU8::new(Protocol::Resp2.number()),
+            database: AtomicU32::new(0),
             names: Mutex::default(),
         }
     }
@@ -128,13 +142,14 @@ impl Listed {
         let Names { name, lib_name, lib_version } = self.names().clone();
         let seconds_since = |then: u64| now_ms.saturating_sub(then) / 1000;
         format!(
-            "id={} addr={} laddr={} name={name} age={} idle={} flags=N db=0 sub=0 psub=0 ssub=0 multi=-1 \
+            "id={} addr={} laddr={} name={name} age={} idle={} flags=N db={} sub=0 psub=0 ssub=0 multi=-1 \
              cmd={} user=default redir=-1 resp={} lib-name={lib_name} lib-ver={lib_version}",
             self.id,
             self.peer.address,
             self.peer.local_address,
             seconds_since(self.connected_ms),
             seconds_since(self.last_active_ms.load(Relaxed)),
+            self.database.load(Relaxed),
             decode_command(self.last_command.load(Relaxed)),
             self.protocol.load(Relaxed),
         )

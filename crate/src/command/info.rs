@@ -136,10 +136,12 @@ fn stats(ctx: &mut Ctx<'_>, report: &mut Report<'_>) {
     report.field("rejected_connections", load(&counters.rejected));
     let mut total = Stats::default();
     for shard in 0..ctx.keyspace.count() {
-        let stats = ctx.keyspace.nth(shard).stats();
-        total.expired += stats.expired;
-        total.hits += stats.hits;
-        total.misses += stats.misses;
+        for store in ctx.keyspace.shard(shard).stores() {
+            let stats = store.stats();
+            total.expired += stats.expired;
+            total.hits += stats.hits;
+            total.misses += stats.misses;
+        }
     }
     report.field("expired_keys", total.expired);
     report.field("evicted_keys", 0);
@@ -148,14 +150,19 @@ fn stats(ctx: &mut Ctx<'_>, report: &mut Report<'_>) {
 }
 
 fn keyspace(ctx: &mut Ctx<'_>, report: &mut Report<'_>) {
-    let (mut keys, mut expires) = (0, 0);
+    let mut databases = Vec::new();
     for shard in 0..ctx.keyspace.count() {
-        let store = ctx.keyspace.nth(shard);
-        keys += store.len();
-        expires += store.volatile();
+        let stores = ctx.keyspace.shard(shard).stores();
+        if databases.len() < stores.len() {
+            databases.resize(stores.len(), (0, 0));
+        }
+        for ((keys, expires), store) in databases.iter_mut().zip(stores) {
+            *keys += store.len();
+            *expires += store.volatile();
+        }
     }
-    if keys > 0 {
-        report.line(format_args!("db0:keys={keys},expires={expires}"));
+    for (number, (keys, expires)) in databases.iter().enumerate().filter(|(_, (keys, _))| *keys > 0) {
+        report.line(format_args!("db{number}:keys={keys},expires={expires}"));
     }
 }
 

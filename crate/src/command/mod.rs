@@ -7,7 +7,7 @@
 //! use std::sync::Arc;
 //! use interleave::command::{self, Config, Ctx, Peer, Run, Server, SessionCtx};
 //! use interleave::resp::{Batch, Reply};
-//! use interleave::store::Store;
+//! use interleave::store::Databases;
 //!
 //! let server = Arc::new(Server::new(Config::default(), 0, 7));
 //! let mut client = server.connect(Peer::default(), 0).unwrap();
@@ -22,8 +22,9 @@
 //!         run(&mut SessionCtx { client: &mut client, server: &server, now_ms: 0 }, args, &mut reply)
 //!     }
 //!     Run::Keyspace(run) => {
-//!         let (mut store, mut random) = (Store::default(), fastrand::Rng::with_seed(1));
-//!         let mut ctx = Ctx { keyspace: &mut store, now_ms: 0, random: &mut random, server: &server };
+//!         let (mut keyspace, mut random) = (Databases::default(), fastrand::Rng::with_seed(1));
+//!         let (keyspace, server) = (&mut keyspace, &*server);
+//!         let mut ctx = Ctx { keyspace, database: 0, now_ms: 0, random: &mut random, server };
 //!         run(&mut ctx, args, &mut reply)
 //!     }
 //! });
@@ -49,6 +50,7 @@ mod walk;
 mod clients;
 mod connection;
 mod counters;
+mod databases;
 mod expiry;
 mod hashes;
 mod info;

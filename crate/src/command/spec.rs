@@ -307,6 +307,8 @@ pub struct SessionCtx<'a> {
 pub struct Ctx<'a> {
     /// The stores its [keys](Spec::keys) are in.
     pub keyspace: &'a mut dyn Keyspace,
+    /// The database that is [selected](Keyspace::select) there.
+    pub database: usize,
     /// Milliseconds since the Unix epoch.
     pub now_ms: u64,
     /// Where chance comes from.

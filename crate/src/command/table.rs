@@ -4,9 +4,9 @@
 
 use super::spec::Spec;
 use super::{
-    Mistake, clients, connection, counters, expiry, hashes, info, introspection, keys, list_moves, lists,
-    objects, server, set_algebra, sets, sort, sorted_set_algebra, sorted_set_ranges, sorted_sets, strings,
-    substrings,
+    Mistake, clients, connection, counters, databases, expiry, hashes, info, introspection, keys, list_moves,
+    lists, objects, server, set_algebra, sets, sort, sorted_set_algebra, sorted_set_ranges, sorted_sets,
+    strings, substrings,
 };
 use crate::resp::{Args, Reply};
 
@@ -26,6 +26,7 @@ pub static TABLE: &[Spec] = &[
     server::FLUSHDB,
     server::FLUSHALL,
     server::TIME,
+    databases::SWAPDB,
     strings::GET,
     strings::SET,
     strings::SETNX,
@@ -139,6 +140,7 @@ pub static TABLE: &[Spec] = &[
     keys::RENAME,
     keys::RENAMENX,
     keys::COPY,
+    databases::MOVE,
     objects::OBJECT,
     sort::SORT,
     sort::SORT_RO,

@@ -111,6 +111,7 @@ impl Direct {
         if let Err(mistake) = outcome {
             reply.error(mistake);
         }
+        job.database = client.database();
         record::record(Event::CommandEnd { failed });
         Ok(())
     }

@@ -30,6 +30,8 @@ pub(crate) struct Job {
     pub(crate) replies: BytesMut,
     /// What the client speaks.
     pub(crate) protocol: Protocol,
+    /// The database the requests are for.
+    pub(crate) database: usize,
     /// Whose requests these are.
     pub(crate) client: u32,
     /// In order; the first `done` have run, and of these the first `ended` are recorded as ended.
@@ -211,6 +213,7 @@ impl Executor {
     /// lock is released.
     pub(super) fn run(&mut self, job: &mut Job, keyspace: &mut dyn Keyspace) {
         let now_ms = self.rt.unix_ms();
+        keyspace.select(job.database);
         loop {
             self.run_one(job, keyspace, now_ms);
             if job.is_done() || job.is_full() {
@@ -224,19 +227,21 @@ impl Executor {
     /// connection's task.
     pub(super) fn run_all(&mut self, job: &mut Job, keyspace: &mut dyn Keyspace) {
         let now_ms = self.rt.unix_ms();
+        keyspace.select(job.database);
         while !job.is_done() && !job.is_full() {
             self.run_one(job, keyspace, now_ms);
         }
     }
 
-    /// Runs the next request of `job`.
+    /// Runs the next request of `job`, whose database is selected.
     pub(super) fn run_one(&mut self, job: &mut Job, keyspace: &mut dyn Keyspace, now_ms: u64) {
         let request = &mut job.requests[job.done];
         let Run::Keyspace(run) = request.found.spec.run else {
             unreachable!("a session runs its own commands itself")
         };
         let mut reply = Reply::new(&mut job.replies, job.protocol);
-        let mut ctx = Ctx { keyspace, now_ms, random: &mut self.random, server: &self.server };
+        let mut ctx =
+            Ctx { keyspace, database: job.database, now_ms, random: &mut self.random, server: &self.server };
         if let Err(mistake) = run(&mut ctx, job.batch.request(request.index), &mut reply) {
             reply.error(mistake);
             request.failed = true;
@@ -258,7 +263,7 @@ impl Executor {
     /// Notes what the command may have changed and read besides its reply.
     fn note(&self, keyspace: &mut dyn Keyspace) {
         for index in 0..keyspace.count() {
-            let store = keyspace.nth(index);
+            let store = keyspace.shard(index);
             if self.private {
                 ledger::read(store.digest());
             } else {
@@ -284,8 +289,7 @@ impl Executor {
         let now_ms = self.rt.unix_ms();
         let mut any_expire = false;
         for index in 0..keyspace.count() {
-            let store = keyspace.nth(index);
-            if store.volatile() > 0 {
+            for store in keyspace.shard(index).stores().iter_mut().filter(|store| store.volatile() > 0) {
                 store.expire_some(now_ms, EXPIRE_LOOKUPS_MAX);
                 any_expire |= store.volatile() > 0;
             }

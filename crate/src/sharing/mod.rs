@@ -30,7 +30,7 @@ use crate::rt::{Rt, ledger};
 
 use self::job::Executor;
 pub(crate) use self::job::{Job, Labels};
-pub use self::mirror::{MIRROR_CHARS_MAX, MIRROR_KEYS_MAX, Mirror, Mirrored};
+pub use self::mirror::{MIRROR_CHARS_MAX, MIRROR_KEYS_MAX, Mirror, Mirrored, MirroredKey};
 
 /// Which way connections share the store.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

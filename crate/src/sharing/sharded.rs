@@ -7,14 +7,14 @@ use std::sync::Arc;
 
 use crate::command::Keys;
 use crate::rt::{Mutex, MutexGuard};
-use crate::store::{Keyspace, Store, shard_of};
+use crate::store::{Databases, Keyspace, shard_of};
 
 use super::job::{Executor, Job};
 use super::{OwnerGone, Share};
 
 /// The shards, each with its lock.
 #[derive(Clone, Debug)]
-pub(super) struct Shared(Arc<[Mutex<Store>]>);
+pub(super) struct Shared(Arc<[Mutex<Databases>]>);
 
 /// A connection that locks what its commands touch.
 pub(crate) struct Connection {
@@ -25,7 +25,7 @@ pub(crate) struct Connection {
 impl Shared {
     pub(super) fn new(shards: usize) -> Self {
         assert!(shards > 0, "a keyspace has at least one shard");
-        Self((0..shards).map(|number| Mutex::new("shard", number as u32, Store::default())).collect())
+        Self((0..shards).map(|number| Mutex::new("shard", number as u32, Databases::default())).collect())
     }
 
     pub(super) fn connect(&self, executor: Executor) -> Connection {
@@ -54,6 +54,7 @@ impl Connection {
         let mut locked = match Touched::by_next(job, shards.len()) {
             Touched::One(shard) => {
                 let mut store = shards[shard].lock();
+                store.select(job.database);
                 self.executor.run_one(job, &mut *store, now_ms);
                 let over = job.is_done() || job.is_full();
                 if over {
@@ -67,6 +68,7 @@ impl Connection {
             Touched::Several(wanted) => Locked::new(shards, wanted),
             Touched::All => Locked::new(shards, 0..shards.len()),
         };
+        locked.select(job.database);
         self.executor.run_one(job, &mut locked, now_ms);
         drop(locked);
         let over = job.is_done() || job.is_full();
@@ -113,12 +115,12 @@ impl Touched {
 struct Locked<'a> {
     shards: usize,
     // Ascending by shard.
-    held: Vec<(usize, MutexGuard<'a, Store>)>,
+    held: Vec<(usize, MutexGuard<'a, Databases>)>,
 }
 
 impl<'a> Locked<'a> {
     /// Locks `wanted`, which must ascend.
-    fn new(shards: &'a [Mutex<Store>], wanted: impl IntoIterator<Item = usize>) -> Self {
+    fn new(shards: &'a [Mutex<Databases>], wanted: impl IntoIterator<Item = usize>) -> Self {
         Self {
             shards: shards.len(),
             held: wanted.into_iter().map(|shard| (shard, shards[shard].lock())).collect(),
@@ -127,7 +129,7 @@ impl<'a> Locked<'a> {
 }
 
 impl Keyspace for Locked<'_> {
-    fn store(&mut self, key: &[u8]) -> &mut Store {
+    fn shard_of(&mut self, key: &[u8]) -> &mut Databases {
         let wanted = shard_of(key, self.shards);
         let place = self.held.binary_search_by_key(&wanted, |&(shard, _)| shard);
         let place = place.expect("a command touches no key but those its table entry names");
@@ -138,7 +140,7 @@ impl Keyspace for Locked<'_> {
         self.held.len()
     }
 
-    fn nth(&mut self, index: usize) -> &mut Store {
+    fn shard(&mut self, index: usize) -> &mut Databases {
         &mut self.held[index].1
     }
 }

@@ -1,4 +1,4 @@
-//! One shard of the keyspace.
+//! One shard of one database.
 //!
 //! Owns a table of keys, values and expiries whose order is its own: a key added goes last, and where one is removed
 //! the last one takes its place. So entries only ever move to *lower* positions, which is what lets SCAN and active
@@ -55,7 +55,7 @@ pub struct Sweep {
     pub expired: usize,
 }
 
-/// One shard of the keyspace: look-ups, changes and expiry, each a hash look-up or less.
+/// One shard of one database: look-ups, changes and expiry, each a hash look-up or less.
 ///
 /// Every look-up takes the time (`now_ms`, milliseconds since the Unix epoch) and removes the key if it has expired:
 /// lazy expiry. A key's memory is one 64-byte slot and its share of the hash table when key and value are short.
@@ -86,6 +86,11 @@ impl Store {
 
     /// Whether there is no key.
     pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Whether there is nothing that a command could find out.
+    pub(crate) fn is_blank(&self) -> bool {
         self.entries.is_empty()
     }
 

@@ -43,8 +43,11 @@ impl<K: Keyspace> Local<K> {
                     run(&mut ctx, args, &mut reply)
                 }
                 Run::Keyspace(run) => {
+                    let database = self.client.database();
+                    self.keyspace.select(database);
                     let mut ctx = Ctx {
                         keyspace: &mut self.keyspace,
+                        database,
                         now_ms: self.now_ms,
                         random: &mut self.random,
                         server: &self.server,
