@@ -139,7 +139,7 @@ fn quit(ctx: &mut SessionCtx<'_>, _: Args<'_>, reply: &mut Reply<'_>) -> Outcome
 
 pub(super) const RESET: Spec = Spec {
     name: "reset",
-    summary: "Makes the connection as it was when new: RESP2, database 0, without a name.",
+    summary: "Makes the connection as it was when new: RESP2, database 0, no transaction, nothing watched, no name.",
     usage: "",
     since: "6.2.0",
     group: Group::Connection,
@@ -154,6 +154,7 @@ pub(super) const RESET: Spec = Spec {
 fn reset(ctx: &mut SessionCtx<'_>, _: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
     ctx.client.set_protocol(Protocol::Resp2);
     ctx.client.select(0);
+    ctx.client.discard_transaction();
     ctx.client.listed().names().name.clear();
     reply.set_protocol(Protocol::Resp2);
     reply.simple("RESET");

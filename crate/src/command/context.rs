@@ -117,6 +117,11 @@ impl Server {
         self.clients().len()
     }
 
+    /// How many of them wait for a key to have something.
+    pub(super) fn waiting_clients(&self) -> usize {
+        self.clients().values().filter(|client| client.waits().is_some()).count()
+    }
+
     pub(super) fn disconnect(&self, id: u64) {
         self.clients().remove(&id);
     }

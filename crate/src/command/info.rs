@@ -115,6 +115,7 @@ fn server(ctx: &Ctx<'_>, report: &mut Report<'_>) {
 
 fn clients(ctx: &Ctx<'_>, report: &mut Report<'_>) {
     report.field("connected_clients", ctx.server.connected_clients());
+    report.field("blocked_clients", ctx.server.waiting_clients());
     report.field("maxclients", ctx.server.config.max_clients);
 }
 

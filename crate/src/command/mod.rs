@@ -24,9 +24,11 @@
 //!     Run::Keyspace(run) => {
 //!         let (mut keyspace, mut random) = (Databases::default(), fastrand::Rng::with_seed(1));
 //!         let (keyspace, server) = (&mut keyspace, &*server);
-//!         let mut ctx = Ctx { keyspace, database: 0, now_ms: 0, random: &mut random, server };
+//!         let (watcher, random) = (client.watcher(), &mut random);
+//!         let mut ctx = Ctx { keyspace, database: 0, now_ms: 0, random, server, watcher };
 //!         run(&mut ctx, args, &mut reply)
 //!     }
+//!     Run::Blocking(_) | Run::Exec => unreachable!("INCR neither waits nor ends a transaction"),
 //! });
 //! if let Err(mistake) = outcome {
 //!     reply.error(mistake);
@@ -47,6 +49,7 @@ mod usage;
 mod walk;
 
 // The families.
+mod blocking;
 mod clients;
 mod connection;
 mod counters;
@@ -68,10 +71,12 @@ mod sorted_set_ranges;
 mod sorted_sets;
 mod strings;
 mod substrings;
+mod transactions;
 
 pub use client::{Client, Peer};
 pub use context::{Config, Counters, Server};
 pub use mistake::Mistake;
-pub use spec::{Ctx, Flag, Group, KeySpec, Keys, Outcome, Run, SessionCtx, Spec};
+pub use spec::{Ctx, Flag, Group, KeySpec, Keys, Outcome, Run, SessionCtx, Spec, Wait};
 pub use table::{Found, TABLE, lookup, resolve};
+pub use transactions::Transaction;
 pub use usage::{Argument, ArgumentKind};

@@ -273,6 +273,7 @@ mod tests {
     fn a_result_is_no_longer_than_a_request_may_be() {
         let limits = Limits { request_bytes: 1_000, ..Limits::default() };
         let server = Server::new(Config { limits, ..Config::default() }, 0, 7);
+        let watcher = std::sync::Arc::default();
         let mut databases = Databases::default();
         let store = databases.selected();
         let list: &mut List = store.change_or_insert(b"l", 0).unwrap();
@@ -289,6 +290,7 @@ mod tests {
                 now_ms: 0,
                 random: &mut random,
                 server: &server,
+                watcher: &watcher,
             };
             let outcome = sort(&mut ctx, batch.request(0), &mut Reply::new(&mut out, Protocol::Resp2));
             assert_eq!(outcome.is_ok(), is_answered, "{gets}");

@@ -63,10 +63,24 @@ impl Databases {
         &mut self.stores
     }
 
-    /// Lets two databases change places.
+    /// Lets two databases change places. Those who look on stay, and see other keys.
     pub fn swap(&mut self, one: usize, other: usize) {
         self.grow(one.max(other));
-        self.stores.swap(one, other);
+        if let Ok([one, other]) = self.stores.get_disjoint_mut([one, other]) {
+            one.swap(other);
+        }
+    }
+
+    /// Whether the command has changed a key that somebody looks on at.
+    #[inline]
+    pub fn is_touched(&self) -> bool {
+        self.stores.iter().any(Store::is_touched)
+    }
+
+    /// Whether anybody waits here who needs another shard, too; perhaps one who has gone.
+    #[inline]
+    pub fn has_far_waiters(&self) -> bool {
+        self.stores.iter().any(Store::has_far_waiters)
     }
 
     #[cold]

@@ -41,6 +41,16 @@ pub trait Keyspace {
         self.shard(index).selected()
     }
 
+    /// Whether two keys are in the same shard.
+    fn is_same_shard(&self, _one: &[u8], _other: &[u8]) -> bool {
+        true
+    }
+
+    /// Whether the command has changed a key that somebody looks on at.
+    fn any_touched(&mut self) -> bool {
+        (0..self.count()).any(|index| self.shard(index).is_touched())
+    }
+
     /// From now on commands mean this database.
     fn select(&mut self, database: usize) {
         for index in 0..self.count() {
