@@ -251,3 +251,58 @@ impl Executor {
         keyspace.select(database);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::command::{Client, Config, Peer, resolve};
+    use crate::engine::CurrentThread;
+    use crate::rt::Answers;
+    use crate::sharing::job::{Done, Labels};
+    use crate::store::Databases;
+
+    /// A client's request carried out, and what it waits for then, if it does.
+    fn ask(
+        executor: &mut Executor,
+        client: &Client,
+        databases: &mut Databases,
+        words: &[&str],
+    ) -> Option<Blocked> {
+        let mut batch = Batch::default();
+        batch.push(words);
+        let args = batch.request(0);
+        let (found, watcher, id) = (resolve(args).unwrap(), client.watcher(), client.id() as u32);
+        let asked = Asked { found, args, database: 0, client: id, watcher };
+        let mut out = BytesMut::new();
+        let mut reply = Reply::new(&mut out, Protocol::Resp2);
+        match executor.carry_out(asked, databases, 0, &mut reply) {
+            Done::Waits(wait) => Some(executor.block(asked, Protocol::Resp2, wait, databases)),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn a_hundred_thousand_who_waited_leave_nothing() {
+        let rt = CurrentThread::new(0).rt();
+        let server = Arc::new(Server::new(Config::default(), 0, 7));
+        let client = server.connect(Peer::default(), 0).unwrap();
+        let (labels, answers) = (Labels::new(), Answers::new("element"));
+        let mut executor = Executor::new(&labels, &rt, &server, &answers, None, 7);
+        let mut databases = Databases::default();
+        let stays = ask(&mut executor, &client, &mut databases, &["BLPOP", "stays", "0"]).unwrap();
+        let mut most = 0;
+        for number in 0..100_000 {
+            // To one key, and each to one of its own.
+            let own = number.to_string();
+            let waits = ask(&mut executor, &client, &mut databases, &["BLPOP", "l", &own, "0.001"]);
+            assert!(waits.is_some_and(|blocked| blocked.give_up()));
+            most = most.max(databases.selected().onlookers());
+        }
+        assert!(most < 200, "{most}");
+        executor.expire(&mut databases);
+        assert_eq!(databases.selected().onlookers(), 1, "the one who still waits");
+        assert!(stays.give_up());
+        executor.expire(&mut databases);
+        assert_eq!(databases.selected().onlookers(), 0);
+    }
+}
