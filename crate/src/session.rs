@@ -271,7 +271,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
 
     /// Waits until a command that found nothing has an answer. Ends with an error when the client leaves meanwhile, or the
     /// server stops: nobody is there to be answered then.
-    async fn wait(&mut self, mut blocked: Blocked) -> io::Result<()> {
+    async fn wait(&mut self, mut blocked: Box<Blocked>) -> io::Result<()> {
         self.write().await?;
         self.client.wait_with(Some(Arc::clone(&blocked.ticket) as Arc<dyn Waiter>));
         let Self { stream, arrived, service, .. } = self;

@@ -76,7 +76,7 @@ mod transactions;
 pub use client::{Client, Peer};
 pub use context::{Config, Counters, Server};
 pub use mistake::Mistake;
-pub use spec::{Ctx, Flag, Group, KeySpec, Keys, Outcome, Run, SessionCtx, Spec, Wait};
+pub use spec::{Ctx, Flag, Group, KeySpec, Keys, Outcome, Run, SessionCtx, Spec, Try, Wait};
 pub use table::{Found, TABLE, lookup, resolve};
 pub use transactions::Transaction;
 pub use usage::{Argument, ArgumentKind};

@@ -273,7 +273,7 @@ pub enum Run {
     Keyspace(fn(&mut Ctx<'_>, Args<'_>, &mut Reply<'_>) -> Outcome),
     /// A command on the keyspace that may have to wait. It looks at the key given besides alone, if one is: somebody has
     /// changed that key, and no other is locked but those it moves to.
-    Blocking(fn(&mut Ctx<'_>, Args<'_>, Option<&[u8]>, &mut Reply<'_>) -> Result<Option<Wait>, Mistake>),
+    Blocking(Try),
     /// EXEC: carry out the [`Transaction`](super::Transaction) that the client has gathered where the store is reached.
     Exec,
     /// The table only tells of commands: the crate was built without the feature `serve`, for a page that need not hold the
@@ -295,9 +295,7 @@ impl Run {
     }
 
     /// What a command on the keyspace does that may have to wait.
-    pub(super) const fn blocking(
-        run: fn(&mut Ctx<'_>, Args<'_>, Option<&[u8]>, &mut Reply<'_>) -> Result<Option<Wait>, Mistake>,
-    ) -> Self {
+    pub(super) const fn blocking(run: Try) -> Self {
         #[cfg(feature = "serve")]
         return Self::Blocking(run);
         #[cfg(not(feature = "serve"))]
@@ -329,6 +327,9 @@ impl Run {
 
 /// Whether a reply was written, or what to write instead.
 pub type Outcome = Result<(), Mistake>;
+
+/// Carries a command out that may have to wait: what for, if it does, and then nothing was written.
+pub type Try = fn(&mut Ctx<'_>, Args<'_>, Option<&[u8]>, &mut Reply<'_>) -> Result<Option<Wait>, Mistake>;
 
 /// What a command that found nothing waits for.
 #[derive(Clone, Copy, Debug)]

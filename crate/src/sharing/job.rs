@@ -36,7 +36,7 @@ pub(crate) struct Job {
     /// What the EXEC among the requests carries out, which is alone then.
     pub(crate) transaction: Option<Box<Transaction>>,
     /// What the last request that has run waits for, if it does; then the others wait, too.
-    pub(crate) blocked: Option<Blocked>,
+    pub(crate) blocked: Option<Box<Blocked>>,
     /// The database the requests are for.
     pub(crate) database: usize,
     /// Whose requests these are.
@@ -285,7 +285,7 @@ impl Executor {
             request.failed = matches!(done, Done::Failed);
             if let Done::Waits(wait) = done {
                 let blocked = self.block(asked, job.protocol, wait, keyspace);
-                job.blocked = Some(blocked);
+                job.blocked = Some(Box::new(blocked));
             }
         }
         if !self.ready.is_empty() {

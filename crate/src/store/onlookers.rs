@@ -81,10 +81,13 @@ pub trait Waiter: fmt::Debug + Send + Sync {
     fn digest(&self) -> u64;
 }
 
+/// Who watches a key, and in which of its epochs it began to.
+type Watching = (Weak<Watcher>, u64);
+
 /// Those who look on at one store.
 #[derive(Debug, Default)]
 pub(super) struct Onlookers {
-    watchers: BTreeMap<Box<[u8]>, Vec<(Weak<Watcher>, u64)>>,
+    watchers: BTreeMap<Box<[u8]>, Vec<Watching>>,
     waiters: BTreeMap<Box<[u8]>, VecDeque<Arc<dyn Waiter>>>,
     /// The keys of both tables that the command has touched, some twice.
     touched: Vec<Box<[u8]>>,

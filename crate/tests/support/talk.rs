@@ -58,7 +58,7 @@ impl Talk {
             Some(("pass", ms)) => self.pass(ms.parse().expect("a number of milliseconds")),
             Some((client, "leaves")) => self.clients[number(client)] = None,
             Some((client, request)) => {
-                self.send(number(client), &split_line(request).expect("balanced quotes"))
+                self.send(number(client), &split_line(request).expect("balanced quotes"));
             }
             None => panic!("expected who, and what: {line}"),
         }
@@ -87,7 +87,7 @@ impl Talk {
             match self.engine.step() {
                 Step::Polled => {}
                 Step::Idle { next_deadline_ns: Some(at_ns) } if at_ns <= until_ns => {
-                    self.engine.advance_to(at_ns)
+                    self.engine.advance_to(at_ns);
                 }
                 Step::Idle { .. } => break,
             }
