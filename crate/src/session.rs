@@ -172,16 +172,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
                     if self.client.is_in_transaction() && self.gather(index, found).await? {
                         continue;
                     }
-                    if matches!(found.spec.run, Run::Exec) {
-                        self.exec(index, found).await?;
-                    } else if let Run::Session(run) = found.spec.run {
-                        self.run_job().await?;
-                        self.run_here(index, found, run, now_ms);
-                        if self.client.is_quitting() {
-                            return Ok(());
+                    match found.spec.run {
+                        Run::Session(run) => {
+                            self.run_job().await?;
+                            self.run_here(index, found, run, now_ms);
+                            if self.client.is_quitting() {
+                                return Ok(());
+                            }
                         }
-                    } else {
-                        self.job.push(index, found);
+                        Run::Exec => self.exec(index, found).await?,
+                        _ => self.job.push(index, found),
                     }
                 }
                 Err(mistake) => {

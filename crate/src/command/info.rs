@@ -153,13 +153,12 @@ fn stats(ctx: &mut Ctx<'_>, report: &mut Report<'_>) {
 fn keyspace(ctx: &mut Ctx<'_>, report: &mut Report<'_>) {
     let mut databases = Vec::new();
     for shard in 0..ctx.keyspace.count() {
-        let stores = ctx.keyspace.shard(shard).stores();
-        if databases.len() < stores.len() {
-            databases.resize(stores.len(), (0, 0));
-        }
-        for ((keys, expires), store) in databases.iter_mut().zip(stores) {
-            *keys += store.len();
-            *expires += store.volatile();
+        for (number, store) in ctx.keyspace.shard(shard).stores().enumerate() {
+            if number == databases.len() {
+                databases.push((0, 0));
+            }
+            databases[number].0 += store.len();
+            databases[number].1 += store.volatile();
         }
     }
     for (number, (keys, expires)) in databases.iter().enumerate().filter(|(_, (keys, _))| *keys > 0) {

@@ -70,7 +70,7 @@ fn flushdb(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome 
 fn flushall(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
     check_flush(args)?;
     for shard in 0..ctx.keyspace.count() {
-        ctx.keyspace.shard(shard).stores().iter_mut().for_each(Store::clear);
+        ctx.keyspace.shard(shard).stores().for_each(Store::clear);
     }
     reply.ok();
     Ok(())

@@ -172,7 +172,7 @@ impl Ready {
     /// A command is done, or has failed and changed nothing: whoever watches is told, whoever waits is noted.
     pub(super) fn settle(&mut self, keyspace: &mut dyn Keyspace, failed: bool) {
         for index in 0..keyspace.count() {
-            for (database, store) in keyspace.shard(index).stores().iter_mut().enumerate() {
+            for (database, store) in keyspace.shard(index).stores().enumerate() {
                 if failed {
                     store.settle_nothing();
                 } else if store.is_touched() {
@@ -185,6 +185,7 @@ impl Ready {
 
 impl Executor {
     /// Lets a command that found nothing wait, behind those who wait for the same keys already.
+    #[cold]
     pub(super) fn block(
         &self,
         asked: Asked<'_>,
@@ -276,7 +277,7 @@ mod tests {
         let mut out = BytesMut::new();
         let mut reply = Reply::new(&mut out, Protocol::Resp2);
         match executor.carry_out(asked, databases, 0, &mut reply) {
-            Done::Waits(wait) => Some(executor.block(asked, Protocol::Resp2, wait, databases)),
+            Done::Waits(wait) => Some(executor.block(asked, Protocol::Resp2, *wait, databases)),
             _ => None,
         }
     }

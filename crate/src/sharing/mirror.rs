@@ -77,7 +77,7 @@ impl Mirror {
         drop(touched);
         let mut keys = self.keys();
         // A command may take a key from one database to another.
-        for (database, store) in keyspace.shard_of(key).stores().iter_mut().enumerate() {
+        for (database, store) in keyspace.shard_of(key).stores().enumerate() {
             let place = (owner, database, key.into());
             // What has expired is kept as it is until a command removes it: looking on changes nothing.
             match store.peek(key, 0).map(Mirrored::of) {
@@ -96,7 +96,7 @@ impl Mirror {
         let mut keys = self.keys();
         keys.retain(|(whose, ..), _| *whose != owner);
         for index in 0..keyspace.count() {
-            for (database, store) in keyspace.shard(index).stores().iter().enumerate() {
+            for (database, store) in keyspace.shard(index).stores().enumerate() {
                 for (key, entry) in (0..store.len()).filter_map(|position| store.at(position)) {
                     keys.insert((owner, database, key.into()), Mirrored::of(entry));
                     if keys.len() > MIRROR_KEYS_MAX {

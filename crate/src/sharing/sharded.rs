@@ -56,7 +56,7 @@ impl Connection {
             let mut store = shards[shard].lock();
             if store.has_far_waiters() {
                 // Serving one of them takes other shards, too; these may be locked by somebody who wants this one.
-                store.stores().iter_mut().for_each(Store::forget_gone);
+                store.stores().for_each(Store::forget_gone);
                 touched = Touched::All;
             } else {
                 store.select(job.database);

@@ -9,16 +9,24 @@ use crate::command::{Run, SessionCtx, Transaction};
 use crate::resp::Reply;
 use crate::store::Keyspace;
 
-use super::job::{Asked, Done, Executor};
+use super::job::{Asked, Done, Executor, Job};
 
 impl Executor {
-    /// Carries out `transaction`, all of whose stores, and those of the keys its client watches, are in `keyspace`. Commands
-    /// about the connection are carried out here, too: what comes after them may depend on them.
-    pub(super) fn exec(
+    /// Carries out the transaction of `job`, all of whose stores, and those of the keys its client watches, are in `keyspace`.
+    /// Commands about the connection are carried out here, too: what comes after them may depend on them.
+    #[cold]
+    pub(super) fn run_transaction<K: Keyspace>(&mut self, job: &mut Job, keyspace: &mut K, now_ms: u64) {
+        if let Some(transaction) = &mut job.transaction {
+            self.exec(transaction, &mut job.replies, keyspace, now_ms);
+            keyspace.select(job.database);
+        }
+    }
+
+    fn exec<K: Keyspace>(
         &mut self,
         transaction: &mut Transaction,
         replies: &mut BytesMut,
-        keyspace: &mut dyn Keyspace,
+        keyspace: &mut K,
         now_ms: u64,
     ) {
         let (client, requests) = transaction.split();
