@@ -19,7 +19,7 @@ use super::shard::Store;
 /// databases.select(1);
 /// databases.store(b"k").insert(b"k", Value::Int(1), None);
 /// databases.select(0);
-/// assert!(databases.store(b"k").get(b"k", 0).is_None);
+/// assert!(databases.store(b"k").get(b"k", 0).is_none());
 /// ```
 #[derive(Debug, Default)]
 pub struct Databases {
