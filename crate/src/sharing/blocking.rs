@@ -134,6 +134,7 @@ impl Blocked {
     /// Awaits the reply; `None` if the time passes first, and then nothing was taken for it. Cancelled, it still waits.
     pub(crate) async fn ended(&mut self, rt: &Rt) -> Option<BytesMut> {
         if let Some(timeout) = self.timeout {
+            step::preempt_before_sleep().await;
             match rt.timeout(timeout, &mut self.answer).await {
                 Some(answer) => return answer,
                 None if self.give_up() => return None,
