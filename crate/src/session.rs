@@ -20,10 +20,15 @@ use crate::resp::{Args, Decoder, Protocol, Reply};
 use crate::rt::{JoinHandle, Rt};
 use crate::scope::event::Event;
 use crate::scope::record;
-use crate::sharing::{Connection, Job, Share, Sharing};
+use crate::sharing::{Blocked, Connection, Job, Share, Sharing};
+use crate::store::Waiter;
 
 /// Room made for one read, in bytes. A pipeline of 64 requests of a hundred bytes fits in one.
 const READ_BYTES: usize = 16 * 1024;
+
+/// What a client may send ahead, in bytes, while it waits for the answer to a blocking command. It is read to see the client
+/// leave; of one that has sent more that is seen when it is served or its time has passed.
+const AHEAD_BYTES_MAX: usize = 64 * 1024;
 
 /// A reply buffer that one large reply has grown past this many bytes is given back.
 const REPLY_CAPACITY_KEPT: usize = 256 * 1024;
@@ -86,7 +91,7 @@ where
         stream,
         decoder: Decoder::new(service.server.config.limits),
         arrived: BytesMut::new(),
-        job: Job::new(client.id() as u32, client.protocol()),
+        job: Job::new(&client),
         connection: service.sharing.connect(),
         name: String::new(),
         client,
@@ -164,14 +169,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
             match command::resolve(self.job.batch.request(index)) {
                 Ok(found) => {
                     self.client.note_command(found, now_ms);
-                    if let Run::Session(run) = found.spec.run {
-                        self.run_job().await?;
-                        self.run_here(index, found, run, now_ms);
-                        if self.client.is_quitting() {
-                            return Ok(());
+                    if self.client.is_in_transaction() && self.gather(index, found).await? {
+                        continue;
+                    }
+                    match found.spec.run {
+                        Run::Session(run) => {
+                            self.run_job().await?;
+                            self.run_here(index, found, run, now_ms);
+                            if self.client.is_quitting() {
+                                return Ok(());
+                            }
                         }
-                    } else {
-                        self.job.push(index, found);
+                        Run::Exec => self.exec(index, found).await?,
+                        _ => self.job.push(index, found),
                     }
                 }
                 Err(mistake) => {
@@ -179,6 +189,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
                     if is_http(self.job.batch.request(index)) {
                         return Err(io::Error::new(io::ErrorKind::InvalidData, "expected RESP, found HTTP"));
                     }
+                    let mistake = self.client.refuse(self.job.batch.request(index), mistake);
                     record::record(self.service.sharing.labels().refused(self.job.client));
                     Reply::new(&mut self.job.replies, self.job.protocol).error(mistake);
                     record::record(Event::CommandEnd { failed: true });
@@ -189,6 +200,58 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
         self.run_job().await
     }
 
+    /// Has a request wait for EXEC, if it is one that does; true if it was answered.
+    async fn gather(&mut self, index: usize, found: Found) -> io::Result<bool> {
+        self.run_job().await?;
+        let limits = &self.service.server.config.limits;
+        let request = self.job.batch.request(index);
+        let Some(outcome) = self.client.gather(found, request, limits) else { return Ok(false) };
+        record::record(self.service.sharing.labels().start(self.job.client, found));
+        let failed = outcome.is_err();
+        let mut reply = Reply::new(&mut self.job.replies, self.job.protocol);
+        match outcome {
+            Ok(()) => reply.simple("QUEUED"),
+            Err(mistake) => reply.error(mistake),
+        }
+        record::record(Event::CommandEnd { failed });
+        Ok(true)
+    }
+
+    /// Carries out what the client has gathered, as one command where the store is reached.
+    async fn exec(&mut self, index: usize, found: Found) -> io::Result<()> {
+        self.run_job().await?;
+        match self.client.end_transaction() {
+            Ok(transaction) => {
+                let commands = transaction.requests().len() as u64;
+                self.service.server.counters.commands.fetch_add(commands, Ordering::Relaxed);
+                self.job.transaction = Some(Box::new(transaction));
+                self.job.push(index, found);
+                self.run_job().await?;
+                if let Some(transaction) = self.job.transaction.take() {
+                    self.client = transaction.client;
+                    self.tell_client();
+                }
+            }
+            Err(mistake) => {
+                record::record(self.service.sharing.labels().start(self.job.client, found));
+                Reply::new(&mut self.job.replies, self.job.protocol).error(mistake);
+                record::record(Event::CommandEnd { failed: true });
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes over what a command has changed about the client.
+    fn tell_client(&mut self) {
+        let Self { job, client, name, .. } = self;
+        (job.protocol, job.database) = (client.protocol(), client.database());
+        let named = client.name();
+        if *name != named {
+            record::client_name(job.client, &named);
+            *name = named;
+        }
+    }
+
     /// Runs the requests gathered for the keyspace.
     async fn run_job(&mut self) -> io::Result<()> {
         while !self.job.is_done() {
@@ -196,11 +259,46 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
                 .run(&mut self.job)
                 .await
                 .map_err(|_| io::Error::other("the store's owner is gone"))?;
-            if self.job.is_full() {
+            if let Some(blocked) = self.job.blocked.take() {
+                self.wait(blocked).await?;
+            } else if self.job.is_full() {
                 self.write().await?;
             }
         }
         self.job.clear();
+        Ok(())
+    }
+
+    /// Waits until a command that found nothing has an answer. Ends with an error when the client leaves meanwhile, or the
+    /// server stops: nobody is there to be answered then.
+    async fn wait(&mut self, mut blocked: Box<Blocked>) -> io::Result<()> {
+        self.write().await?;
+        self.client.wait_with(Some(Arc::clone(&blocked.ticket) as Arc<dyn Waiter>));
+        let Self { stream, arrived, service, .. } = self;
+        let (rt, mut stop) = (service.rt.clone(), service.stop.clone());
+        let answer = {
+            let mut ended = pin!(blocked.ended(&rt));
+            loop {
+                tokio::select! {
+                    // In order, not at random: a run must repeat.
+                    biased;
+                    answer = &mut ended => break answer,
+                    read = read_ahead(stream, arrived) => {
+                        let bytes = read?;
+                        if bytes == 0 {
+                            return Err(io::ErrorKind::UnexpectedEof.into());
+                        }
+                        service.server.counters.bytes_in.fetch_add(bytes as u64, Ordering::Relaxed);
+                    }
+                    _ = stop.wait_for(|stop| *stop) => return Err(io::Error::other("the server stops")),
+                }
+            }
+        };
+        self.client.wait_with(None);
+        match answer {
+            Some(answer) => self.job.replies.extend_from_slice(&answer),
+            None => Reply::new(&mut self.job.replies, self.job.protocol).null_array(),
+        }
         Ok(())
     }
 
@@ -212,7 +310,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
         run: impl FnOnce(&mut SessionCtx<'_>, Args<'_>, &mut Reply<'_>) -> Outcome,
         now_ms: u64,
     ) {
-        let Self { job, client, service, name, .. } = self;
+        let Self { job, client, service, .. } = self;
         record::record(service.sharing.labels().start(job.client, found));
         let mut reply = Reply::new(&mut job.replies, job.protocol);
         let mut ctx = SessionCtx { client, server: &service.server, now_ms };
@@ -221,12 +319,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
         if let Err(mistake) = outcome {
             reply.error(mistake);
         }
-        job.protocol = client.protocol();
-        let named = client.name();
-        if *name != named {
-            record::client_name(job.client, &named);
-            *name = named;
-        }
+        self.tell_client();
         record::record(Event::CommandEnd { failed });
     }
 
@@ -307,6 +400,20 @@ pub(crate) async fn read_some<S: AsyncRead + Unpin>(
         poll
     })
     .await?;
+    if read > 0 {
+        record::record(Event::Read { bytes: read as u32 });
+    }
+    Ok(read)
+}
+
+/// Reads what a client sends that waits for an answer, until it is [`AHEAD_BYTES_MAX`]; 0 when the client has left. Does not
+/// say that it waits: it is for the answer that the client does. Cancellation safe.
+async fn read_ahead<S: AsyncRead + Unpin>(stream: &mut S, arrived: &mut BytesMut) -> io::Result<usize> {
+    if arrived.len() >= AHEAD_BYTES_MAX {
+        return std::future::pending().await;
+    }
+    arrived.reserve(READ_BYTES);
+    let read = stream.read_buf(arrived).await?;
     if read > 0 {
         record::record(Event::Read { bytes: read as u32 });
     }

@@ -7,8 +7,11 @@ use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::context::Server;
+use super::mistake::Mistake;
 use super::table::{Found, TABLE};
+use super::transactions::Queue;
 use crate::resp::Protocol;
+use crate::store::{Waiter, Watcher};
 
 /// Both ends of a connection, as text for people: `127.0.0.1:6379`, or whatever names a pipe in the tab.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -23,15 +26,54 @@ pub struct Peer {
 /// server's list.
 #[derive(Debug)]
 pub struct Client {
-    server: Arc<Server>,
     listed: Arc<Listed>,
+    // Whoever drops the last copy takes the client off the list.
+    place: Arc<Place>,
+    watcher: Arc<Watcher>,
     protocol: Protocol,
+    database: usize,
     quitting: bool,
+    transaction: Option<Box<Queue>>,
+}
+
+/// A client's place on the server's list.
+#[derive(Debug)]
+struct Place {
+    server: Arc<Server>,
+    id: u64,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.server.disconnect(self.id);
+    }
 }
 
 impl Client {
     pub(super) fn new(server: Arc<Server>, listed: Arc<Listed>) -> Self {
-        Self { server, listed, protocol: Protocol::Resp2, quitting: false }
+        let place = Arc::new(Place { server, id: listed.id });
+        let watcher = Arc::new(Watcher::default());
+        watcher.identify(listed.id);
+        Self {
+            listed,
+            place,
+            watcher,
+            protocol: Protocol::Resp2,
+            database: 0,
+            quitting: false,
+            transaction: None,
+        }
+    }
+
+    /// The same client, to be changed elsewhere and put in this one's place.
+    pub(super) fn lend(&mut self) -> Self {
+        Self {
+            listed: Arc::clone(&self.listed),
+            place: Arc::clone(&self.place),
+            watcher: Arc::clone(&self.watcher),
+            transaction: self.transaction.take(),
+            ..*self
+        }
     }
 
     /// The client's number, never used again by another.
@@ -47,6 +89,21 @@ impl Client {
     /// The protocol version its replies are written in.
     pub fn protocol(&self) -> Protocol {
         self.protocol
+    }
+
+    /// The database its commands mean.
+    pub fn database(&self) -> usize {
+        self.database
+    }
+
+    /// What watches keys for it.
+    pub fn watcher(&self) -> &Arc<Watcher> {
+        &self.watcher
+    }
+
+    /// Whether its requests are gathered until EXEC.
+    pub fn is_in_transaction(&self) -> bool {
+        self.transaction.is_some()
     }
 
     /// Whether it asked to leave: close after the reply.
@@ -65,18 +122,53 @@ impl Client {
         self.listed.protocol.store(protocol.number(), Relaxed);
     }
 
+    /// The number is below [`Config::databases`](super::Config::databases).
+    pub(super) fn select(&mut self, database: usize) {
+        self.database = database;
+        self.listed.database.store(database as u32, Relaxed);
+    }
+
+    /// Lets others see that it waits, and release it; or that it waits no longer.
+    pub(crate) fn wait_with(&self, waiter: Option<Arc<dyn Waiter>>) {
+        *self.listed.waits() = waiter;
+    }
+
+    pub(super) fn begin_transaction(&mut self) -> Result<(), Mistake> {
+        if self.transaction.is_some() {
+            return Err(Mistake::new("ERR MULTI calls can not be nested"));
+        }
+        self.transaction = Some(Box::default());
+        self.tell_transaction();
+        Ok(())
+    }
+
+    /// Forgets what was gathered, and watches nothing any more.
+    pub(super) fn discard_transaction(&mut self) {
+        self.transaction = None;
+        self.watcher.forget();
+        self.tell_transaction();
+    }
+
+    pub(super) fn queue_mut(&mut self) -> Option<&mut Queue> {
+        self.transaction.as_deref_mut()
+    }
+
+    pub(super) fn take_queue(&mut self) -> Option<Queue> {
+        self.transaction.take().map(|queue| *queue)
+    }
+
+    /// Lets the list say how many requests are gathered.
+    pub(super) fn tell_transaction(&self) {
+        let gathered = self.transaction.as_ref().map_or(NO_TRANSACTION, |queue| queue.len() as u32);
+        self.listed.gathered.store(gathered, Relaxed);
+    }
+
     pub(super) fn quit(&mut self) {
         self.quitting = true;
     }
 
     pub(super) fn listed(&self) -> &Listed {
         &self.listed
-    }
-}
-
-impl Drop for Client {
-    fn drop(&mut self) {
-        self.server.disconnect(self.listed.id);
     }
 }
 
@@ -90,6 +182,11 @@ pub(super) struct Listed {
     last_active_ms: AtomicU64,
     last_command: AtomicU32,
     protocol: AtomicU8,
+    database: AtomicU32,
+    // Requests of a transaction under way.
+    gathered: AtomicU32,
+    // What it waits with.
+    waits: Mutex<Option<Arc<dyn Waiter>>>,
     names: Mutex<Names>,
 }
 
@@ -100,6 +197,9 @@ pub(super) struct Names {
     pub(super) lib_name: String,
     pub(super) lib_version: String,
 }
+
+/// No transaction is under way.
+const NO_TRANSACTION: u32 = u32::MAX;
 
 /// No command yet.
 const NO_COMMAND: u32 = u32::MAX;
@@ -113,8 +213,16 @@ impl Listed {
             last_active_ms: AtomicU64::new(now_ms),
             last_command: AtomicU32::new(NO_COMMAND),
             protocol: AtomicU8::new(Protocol::Resp2.number()),
+            database: AtomicU32::new(0),
+            gathered: AtomicU32::new(NO_TRANSACTION),
+            waits: Mutex::default(),
             names: Mutex::default(),
         }
+    }
+
+    /// What it waits with, locked. A panic while it was locked leaves it whole, so poison is of no interest.
+    pub(super) fn waits(&self) -> MutexGuard<'_, Option<Arc<dyn Waiter>>> {
+        self.waits.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The names, locked. A panic while they were locked leaves them whole, so poison is of no interest.
@@ -126,15 +234,22 @@ impl Listed {
     /// file descriptors and buffer sizes.
     pub(super) fn line(&self, now_ms: u64) -> String {
         let Names { name, lib_name, lib_version } = self.names().clone();
+        let gathered = self.gathered.load(Relaxed);
+        let (flags, multi) = match gathered {
+            NO_TRANSACTION if self.waits().is_some() => ("b", -1),
+            NO_TRANSACTION => ("N", -1),
+            gathered => ("x", i64::from(gathered)),
+        };
         let seconds_since = |then: u64| now_ms.saturating_sub(then) / 1000;
         format!(
-            "id={} addr={} laddr={} name={name} age={} idle={} flags=N db=0 sub=0 psub=0 ssub=0 multi=-1 \
+            "id={} addr={} laddr={} name={name} age={} idle={} flags={flags} db={} sub=0 psub=0 ssub=0 multi={multi} \
              cmd={} user=default redir=-1 resp={} lib-name={lib_name} lib-ver={lib_version}",
             self.id,
             self.peer.address,
             self.peer.local_address,
             seconds_since(self.connected_ms),
             seconds_since(self.last_active_ms.load(Relaxed)),
+            self.database.load(Relaxed),
             decode_command(self.last_command.load(Relaxed)),
             self.protocol.load(Relaxed),
         )

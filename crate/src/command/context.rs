@@ -21,6 +21,8 @@ pub struct Config {
     pub limits: Limits,
     /// Most clients at a time. Redis: 10,000.
     pub max_clients: usize,
+    /// How many databases there are; at least 1. Redis: 16.
+    pub databases: usize,
     /// The TCP port of the Redis protocol; 0 where there is none.
     pub port: u16,
     /// Further settings `CONFIG GET` shows, by name.
@@ -29,7 +31,7 @@ pub struct Config {
 
 impl Default for Config {
     fn default() -> Self {
-        Self { limits: Limits::default(), max_clients: 10_000, port: 0, settings: Vec::new() }
+        Self { limits: Limits::default(), max_clients: 10_000, databases: 16, port: 0, settings: Vec::new() }
     }
 }
 
@@ -40,7 +42,7 @@ impl Config {
         let mut list = vec![
             ("appendonly", "no".to_owned()),
             ("client-query-buffer-limit", self.limits.request_bytes.to_string()),
-            ("databases", "1".to_owned()),
+            ("databases", self.databases.to_string()),
             ("maxclients", self.max_clients.to_string()),
             ("maxmemory", "0".to_owned()),
             ("maxmemory-policy", "noeviction".to_owned()),
@@ -113,6 +115,11 @@ impl Server {
     /// How many clients are connected.
     pub fn connected_clients(&self) -> usize {
         self.clients().len()
+    }
+
+    /// How many of them wait for a key to have something.
+    pub(super) fn waiting_clients(&self) -> usize {
+        self.clients().values().filter(|client| client.waits().is_some()).count()
     }
 
     pub(super) fn disconnect(&self, id: u64) {

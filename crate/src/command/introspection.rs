@@ -168,7 +168,7 @@ fn categories(spec: &Spec) -> Vec<&'static str> {
     // What sorts is of the families whose values it takes, and a container of none.
     let sorts = spec.name.starts_with("sort");
     let is_generic = spec.group == Group::Generic && !sorts && spec.subcommands.is_empty();
-    add(is_generic || matches!(spec.name, "dbsize" | "flushdb" | "flushall"), "@keyspace");
+    add(is_generic || matches!(spec.name, "dbsize" | "flushdb" | "flushall" | "swapdb"), "@keyspace");
     add(spec.has(Flag::ReadOnly), "@read");
     add(spec.has(Flag::Write), "@write");
     add(sorts || spec.group == Group::Set, "@set");
@@ -179,15 +179,17 @@ fn categories(spec: &Spec) -> Vec<&'static str> {
     add(spec.has(Flag::Admin), "@admin");
     add(spec.has(Flag::Fast), "@fast");
     add(!spec.has(Flag::Fast), "@slow");
+    add(spec.has(Flag::Blocking), "@blocking");
     add(spec.has(Flag::Dangerous), "@dangerous");
     let is_about_connections = spec.group == Group::Connection && spec.name != "client";
     add(is_about_connections || spec.name.starts_with("command"), "@connection");
+    add(spec.group == Group::Transactions, "@transaction");
     categories
 }
 
 /// Where the keys are in the newer, longer form.
 fn write_key_specs(spec: &Spec, reply: &mut Reply<'_>) {
-    let access = if spec.has(Flag::ReadOnly) { "RO" } else { "RW" };
+    let access = if spec.has(Flag::Write) { "RW" } else { "RO" };
     match spec.keys {
         KeySpec::None | KeySpec::All | KeySpec::Computed(_) => reply.array(0),
         KeySpec::Range { first, last, step } => {

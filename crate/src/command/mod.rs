@@ -7,7 +7,7 @@
 //! use std::sync::Arc;
 //! use interleave::command::{self, Config, Ctx, Peer, Run, Server, SessionCtx};
 //! use interleave::resp::{Batch, Reply};
-//! use interleave::store::Store;
+//! use interleave::store::Databases;
 //!
 //! let server = Arc::new(Server::new(Config::default(), 0, 7));
 //! let mut client = server.connect(Peer::default(), 0).unwrap();
@@ -22,10 +22,13 @@
 //!         run(&mut SessionCtx { client: &mut client, server: &server, now_ms: 0 }, args, &mut reply)
 //!     }
 //!     Run::Keyspace(run) => {
-//!         let (mut store, mut random) = (Store::default(), fastrand::Rng::with_seed(1));
-//!         let mut ctx = Ctx { keyspace: &mut store, now_ms: 0, random: &mut random, server: &server };
+//!         let (mut keyspace, mut random) = (Databases::default(), fastrand::Rng::with_seed(1));
+//!         let (keyspace, server) = (&mut keyspace, &*server);
+//!         let (watcher, random) = (client.watcher(), &mut random);
+//!         let mut ctx = Ctx { keyspace, database: 0, now_ms: 0, random, server, watcher };
 //!         run(&mut ctx, args, &mut reply)
 //!     }
+//!     Run::Blocking(_) | Run::Exec => unreachable!("INCR neither waits nor ends a transaction"),
 //! });
 //! if let Err(mistake) = outcome {
 //!     reply.error(mistake);
@@ -46,9 +49,11 @@ mod usage;
 mod walk;
 
 // The families.
+mod blocking;
 mod clients;
 mod connection;
 mod counters;
+mod databases;
 mod expiry;
 mod hashes;
 mod info;
@@ -66,10 +71,12 @@ mod sorted_set_ranges;
 mod sorted_sets;
 mod strings;
 mod substrings;
+mod transactions;
 
 pub use client::{Client, Peer};
 pub use context::{Config, Counters, Server};
 pub use mistake::Mistake;
-pub use spec::{Ctx, Flag, Group, KeySpec, Keys, Outcome, Run, SessionCtx, Spec};
+pub use spec::{Ctx, Flag, Group, KeySpec, Keys, Outcome, Run, SessionCtx, Spec, Try, Wait};
 pub use table::{Found, TABLE, lookup, resolve};
+pub use transactions::Transaction;
 pub use usage::{Argument, ArgumentKind};

@@ -2,10 +2,13 @@
 //!
 //! Owns the shape of the table's entries and what a command is given to work with. Knows no particular command.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use super::usage::{self, Argument};
 use super::{Client, Mistake, Server};
 use crate::resp::{Args, Reply, parse_i64};
-use crate::store::Keyspace;
+use crate::store::{Keyspace, Watcher};
 
 /// One command, or one subcommand: the source of its checks, its `COMMAND` entry, its help in the page.
 #[derive(Clone, Copy, Debug)]
@@ -51,6 +54,8 @@ pub enum Group {
     Set,
     /// Sorted sets.
     SortedSet,
+    /// Transactions.
+    Transactions,
     /// The client's own connection.
     Connection,
     /// The server as a whole.
@@ -67,6 +72,7 @@ impl Group {
             Self::Hash => "hash",
             Self::Set => "set",
             Self::SortedSet => "sorted-set",
+            Self::Transactions => "transactions",
             Self::Connection => "connection",
             Self::Server => "server",
         }
@@ -96,6 +102,10 @@ pub enum Flag {
     NoAuth,
     /// Allowed while a script blocks the server.
     AllowBusy,
+    /// May let its client wait.
+    Blocking,
+    /// Not timed by itself: its parts are.
+    SkipSlowlog,
     /// Costly or destructive enough to think twice; shown as a category, not as a flag.
     Dangerous,
 }
@@ -114,6 +124,8 @@ impl Flag {
             Self::Fast => "fast",
             Self::NoAuth => "no_auth",
             Self::AllowBusy => "allow_busy",
+            Self::Blocking => "blocking",
+            Self::SkipSlowlog => "skip_slowlog",
             Self::Dangerous => return None,
         })
     }
@@ -259,6 +271,11 @@ pub enum Run {
     Session(fn(&mut SessionCtx<'_>, Args<'_>, &mut Reply<'_>) -> Outcome),
     /// A command that needs the keyspace; run it where the store is reached.
     Keyspace(fn(&mut Ctx<'_>, Args<'_>, &mut Reply<'_>) -> Outcome),
+    /// A command on the keyspace that may have to wait. It looks at the key given besides alone, if one is: somebody has
+    /// changed that key, and no other is locked but those it moves to.
+    Blocking(Try),
+    /// EXEC: carry out the [`Transaction`](super::Transaction) that the client has gathered where the store is reached.
+    Exec,
     /// The table only tells of commands: the crate was built without the feature `serve`, for a page that need not hold the
     /// code of them all.
     #[cfg(not(feature = "serve"))]
@@ -277,6 +294,25 @@ impl Run {
         }
     }
 
+    /// What a command on the keyspace does that may have to wait.
+    pub(super) const fn blocking(run: Try) -> Self {
+        #[cfg(feature = "serve")]
+        return Self::Blocking(run);
+        #[cfg(not(feature = "serve"))]
+        {
+            let _ = run;
+            Self::Untold
+        }
+    }
+
+    /// What EXEC does.
+    pub(super) const fn exec() -> Self {
+        #[cfg(feature = "serve")]
+        return Self::Exec;
+        #[cfg(not(feature = "serve"))]
+        Self::Untold
+    }
+
     /// What a command on the keyspace does.
     pub(super) const fn keyspace(run: fn(&mut Ctx<'_>, Args<'_>, &mut Reply<'_>) -> Outcome) -> Self {
         #[cfg(feature = "serve")]
@@ -291,6 +327,21 @@ impl Run {
 
 /// Whether a reply was written, or what to write instead.
 pub type Outcome = Result<(), Mistake>;
+
+/// Carries a command out that may have to wait: what for, if it does, and then nothing was written.
+pub type Try = fn(&mut Ctx<'_>, Args<'_>, Option<&[u8]>, &mut Reply<'_>) -> Result<Option<Wait>, Mistake>;
+
+/// What a command that found nothing waits for.
+#[derive(Clone, Copy, Debug)]
+pub struct Wait {
+    /// How long; `None`: for ever.
+    pub timeout: Option<Duration>,
+    /// For which keys to have something.
+    pub keys: Keys,
+    /// Whether it answers a null array where it may not wait, in a transaction. After its time has passed every command
+    /// does.
+    pub null_array: bool,
+}
 
 /// What a command about the connection or the server works with.
 #[derive(Debug)]
@@ -307,10 +358,14 @@ pub struct SessionCtx<'a> {
 pub struct Ctx<'a> {
     /// The stores its [keys](Spec::keys) are in.
     pub keyspace: &'a mut dyn Keyspace,
+    /// The database that is [selected](Keyspace::select) there.
+    pub database: usize,
     /// Milliseconds since the Unix epoch.
     pub now_ms: u64,
     /// Where chance comes from.
     pub random: &'a mut fastrand::Rng,
     /// The server's limits and statistics.
     pub server: &'a Server,
+    /// The client, as stores know it.
+    pub watcher: &'a Arc<Watcher>,
 }

@@ -4,9 +4,9 @@
 
 use super::spec::Spec;
 use super::{
-    Mistake, clients, connection, counters, expiry, hashes, info, introspection, keys, list_moves, lists,
-    objects, server, set_algebra, sets, sort, sorted_set_algebra, sorted_set_ranges, sorted_sets, strings,
-    substrings,
+    Mistake, blocking, clients, connection, counters, databases, expiry, hashes, info, introspection, keys,
+    list_moves, lists, objects, server, set_algebra, sets, sort, sorted_set_algebra, sorted_set_ranges,
+    sorted_sets, strings, substrings, transactions,
 };
 use crate::resp::{Args, Reply};
 
@@ -18,6 +18,11 @@ pub static TABLE: &[Spec] = &[
     connection::QUIT,
     connection::RESET,
     connection::SELECT,
+    transactions::MULTI,
+    transactions::EXEC,
+    transactions::DISCARD,
+    transactions::WATCH,
+    transactions::UNWATCH,
     clients::CLIENT,
     introspection::COMMAND,
     info::INFO,
@@ -26,6 +31,7 @@ pub static TABLE: &[Spec] = &[
     server::FLUSHDB,
     server::FLUSHALL,
     server::TIME,
+    databases::SWAPDB,
     strings::GET,
     strings::SET,
     strings::SETNX,
@@ -63,6 +69,11 @@ pub static TABLE: &[Spec] = &[
     list_moves::LMOVE,
     list_moves::RPOPLPUSH,
     list_moves::LMPOP,
+    blocking::BLPOP,
+    blocking::BRPOP,
+    blocking::BLMOVE,
+    blocking::BRPOPLPUSH,
+    blocking::BLMPOP,
     hashes::HSET,
     hashes::HMSET,
     hashes::HSETNX,
@@ -107,6 +118,9 @@ pub static TABLE: &[Spec] = &[
     sorted_sets::ZPOPMIN,
     sorted_sets::ZPOPMAX,
     sorted_sets::ZMPOP,
+    blocking::BZPOPMIN,
+    blocking::BZPOPMAX,
+    blocking::BZMPOP,
     sorted_sets::ZRANDMEMBER,
     sorted_sets::ZSCAN,
     sorted_set_ranges::ZRANGE,
@@ -139,6 +153,7 @@ pub static TABLE: &[Spec] = &[
     keys::RENAME,
     keys::RENAMENX,
     keys::COPY,
+    databases::MOVE,
     objects::OBJECT,
     sort::SORT,
     sort::SORT_RO,

@@ -5,12 +5,15 @@
 //!
 //! A value is a string or a collection, a file a type; small ones lie packed in one allocation.
 //!
-//! One [`Store`] is one shard. Commands are written against [`Keyspace`], which is one store or several.
+//! One [`Store`] is one shard of one database, [`Databases`] are the shard in all of them. Commands are written against
+//! [`Keyspace`], which is one shard or several.
 
+mod databases;
 mod hash;
 mod key;
 mod keyspace;
 mod list;
+mod onlookers;
 mod packed;
 mod ranked;
 mod set;
@@ -19,9 +22,11 @@ mod shown;
 mod sorted_set;
 mod value;
 
+pub use databases::Databases;
 pub use hash::Hash;
 pub use keyspace::{Keyspace, scan, shard_of};
 pub use list::{End, List};
+pub use onlookers::{Waiter, Watcher};
 pub use set::{Member, Set};
 pub use shard::{Entry, Stats, Store, Sweep};
 pub use sorted_set::SortedSet;

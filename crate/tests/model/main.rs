@@ -16,7 +16,7 @@ mod strings;
 mod walks;
 
 use interleave::resp::Value;
-use interleave::store::{Keyspace, Store};
+use interleave::store::{Databases, Keyspace};
 use local::Local;
 use proptest::prelude::*;
 use shards::Shards;
@@ -34,7 +34,7 @@ trait Model: Default {
 
 /// Puts the same requests to the commands and to the model, with one store and with several.
 fn check<M: Model>(requests: &[Vec<String>]) -> Result<(), TestCaseError> {
-    check_on::<M>(&mut Local::new(Store::default()), requests)?;
+    check_on::<M>(&mut Local::new(Databases::default()), requests)?;
     check_on::<M>(&mut Local::new(Shards::new(3)), requests)
 }
 
