@@ -51,6 +51,8 @@ pub enum Group {
     Set,
     /// Sorted sets.
     SortedSet,
+    /// Streams.
+    Stream,
     /// The client's own connection.
     Connection,
     /// The server as a whole.
@@ -67,6 +69,7 @@ impl Group {
             Self::Hash => "hash",
             Self::Set => "set",
             Self::SortedSet => "sorted-set",
+            Self::Stream => "stream",
             Self::Connection => "connection",
             Self::Server => "server",
         }
@@ -92,6 +95,8 @@ pub enum Flag {
     Stale,
     /// Takes constant or logarithmic time.
     Fast,
+    /// May wait for another client.
+    Blocking,
     /// Allowed before authentication.
     NoAuth,
     /// Allowed while a script blocks the server.
@@ -112,6 +117,7 @@ impl Flag {
             Self::Loading => "loading",
             Self::Stale => "stale",
             Self::Fast => "fast",
+            Self::Blocking => "blocking",
             Self::NoAuth => "no_auth",
             Self::AllowBusy => "allow_busy",
             Self::Dangerous => return None,
@@ -141,6 +147,15 @@ pub enum KeySpec {
         count: usize,
         /// The position of the key that the result goes to.
         destination: Option<usize>,
+    },
+    /// They follow a word, and as many other arguments follow them.
+    AfterWord {
+        /// The word.
+        word: &'static str,
+        /// No option before this position is the word.
+        from: usize,
+        /// Finds them.
+        keys: fn(Args<'_>) -> Keys,
     },
     /// The first argument is one; whether there are others depends on the arguments after it.
     FirstAndComputed(fn(Args<'_>) -> Keys),
@@ -229,7 +244,9 @@ impl Spec {
                 // The command will say what is wrong before it looks at any key.
                 Err(_) => Keys::None,
             },
-            KeySpec::FirstAndComputed(keys) | KeySpec::Computed(keys) => keys(args),
+            KeySpec::AfterWord { keys, .. } | KeySpec::FirstAndComputed(keys) | KeySpec::Computed(keys) => {
+                keys(args)
+            }
         }
     }
 
