@@ -105,7 +105,7 @@ fn write_group(stream: &Stream, name: &[u8], group: &Group, most: usize, reply: 
     write_position(stream, group, reply);
     let pending = group.pending();
     field("pel-count", reply).count(pending.len());
-    field("pel", reply).array(pending.len().min(most));
+    field("pending", reply).array(pending.len().min(most));
     for (id, pending) in pending.iter().take(most) {
         reply.array(4);
         write_id(*id, reply);
@@ -136,7 +136,7 @@ fn write_consumer(group: &Group, name: &[u8], consumer: &Consumer, most: usize, 
     field("seen-time", reply).integer(consumer.seen_ms() as i64);
     let len = consumer.pending().len();
     field("pel-count", reply).count(len);
-    field("pel", reply).array(len.min(most));
+    field("pending", reply).array(len.min(most));
     for (id, pending) in group.pending_of(Some(name), StreamId::MIN..=StreamId::MAX).take(most) {
         reply.array(3);
         write_id(id, reply);

@@ -112,7 +112,9 @@ impl<'a> ReadOptions<'a> {
                 at += 1;
             } else if is(option, "STREAMS") && more > 0 {
                 if !more.is_multiple_of(2) {
-                    return Err(unbalanced(is_of_group));
+                    return Err(Mistake::new(
+                        "ERR Unbalanced XREAD list of streams: for each stream key an ID or '$' must be specified.",
+                    ));
                 }
                 (options.first, options.streams) = (at + 1, more / 2);
                 break;
@@ -190,15 +192,15 @@ impl<'a> ReadOptions<'a> {
                 }
                 (place, Some((name, consumer))) => {
                     let Some(group) = stream.groups.get_mut(name) else { continue };
+                    if place == Place::New && log.after(group.last_id()).next().is_none() {
+                        continue;
+                    }
+                    // A consumer that is given nothing has not been seen, as in Redis.
                     group.see_consumer(consumer, now_ms);
+                    let mut reply = start_stream(key, &mut found);
                     match place {
-                        Place::After(id) => {
-                            self.hand_out_again(log, group, id, now_ms, &mut start_stream(key, &mut found));
-                        }
-                        Place::New if log.after(group.last_id()).next().is_some() => {
-                            self.hand_out(log, group, now_ms, &mut start_stream(key, &mut found));
-                        }
-                        Place::New => {}
+                        Place::After(id) => self.hand_out_again(log, group, id, now_ms, &mut reply),
+                        Place::New => self.hand_out(log, group, now_ms, &mut reply),
                     }
                 }
                 (Place::New, None) => unreachable!("`>` without a group is a mistake"),
@@ -273,11 +275,4 @@ fn check_timeout(text: &[u8]) -> Outcome {
         return Err(Mistake::new("ERR timeout is negative"));
     }
     Ok(())
-}
-
-fn unbalanced(is_of_group: bool) -> Mistake {
-    let (name, symbol) = if is_of_group { ("xreadgroup", '>') } else { ("xread", '$') };
-    Mistake::from(format!(
-        "ERR Unbalanced '{name}' list of streams: for each stream key an ID or '{symbol}' must be specified."
-    ))
 }

@@ -112,9 +112,9 @@ impl Options {
                 "ERR syntax error, LIMIT cannot be used without specifying a trimming strategy",
             )),
             None if !adds => {
-                Err(Mistake::new("ERR syntax error, XTRIM must be called with MAXLEN or MINID options"))
+                Err(Mistake::new("ERR syntax error, XTRIM must be called with a trimming strategy"))
             }
-            Some(trim) if !trim.is_inexact && limit.is_some() => {
+            trim if limit.is_some() && !trim.is_some_and(|trim| trim.is_inexact) => {
                 Err(Mistake::new("ERR syntax error, LIMIT cannot be used without the special ~ option"))
             }
             Some(trim) => {
@@ -327,11 +327,6 @@ fn xsetid(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
     let key = &args[1];
     let stream = ctx.keyspace.store(key).change::<Stream>(key, ctx.now_ms)?.ok_or(Mistake::NO_SUCH_KEY)?;
     let log = &mut stream.log;
-    if last_id < log.max_deleted_id() {
-        return Err(Mistake::new(
-            "ERR The ID specified in XSETID is smaller than current max_deleted_entry_id",
-        ));
-    }
     if log.range_back(StreamId::MIN, StreamId::MAX).next().is_some_and(|top| last_id < top.id) {
         return Err(Mistake::new(
             "ERR The ID specified in XSETID is smaller than the target stream top item",

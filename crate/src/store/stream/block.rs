@@ -18,7 +18,7 @@ pub const BLOCK_LEN_MAX: usize = 100;
 pub(super) struct Block {
     /// The id of the first entry it was given, removed or not: ids count from it.
     base: StreamId,
-    /// The id of its last entry.
+    /// The id of the last entry it was given, removed or not.
     last: StreamId,
     /// How many shared names there are, the names, and then the entries.
     bytes: Vec<u8>,
@@ -90,7 +90,7 @@ impl Block {
         self.base
     }
 
-    /// The id of the last entry.
+    /// An id that no entry is above.
     pub(super) fn last(&self) -> StreamId {
         self.last
     }
@@ -133,14 +133,10 @@ impl Block {
 
     /// Removes these bytes, which are `count` entries.
     fn cut(&mut self, start: usize, end: usize, count: u16) {
-        let was_last = end == self.bytes.len();
         self.bytes.drain(start..end);
         self.len -= count;
         if self.bytes.capacity() > self.bytes.len() * 2 {
             self.bytes.shrink_to_fit();
-        }
-        if was_last && let Some(last) = self.iter().last() {
-            self.last = last.id;
         }
     }
 

@@ -116,7 +116,7 @@ impl Log {
 
     /// The entries from `min` to `max`, both included, in order.
     pub fn range(&self, min: StreamId, max: StreamId) -> impl Iterator<Item = StreamEntry<'_>> {
-        let at = self.blocks.partition_point(|block| block.last() < min);
+        let at = self.blocks.partition_point(|block| block.base() <= min).saturating_sub(1);
         let entries = self.blocks.range(at..).flat_map(Block::iter);
         entries.skip_while(move |entry| entry.id < min).take_while(move |entry| entry.id <= max)
     }
@@ -136,8 +136,10 @@ impl Log {
 
     /// Removes an entry and remembers that it was; whether there was one.
     pub fn remove(&mut self, id: StreamId) -> bool {
-        let at = self.blocks.partition_point(|block| block.last() < id);
-        let Some(block) = self.blocks.get_mut(at) else { return false };
+        let Some(at) = self.blocks.partition_point(|block| block.base() <= id).checked_sub(1) else {
+            return false;
+        };
+        let block = &mut self.blocks[at];
         if !block.remove(id) {
             return false;
         }
@@ -160,6 +162,10 @@ impl Log {
             block.remove_first(part);
             self.len -= part;
             removed += part;
+            // A block whose last entries were removed by themselves may have ended above them.
+            if block.is_empty() {
+                self.blocks.pop_front();
+            }
         }
         removed
     }
@@ -209,10 +215,7 @@ impl Log {
         if self.is_empty() && id <= self.last_id || id == self.last_id {
             return Some(self.added);
         }
-        if id > self.last_id || id != StreamId::MIN && id < deleted {
-            return None;
-        }
-        if deleted == StreamId::MIN || deleted < first {
+        if id < self.last_id && (deleted == StreamId::MIN || deleted < first) {
             if id < first {
                 return Some(self.added - self.len as u64);
             }
