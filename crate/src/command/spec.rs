@@ -56,6 +56,8 @@ pub enum Group {
     SortedSet,
     /// Transactions.
     Transactions,
+    /// Streams.
+    Stream,
     /// The client's own connection.
     Connection,
     /// The server as a whole.
@@ -73,6 +75,7 @@ impl Group {
             Self::Set => "set",
             Self::SortedSet => "sorted-set",
             Self::Transactions => "transactions",
+            Self::Stream => "stream",
             Self::Connection => "connection",
             Self::Server => "server",
         }
@@ -153,6 +156,15 @@ pub enum KeySpec {
         count: usize,
         /// The position of the key that the result goes to.
         destination: Option<usize>,
+    },
+    /// They follow a word, and as many other arguments follow them.
+    AfterWord {
+        /// The word.
+        word: &'static str,
+        /// No option before this position is the word.
+        from: usize,
+        /// Finds them.
+        keys: fn(Args<'_>) -> Keys,
     },
     /// The first argument is one; whether there are others depends on the arguments after it.
     FirstAndComputed(fn(Args<'_>) -> Keys),
@@ -241,7 +253,9 @@ impl Spec {
                 // The command will say what is wrong before it looks at any key.
                 Err(_) => Keys::None,
             },
-            KeySpec::FirstAndComputed(keys) | KeySpec::Computed(keys) => keys(args),
+            KeySpec::AfterWord { keys, .. } | KeySpec::FirstAndComputed(keys) | KeySpec::Computed(keys) => {
+                keys(args)
+            }
         }
     }
 

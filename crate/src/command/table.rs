@@ -6,7 +6,8 @@ use super::spec::Spec;
 use super::{
     Mistake, blocking, clients, connection, counters, databases, expiry, hashes, info, introspection, keys,
     list_moves, lists, objects, server, set_algebra, sets, sort, sorted_set_algebra, sorted_set_ranges,
-    sorted_sets, strings, substrings, transactions,
+    sorted_sets, stream_claims, stream_groups, stream_info, stream_reads, streams, strings, substrings,
+    transactions,
 };
 use crate::resp::{Args, Reply};
 
@@ -142,6 +143,21 @@ pub static TABLE: &[Spec] = &[
     sorted_set_algebra::ZINTERSTORE,
     sorted_set_algebra::ZDIFFSTORE,
     sorted_set_algebra::ZINTERCARD,
+    streams::XADD,
+    streams::XLEN,
+    streams::XRANGE,
+    streams::XREVRANGE,
+    streams::XDEL,
+    streams::XTRIM,
+    streams::XSETID,
+    stream_reads::XREAD,
+    stream_reads::XREADGROUP,
+    stream_groups::XGROUP,
+    stream_groups::XACK,
+    stream_claims::XPENDING,
+    stream_claims::XCLAIM,
+    stream_claims::XAUTOCLAIM,
+    stream_info::XINFO,
     keys::DEL,
     keys::UNLINK,
     keys::EXISTS,

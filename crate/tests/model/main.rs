@@ -12,6 +12,7 @@ mod lists;
 mod order;
 mod sets;
 mod sorted_sets;
+mod streams;
 mod strings;
 mod walks;
 
