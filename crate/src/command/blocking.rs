@@ -56,7 +56,8 @@ fn pop_element(
     reply: &mut Reply<'_>,
 ) -> Tried {
     let timeout = timeout(&args[args.len() - 1])?;
-    let waits = Wait { timeout, keys: BLPOP.keys(args), null_array: true };
+    let waits =
+        Wait { timeout, keys: BLPOP.keys(args), null_array: true, settled: Vec::new(), minds_absence: false };
     let found = first_of::<List>(ctx, waits.keys.iter(args), only)?;
     let Some(key) = found else { return Ok(Some(waits)) };
     reply.array(2);
@@ -105,8 +106,13 @@ fn move_or_wait(
 ) -> Tried {
     let timeout = timeout(&args[args.len() - 1])?;
     let (source, destination) = (&args[1], &args[2]);
-    let waits =
-        Wait { timeout, keys: Keys::Some { besides: None, first: 1, last: 1, step: 1 }, null_array: false };
+    let waits = Wait {
+        timeout,
+        keys: Keys::Some { besides: None, first: 1, last: 1, step: 1 },
+        null_array: false,
+        settled: Vec::new(),
+        minds_absence: false,
+    };
     if first_of::<List>(ctx, [source].into_iter(), only)?.is_none() {
         return Ok(Some(waits));
     }
@@ -130,7 +136,13 @@ pub(super) const BLMPOP: Spec = Spec {
 fn blmpop(ctx: &mut Ctx<'_>, args: Args<'_>, only: Option<&[u8]>, reply: &mut Reply<'_>) -> Tried {
     let timeout = timeout(&args[1])?;
     let (_, from, count) = parse_multi_pop(args, 2, end)?;
-    let waits = Wait { timeout, keys: BLMPOP.keys(args), null_array: true };
+    let waits = Wait {
+        timeout,
+        keys: BLMPOP.keys(args),
+        null_array: true,
+        settled: Vec::new(),
+        minds_absence: false,
+    };
     let found = first_of::<List>(ctx, waits.keys.iter(args), only)?;
     let Some(key) = found else { return Ok(Some(waits)) };
     reply.array(2);
@@ -179,7 +191,13 @@ fn pop_member(
     reply: &mut Reply<'_>,
 ) -> Tried {
     let timeout = timeout(&args[args.len() - 1])?;
-    let waits = Wait { timeout, keys: BZPOPMIN.keys(args), null_array: true };
+    let waits = Wait {
+        timeout,
+        keys: BZPOPMIN.keys(args),
+        null_array: true,
+        settled: Vec::new(),
+        minds_absence: false,
+    };
     let found = first_of::<SortedSet>(ctx, waits.keys.iter(args), only)?;
     let Some(key) = found else { return Ok(Some(waits)) };
     reply.array(3);
@@ -204,7 +222,13 @@ pub(super) const BZMPOP: Spec = Spec {
 fn bzmpop(ctx: &mut Ctx<'_>, args: Args<'_>, only: Option<&[u8]>, reply: &mut Reply<'_>) -> Tried {
     let timeout = timeout(&args[1])?;
     let (_, extreme, count) = parse_multi_pop(args, 2, Extreme::parse)?;
-    let waits = Wait { timeout, keys: BZMPOP.keys(args), null_array: true };
+    let waits = Wait {
+        timeout,
+        keys: BZMPOP.keys(args),
+        null_array: true,
+        settled: Vec::new(),
+        minds_absence: false,
+    };
     let found = first_of::<SortedSet>(ctx, waits.keys.iter(args), only)?;
     let Some(key) = found else { return Ok(Some(waits)) };
     reply.array(2);

@@ -346,7 +346,7 @@ pub type Outcome = Result<(), Mistake>;
 pub type Try = fn(&mut Ctx<'_>, Args<'_>, Option<&[u8]>, &mut Reply<'_>) -> Result<Option<Wait>, Mistake>;
 
 /// What a command that found nothing waits for.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Wait {
     /// How long; `None`: for ever.
     pub timeout: Option<Duration>,
@@ -355,6 +355,11 @@ pub struct Wait {
     /// Whether it answers a null array where it may not wait, in a transaction. After its time has passed every command
     /// does.
     pub null_array: bool,
+    /// What it is to be called with in place of some arguments, by their positions, when it is called again: they stood for
+    /// something that will have changed by then.
+    pub settled: Vec<(usize, Box<[u8]>)>,
+    /// Whether it is called again as well when a key it waits for is there no more.
+    pub minds_absence: bool,
 }
 
 /// What a command about the connection or the server works with.

@@ -175,6 +175,8 @@ fn xclaim(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
         claim.one(log, group, id, now_ms, &mut written);
     }
     written.finish(reply);
+    // The stream is not changed by who has what of it pending.
+    ctx.keyspace.store(&args[1]).unchanged(&args[1]);
     Ok(())
 }
 
@@ -276,5 +278,6 @@ fn xautoclaim(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outco
     claimed.finish(reply);
     reply.array(gone.len());
     gone.into_iter().for_each(|id| write_id(id, reply));
+    ctx.keyspace.store(&args[1]).unchanged(&args[1]);
     Ok(())
 }

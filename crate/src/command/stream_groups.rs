@@ -2,6 +2,9 @@
 //!
 //! Handing entries out is in [`super::stream_reads`], passing them on from one consumer to another in
 //! [`super::stream_claims`].
+//!
+//! What a group knows is not what its stream holds: to those who watch the key or wait for it nothing is changed here, as in
+//! Redis, but where a stream is made, or a group goes that somebody may wait in.
 
 use super::Mistake;
 use super::parse::{integer, is};
@@ -52,11 +55,15 @@ fn create(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
         return Err(unknown_form(args));
     }
     let group = Group::new(position(&args[4], log)?, options.read);
+    let is_new = stream.is_none();
     let stream: &mut Stream = store.change_or_insert(key, ctx.now_ms)?;
     if stream.groups.contains_key(&args[3]) {
         return Err(Mistake::new("BUSYGROUP Consumer Group name already exists"));
     }
     stream.groups.insert(args[3].into(), group);
+    if !is_new {
+        store.unchanged(key);
+    }
     reply.ok();
     Ok(())
 }
@@ -83,6 +90,7 @@ fn setid(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
         text => position(text, log)?,
     };
     group.set_position(last_id, options.read);
+    ctx.keyspace.store(&args[2]).unchanged(&args[2]);
     reply.ok();
     Ok(())
 }
@@ -101,7 +109,11 @@ const DESTROY: Spec = Spec {
 fn destroy(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
     let key = &args[2];
     let stream = ctx.keyspace.store(key).change::<Stream>(key, ctx.now_ms)?.ok_or(NO_STREAM)?;
-    reply.integer(i64::from(stream.groups.remove(&args[3]).is_some()));
+    let is_gone = stream.groups.remove(&args[3]).is_some();
+    if !is_gone {
+        ctx.keyspace.store(key).unchanged(key);
+    }
+    reply.integer(i64::from(is_gone));
     Ok(())
 }
 
@@ -119,6 +131,7 @@ fn create_consumer(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> 
     let now_ms = ctx.now_ms;
     let (_, group) = group(ctx, args)?;
     reply.integer(i64::from(group.add_consumer(&args[4], now_ms)));
+    ctx.keyspace.store(&args[2]).unchanged(&args[2]);
     Ok(())
 }
 
@@ -136,6 +149,7 @@ const DELCONSUMER: Spec = Spec {
 fn remove_consumer(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
     let (_, group) = group(ctx, args)?;
     reply.count(group.remove_consumer(&args[4]));
+    ctx.keyspace.store(&args[2]).unchanged(&args[2]);
     Ok(())
 }
 
@@ -228,7 +242,8 @@ pub(super) const XACK: Spec = Spec {
 
 fn xack(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
     let key = &args[1];
-    let stream = ctx.keyspace.store(key).change::<Stream>(key, ctx.now_ms)?;
+    let store = ctx.keyspace.store(key);
+    let stream = store.change::<Stream>(key, ctx.now_ms)?;
     let Some(group) = stream.and_then(|stream| stream.groups.get_mut(&args[2])) else {
         reply.integer(0);
         return Ok(());
@@ -236,5 +251,6 @@ fn xack(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
     // All ids are such, or none is acknowledged.
     let ids = args.from(3).map(id).collect::<Result<Vec<_>, _>>()?;
     reply.count(ids.into_iter().filter(|id| group.acknowledge(*id)).count());
+    store.unchanged(key);
     Ok(())
 }

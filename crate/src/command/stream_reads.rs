@@ -1,15 +1,18 @@
 //! XREAD and XREADGROUP: what comes next in streams, for one reader or for a group's consumers to share out.
 //!
-//! Owns where a read starts and what it answers. Waiting is not done here: a read that finds nothing says so.
+//! Owns where a read starts and what it answers. A read that finds nothing says what it waits for; it is called again for one key
+//! when that was changed.
+
+use std::time::Duration;
 
 use super::Mistake;
 use super::parse::{integer, is};
-use super::spec::{Ctx, Flag, KeySpec, Keys, Outcome, Run, Spec};
+use super::spec::{Ctx, Flag, KeySpec, Keys, Run, Spec, Wait};
 use super::stream_words::{Elements, count_or_all, id, no_group, write_entries, write_entry, write_id};
 use super::streams::FAMILY;
 use crate::resp::{Args, Protocol, Reply};
-use crate::store::Stream;
 use crate::store::stream::{Group, Log, StreamId};
+use crate::store::{Collection, Stream};
 
 pub(super) const XREAD: Spec = Spec {
     name: "xread",
@@ -19,12 +22,15 @@ pub(super) const XREAD: Spec = Spec {
     arity: -4,
     flags: &[Flag::ReadOnly, Flag::Blocking],
     keys: KeySpec::AfterWord { word: "STREAMS", from: 1, keys },
-    run: Run::keyspace(xread),
+    run: Run::blocking(xread),
     ..FAMILY
 };
 
-fn xread(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
-    read(ctx, args, false, reply)
+/// `None` once it has answered.
+type Tried = Result<Option<Wait>, Mistake>;
+
+fn xread(ctx: &mut Ctx<'_>, args: Args<'_>, only: Option<&[u8]>, reply: &mut Reply<'_>) -> Tried {
+    read(ctx, args, only, false, reply)
 }
 
 pub(super) const XREADGROUP: Spec = Spec {
@@ -35,21 +41,44 @@ pub(super) const XREADGROUP: Spec = Spec {
     arity: -7,
     flags: &[Flag::Write, Flag::Blocking],
     keys: KeySpec::AfterWord { word: "STREAMS", from: 4, keys },
-    run: Run::keyspace(xreadgroup),
+    run: Run::blocking(xreadgroup),
     ..FAMILY
 };
 
-fn xreadgroup(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
-    read(ctx, args, true, reply)
+fn xreadgroup(ctx: &mut Ctx<'_>, args: Args<'_>, only: Option<&[u8]>, reply: &mut Reply<'_>) -> Tried {
+    read(ctx, args, only, true, reply)
 }
 
-fn read(ctx: &mut Ctx<'_>, args: Args<'_>, is_of_group: bool, reply: &mut Reply<'_>) -> Outcome {
+fn read(
+    ctx: &mut Ctx<'_>,
+    args: Args<'_>,
+    only: Option<&[u8]>,
+    is_of_group: bool,
+    reply: &mut Reply<'_>,
+) -> Tried {
     let options = ReadOptions::parse(args, is_of_group)?;
-    let from = options.places(ctx, args)?;
-    if !options.try_read(ctx, args, &from, reply) {
-        reply.null_array();
+    let from = options.places(ctx, args, only)?;
+    if options.try_read(ctx, args, &from, reply) {
+        return Ok(None);
     }
-    Ok(())
+    let Some(timeout_ms) = options.block_ms else {
+        reply.null_array();
+        return Ok(None);
+    };
+    // What `$` stands for is settled now.
+    let ids = from.iter().enumerate().filter_map(|(stream, place)| match place {
+        Place::After(id) => {
+            Some((options.first + options.streams + stream, id.to_string().into_bytes().into()))
+        }
+        Place::New | Place::Elsewhere => None,
+    });
+    Ok(Some(Wait {
+        timeout: (timeout_ms > 0).then(|| Duration::from_millis(timeout_ms)),
+        keys: keys(args),
+        null_array: true,
+        settled: ids.collect(),
+        minds_absence: is_of_group,
+    }))
 }
 
 /// The keys of a read; none where it will be a mistake.
@@ -84,6 +113,8 @@ struct ReadOptions<'a> {
     group: Option<(&'a [u8], &'a [u8])>,
     /// What is handed out is not pending: it counts as acknowledged.
     no_ack: bool,
+    /// How long it waits if there is nothing; 0: for ever.
+    block_ms: Option<u64>,
     /// The position of the first key, and how many there are; as many ids follow.
     first: usize,
     streams: usize,
@@ -96,16 +127,19 @@ enum Place {
     After(StreamId),
     /// At what the group has not handed out.
     New,
+    /// Nowhere: it is called again for another key.
+    Elsewhere,
 }
 
 impl<'a> ReadOptions<'a> {
     fn parse(args: Args<'a>, is_of_group: bool) -> Result<Self, Mistake> {
-        let mut options = Self { most: usize::MAX, group: None, no_ack: false, first: 0, streams: 0 };
+        let mut options =
+            Self { most: usize::MAX, group: None, no_ack: false, block_ms: None, first: 0, streams: 0 };
         let mut at = 1;
         while let Some(option) = args.get(at) {
             let more = args.len() - 1 - at;
             if is(option, "BLOCK") && more > 0 {
-                check_timeout(&args[at + 1])?;
+                options.block_ms = Some(timeout(&args[at + 1])?);
                 at += 1;
             } else if is(option, "COUNT") && more > 0 {
                 options.most = count_or_all(args.get(at + 1).unwrap_or_default())?;
@@ -143,12 +177,29 @@ impl<'a> ReadOptions<'a> {
         Ok(options)
     }
 
-    /// Where the read of each stream starts: that is settled before any is read, and stays should the read have to wait.
-    fn places(&self, ctx: &mut Ctx<'_>, args: Args<'_>) -> Result<Vec<Place>, Mistake> {
+    /// Where the read of each stream starts, or of that at the key `only`: settled before any is read.
+    fn places(&self, ctx: &mut Ctx<'_>, args: Args<'_>, only: Option<&[u8]>) -> Result<Vec<Place>, Mistake> {
         let place = |stream| {
             let (key, text) = (&args[self.first + stream], &args[self.first + self.streams + stream]);
-            let stream = ctx.keyspace.store(key).read::<Stream>(key, ctx.now_ms)?;
-            if let Some((group, _)) = self.group
+            if only.is_some_and(|only| only != key) {
+                return Ok(Place::Elsewhere);
+            }
+            let stream = match ctx.keyspace.store(key).read::<Stream>(key, ctx.now_ms) {
+                Ok(stream) => stream,
+                Err(wrong_type) if only.is_none() => return Err(wrong_type.into()),
+                // It may hold a stream again.
+                Err(_) => None,
+            };
+            if only.is_some()
+                && let Some((group, _)) = self.group
+            {
+                let stream = stream.ok_or(Mistake::new("UNBLOCKED the stream key no longer exists"))?;
+                if !stream.groups.contains_key(group) {
+                    return Err(Mistake::new(
+                        "NOGROUP the consumer group this client was blocked on no longer exists",
+                    ));
+                }
+            } else if let Some((group, _)) = self.group
                 && !stream.is_some_and(|stream| stream.groups.contains_key(group))
             {
                 return Err(no_group(key, group, " in XREADGROUP with GROUP option"));
@@ -180,27 +231,23 @@ impl<'a> ReadOptions<'a> {
         let mut found = Elements::new(reply);
         for (stream, place) in from.iter().enumerate() {
             let key = &args[self.first + stream];
-            // That it is a stream with such a group was checked when the places were told.
-            let Ok(Some(stream)) = ctx.keyspace.store(key).change::<Stream>(key, now_ms) else { continue };
-            let log = &stream.log;
             match (*place, self.group) {
+                (Place::Elsewhere, _) => {}
                 (Place::After(id), None) => {
-                    let mut entries = log.after(id).take(self.most).peekable();
+                    let entry = ctx.keyspace.store(key).peek(key, now_ms);
+                    let Some(stream) = entry.and_then(|entry| Stream::of(&entry.value)) else { continue };
+                    let mut entries = stream.log.after(id).take(self.most).peekable();
                     if entries.peek().is_some() {
                         write_entries(entries, &mut start_stream(key, &mut found));
                     }
                 }
-                (place, Some((name, consumer))) => {
-                    let Some(group) = stream.groups.get_mut(name) else { continue };
-                    if place == Place::New && log.after(group.last_id()).next().is_none() {
-                        continue;
-                    }
-                    // A consumer that is given nothing has not been seen, as in Redis.
-                    group.see_consumer(consumer, now_ms);
-                    let mut reply = start_stream(key, &mut found);
-                    match place {
-                        Place::After(id) => self.hand_out_again(log, group, id, now_ms, &mut reply),
-                        Place::New => self.hand_out(log, group, now_ms, &mut reply),
+                (place, Some(group)) => {
+                    let store = ctx.keyspace.store(key);
+                    // That it is a stream with such a group was checked when the places were told.
+                    if let Ok(Some(stream)) = store.change::<Stream>(key, now_ms) {
+                        self.read_for(group, stream, place, now_ms, || start_stream(key, &mut found));
+                        // To those who watch or wait, what is handed out changes nothing, as in Redis.
+                        store.unchanged(key);
                     }
                 }
                 (Place::New, None) => unreachable!("`>` without a group is a mistake"),
@@ -215,6 +262,28 @@ impl<'a> ReadOptions<'a> {
         }
         found.finish_bare(reply);
         true
+    }
+
+    /// Answers what a consumer of a group asks for, if there is anything, where `start` says.
+    fn read_for<'b>(
+        &self,
+        (name, consumer): (&[u8], &[u8]),
+        stream: &mut Stream,
+        place: Place,
+        now_ms: u64,
+        start: impl FnOnce() -> Reply<'b>,
+    ) {
+        let log = &stream.log;
+        let Some(group) = stream.groups.get_mut(name) else { return };
+        if place == Place::New && log.after(group.last_id()).next().is_none() {
+            return;
+        }
+        // A consumer that is given nothing has not been seen, as in Redis.
+        group.see_consumer(consumer, now_ms);
+        match place {
+            Place::After(id) => self.hand_out_again(log, group, id, now_ms, &mut start()),
+            Place::New | Place::Elsewhere => self.hand_out(log, group, now_ms, &mut start()),
+        }
     }
 
     /// Answers entries that nobody of the group was given, and makes them the consumer's.
@@ -269,10 +338,7 @@ fn start_stream<'a>(key: &[u8], found: &'a mut Elements) -> Reply<'a> {
     reply
 }
 
-fn check_timeout(text: &[u8]) -> Outcome {
-    let text = integer(text).map_err(|_| Mistake::new("ERR timeout is not an integer or out of range"))?;
-    if text < 0 {
-        return Err(Mistake::new("ERR timeout is negative"));
-    }
-    Ok(())
+fn timeout(text: &[u8]) -> Result<u64, Mistake> {
+    let ms = integer(text).map_err(|_| Mistake::new("ERR timeout is not an integer or out of range"))?;
+    u64::try_from(ms).map_err(|_| Mistake::new("ERR timeout is negative"))
 }

@@ -260,13 +260,18 @@ pub(super) const XDEL: Spec = Spec {
 
 fn xdel(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
     let key = &args[1];
-    let Some(stream) = ctx.keyspace.store(key).change::<Stream>(key, ctx.now_ms)? else {
+    let store = ctx.keyspace.store(key);
+    let Some(stream) = store.change::<Stream>(key, ctx.now_ms)? else {
         reply.integer(0);
         return Ok(());
     };
     // All ids are such, or none is removed.
     let ids = args.from(2).map(id).collect::<Result<Vec<_>, _>>()?;
-    reply.count(ids.into_iter().filter(|id| stream.log.remove(*id)).count());
+    let removed = ids.into_iter().filter(|id| stream.log.remove(*id)).count();
+    if removed == 0 {
+        store.unchanged(key);
+    }
+    reply.count(removed);
     Ok(())
 }
 
@@ -284,11 +289,15 @@ pub(super) const XTRIM: Spec = Spec {
 fn xtrim(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
     let options = Options::parse(args, false)?;
     let key = &args[1];
-    let stream = ctx.keyspace.store(key).change::<Stream>(key, ctx.now_ms)?;
-    reply.count(match (stream, options.trim) {
+    let store = ctx.keyspace.store(key);
+    let removed = match (store.change::<Stream>(key, ctx.now_ms)?, options.trim) {
         (Some(stream), Some(trim)) => trim.run(&mut stream.log),
         _ => 0,
-    });
+    };
+    if removed == 0 {
+        store.unchanged(key);
+    }
+    reply.count(removed);
     Ok(())
 }
 

@@ -31,6 +31,7 @@ pub(crate) struct Ticket {
     protocol: Protocol,
     watcher: Arc<Watcher>,
     is_far: bool,
+    minds_absence: bool,
     server: Arc<Server>,
     mirror: Option<Arc<Mirror>>,
     /// Who takes it decides what the client is answered. While the command is carried out it is held, within the store's
@@ -56,6 +57,10 @@ impl Waiter for Ticket {
 
     fn is_far(&self) -> bool {
         self.is_far
+    }
+
+    fn minds_absence(&self) -> bool {
+        self.minds_absence
     }
 
     fn digest(&self) -> u64 {
@@ -191,12 +196,14 @@ impl Executor {
         &self,
         asked: Asked<'_>,
         protocol: Protocol,
-        wait: Wait,
+        wait: &Wait,
         keyspace: &mut dyn Keyspace,
     ) -> Blocked {
         let Asked { found, args, database, client, watcher } = asked;
         let mut request = Batch::default();
-        request.push(&args.iter().collect::<Vec<_>>());
+        let mut words: Vec<&[u8]> = args.iter().collect();
+        wait.settled.iter().for_each(|(at, word)| words[*at] = word);
+        request.push(&words);
         let (promise, answer) = self.answers.promise();
         // Who waits for several keys is served by one of them; who waits for one may need others to put it there.
         let mut waited = wait.keys.iter(args);
@@ -214,6 +221,7 @@ impl Executor {
             protocol,
             watcher: Arc::clone(watcher),
             is_far,
+            minds_absence: wait.minds_absence,
             server: Arc::clone(&self.server),
             mirror: self.mirror.clone(),
             promise: Mutex::new(Some(promise)),
@@ -235,19 +243,19 @@ impl Executor {
             let mut waiters = keyspace.shard_of(&key).of(of).take_waiters(&key);
             let mut left = VecDeque::new();
             keyspace.select(of);
+            let mut is_there = true;
             while let Some(waiter) = waiters.pop_front() {
-                if keyspace.store(&key).peek(&key, now_ms).is_none() {
-                    left.push_back(waiter);
-                    break;
-                }
+                // Once it has gone nobody brings it back: who minds that is told, and changes nothing.
+                is_there = is_there && keyspace.store(&key).peek(&key, now_ms).is_some();
                 // One that waits for another type is passed over.
-                if !waiter.serve(&key, keyspace, now_ms, &mut self.random) {
+                if !is_there && !waiter.minds_absence()
+                    || !waiter.serve(&key, keyspace, now_ms, &mut self.random)
+                {
                     left.push_back(waiter);
                 } else if keyspace.any_touched() {
                     self.ready.settle(keyspace, false);
                 }
             }
-            left.append(&mut waiters);
             keyspace.shard_of(&key).of(of).put_back(&key, left);
         }
         keyspace.select(database);
@@ -278,7 +286,7 @@ mod tests {
         let mut out = BytesMut::new();
         let mut reply = Reply::new(&mut out, Protocol::Resp2);
         match executor.carry_out(asked, databases, 0, &mut reply) {
-            Done::Waits(wait) => Some(executor.block(asked, Protocol::Resp2, *wait, databases)),
+            Done::Waits(wait) => Some(executor.block(asked, Protocol::Resp2, &wait, databases)),
             _ => None,
         }
     }

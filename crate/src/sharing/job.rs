@@ -284,7 +284,7 @@ impl Executor {
                 Done::Answered => {}
                 Done::Failed => request.failed = true,
                 Done::Waits(wait) => {
-                    job.blocked = Some(Box::new(self.block(asked, job.protocol, *wait, keyspace)));
+                    job.blocked = Some(Box::new(self.block(asked, job.protocol, &wait, keyspace)));
                 }
             }
         }

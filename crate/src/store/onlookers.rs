@@ -69,6 +69,9 @@ pub trait Waiter: fmt::Debug + Send + Sync {
     /// Whether serving it needs another shard than that of the key it waits for.
     fn is_far(&self) -> bool;
 
+    /// Whether it is to be served as well when its key is there no more.
+    fn minds_absence(&self) -> bool;
+
     /// Serves it from `key`, if that has what it waits for; false if it goes on waiting. Its database is selected, and the
     /// shards of its keys are in `keyspace`: that of `key`, and all if it [is far](Self::is_far).
     fn serve(&self, key: &[u8], keyspace: &mut dyn Keyspace, now_ms: u64, random: &mut fastrand::Rng)
