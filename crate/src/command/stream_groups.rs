@@ -56,6 +56,7 @@ fn create(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
     }
     let group = Group::new(position(&args[4], log)?, options.read);
     let is_new = stream.is_none();
+    store.unchanged(key);
     let stream: &mut Stream = store.change_or_insert(key, ctx.now_ms)?;
     if stream.groups.contains_key(&args[3]) {
         return Err(Mistake::new("BUSYGROUP Consumer Group name already exists"));

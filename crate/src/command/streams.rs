@@ -334,7 +334,8 @@ fn xsetid(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
         }
     }
     let key = &args[1];
-    let stream = ctx.keyspace.store(key).change::<Stream>(key, ctx.now_ms)?.ok_or(Mistake::NO_SUCH_KEY)?;
+    let store = ctx.keyspace.store(key);
+    let stream = store.change::<Stream>(key, ctx.now_ms)?.ok_or(Mistake::NO_SUCH_KEY)?;
     let log = &mut stream.log;
     if log.range_back(StreamId::MIN, StreamId::MAX).next().is_some_and(|top| last_id < top.id) {
         return Err(Mistake::new(
@@ -347,6 +348,8 @@ fn xsetid(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
         ));
     }
     log.set_counters(last_id, added, max_deleted_id);
+    // To those who watch or wait nothing is changed, as in Redis: the entries are the same.
+    store.unchanged(key);
     reply.ok();
     Ok(())
 }
