@@ -5,8 +5,8 @@
 use super::spec::Spec;
 use super::{
     Mistake, blocking, clients, connection, counters, databases, expiry, hashes, info, introspection, keys,
-    list_moves, lists, objects, server, set_algebra, sets, sort, sorted_set_algebra, sorted_set_ranges,
-    sorted_sets, strings, substrings, transactions,
+    list_moves, lists, objects, persistence, server, set_algebra, sets, sort, sorted_set_algebra,
+    sorted_set_ranges, sorted_sets, strings, substrings, transactions,
 };
 use crate::resp::{Args, Reply};
 
@@ -32,6 +32,7 @@ pub static TABLE: &[Spec] = &[
     server::FLUSHALL,
     server::TIME,
     databases::SWAPDB,
+    persistence::BGREWRITEAOF,
     strings::GET,
     strings::SET,
     strings::SETNX,
