@@ -386,4 +386,10 @@ fn with_always_no_write_is_said_to_be_done_that_cannot_be_written() {
         answered("PING\r\nSET k v\r\nGET k\r\nPING\r\nDEL k\r\nGET k\r\n", &[full]),
         ["", &*format!("+PONG\r\n{refused}{refused}+PONG\r\n{refused}$1\r\nv\r\n")]
     );
+    // A transaction is refused as a whole, and one that changes nothing is not.
+    let aborted = refused.replacen("-MISCONF", "-EXECABORT Transaction discarded because of: MISCONF", 1);
+    assert_eq!(
+        answered("SET k v\r\nMULTI\r\nGET k\r\nSET k w\r\nEXEC\r\nMULTI\r\nGET k\r\nEXEC\r\n", &[full]),
+        ["", &*format!("{refused}+OK\r\n+QUEUED\r\n+QUEUED\r\n{aborted}+OK\r\n+QUEUED\r\n*1\r\n$1\r\nv\r\n")]
+    );
 }
