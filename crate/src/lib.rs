@@ -4,7 +4,7 @@
 //! in-memory pipe. There are no sockets, no DOM and no wall clock in this crate; the host brings them.
 //!
 //! Read it in the order a byte travels: [`resp`] turns bytes into requests, [`command`] says what a request means,
-//! [`store`] holds the data, [`sharing`] is how connections reach it, and [`session`] serves one client with all of
+//! [`store`] holds the data, [`log`] keeps what was done to it, [`sharing`] is how connections reach it, and [`session`] serves one client with all of
 //! them. [`rt`] is the one door to the runtime, [`scope`] records what goes through it, and [`engine`] is a runtime
 //! that can be stopped. [`scenario`] is the language in which a person says what the clients do, and
 //! [`machine`] puts the two together: a run that can be stopped, stepped, looked into and made again. [`explore`] finds out
@@ -18,6 +18,8 @@ pub mod resp;
 pub mod command;
 
 pub mod store;
+
+pub mod log;
 
 pub mod sharing;
 

@@ -20,7 +20,7 @@ use crate::resp::{Args, Decoder, Protocol, Reply};
 use crate::rt::{JoinHandle, Rt};
 use crate::scope::event::Event;
 use crate::scope::record;
-use crate::sharing::{Blocked, Connection, Job, Share, Sharing};
+use crate::sharing::{Blocked, Connection, Job, Share, Sharing, Standing};
 use crate::store::Waiter;
 
 /// Room made for one read, in bytes. A pipeline of 64 requests of a hundred bytes fits in one.
@@ -255,10 +255,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
     /// Runs the requests gathered for the keyspace.
     async fn run_job(&mut self) -> io::Result<()> {
         while !self.job.is_done() {
+            let (standing, logged) = (self.job.standing(), self.job.logged);
             self.connection
                 .run(&mut self.job)
                 .await
                 .map_err(|_| io::Error::other("the store's owner is gone"))?;
+            if self.job.logged > logged {
+                self.settle(standing).await;
+            }
             if let Some(blocked) = self.job.blocked.take() {
                 self.wait(blocked).await?;
             } else if self.job.is_full() {
@@ -267,6 +271,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
         }
         self.job.clear();
         Ok(())
+    }
+
+    /// Waits until the log is as safe as it is to be before the client is answered. If that cannot be, no command that
+    /// ran since the job stood there is said to have succeeded.
+    async fn settle(&mut self, since: Standing) {
+        let Some(log) = self.service.server.log() else { return };
+        if let Err(failing) = log.settle(self.job.logged).await {
+            self.job.refuse_since(since, &Mistake::log_fails(&failing));
+        }
     }
 
     /// Waits until a command that found nothing has an answer. Ends with an error when the client leaves meanwhile, or the
@@ -295,9 +308,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
             }
         };
         self.client.wait_with(None);
-        match answer {
-            Some(answer) => self.job.replies.extend_from_slice(&answer),
-            None => Reply::new(&mut self.job.replies, self.job.protocol).null_array(),
+        let Some(answer) = answer else {
+            Reply::new(&mut self.job.replies, self.job.protocol).null_array();
+            return Ok(());
+        };
+        // Whoever carried it out wrote it down before.
+        if let Some(log) = self.service.server.log()
+            && let Err(failing) = log.settle(log.end()).await
+        {
+            Reply::new(&mut self.job.replies, self.job.protocol).error(Mistake::log_fails(&failing));
+        } else {
+            self.job.replies.extend_from_slice(&answer);
         }
         Ok(())
     }

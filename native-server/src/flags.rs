@@ -2,13 +2,16 @@
 //! sets off.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand, ValueEnum};
 use interleave::command::Config;
+use interleave::log::Fsync;
 use interleave::resp::Limits;
 use interleave::sharing::{Kind, Options};
 
+use crate::durability::AutoRewrite;
 use crate::run::RunFlags;
 
 /// What the program can do besides serving.
@@ -99,6 +102,27 @@ pub struct Flags {
     #[arg(long, value_name = "BYTES", default_value_t = 8 << 20, value_parser = between(1 << 10, 1 << 30))]
     pub trace_queue_bytes: usize,
 
+    /// Write what is done to the data to a log in `--dir`, and read it when the server starts.
+    #[arg(long, value_name = "YES|NO", default_value = "no", default_missing_value = "yes", num_args = 0..=1,
+          value_parser = yes_or_no)]
+    pub appendonly: bool,
+
+    /// When the log is to reach the disk: always (before a client is answered), everysec, or no (when the system sees fit).
+    #[arg(long, value_name = "WHEN", default_value = "everysec")]
+    pub appendfsync: Fsync,
+
+    /// The folder of the log.
+    #[arg(long, value_name = "FOLDER", default_value = ".")]
+    pub dir: PathBuf,
+
+    /// By how many percent the log must grow to be compacted; 0: only when asked.
+    #[arg(long, value_name = "PERCENT", default_value_t = 100)]
+    pub auto_aof_rewrite_percentage: u64,
+
+    /// How long the log must be to be compacted without being asked.
+    #[arg(long, value_name = "BYTES", default_value_t = 64 << 20)]
+    pub auto_aof_rewrite_min_size: u64,
+
     /// How long clients have to take their last replies when the server stops, in seconds.
     #[arg(long, value_name = "S", default_value = "10", value_parser = seconds)]
     pub shutdown_timeout_s: Duration,
@@ -137,10 +161,28 @@ impl Flags {
             max_clients: self.max_clients,
             databases: self.databases,
             port: resp.port(),
-            settings: vec![
-                ("bind".to_owned(), resp.ip().to_string()),
-                ("timeout".to_owned(), self.idle_timeout_s.as_secs().to_string()),
-            ],
+            settings: [
+                ("appendfsync", self.appendfsync.name().to_owned()),
+                ("appendonly", if self.appendonly { "yes" } else { "no" }.to_owned()),
+                ("auto-aof-rewrite-min-size", self.auto_aof_rewrite_min_size.to_string()),
+                ("auto-aof-rewrite-percentage", self.auto_aof_rewrite_percentage.to_string()),
+                ("bind", resp.ip().to_string()),
+                (
+                    "dir",
+                    std::path::absolute(&self.dir).unwrap_or_else(|_| self.dir.clone()).display().to_string(),
+                ),
+                ("timeout", self.idle_timeout_s.as_secs().to_string()),
+            ]
+            .map(|(name, value)| (name.to_owned(), value))
+            .into(),
+        }
+    }
+
+    /// When the log is compacted without being asked.
+    pub(crate) fn auto_rewrite(&self) -> AutoRewrite {
+        AutoRewrite {
+            percentage: self.auto_aof_rewrite_percentage,
+            min_bytes: self.auto_aof_rewrite_min_size,
         }
     }
 
@@ -163,6 +205,14 @@ impl Flags {
 fn address(text: &str) -> Result<SocketAddr, String> {
     text.parse()
         .map_err(|_| "expected an IP address and a port, as in 127.0.0.1:6379 or [::1]:6379".to_owned())
+}
+
+fn yes_or_no(text: &str) -> Result<bool, String> {
+    match text {
+        "yes" => Ok(true),
+        "no" => Ok(false),
+        _ => Err("expected yes or no".to_owned()),
+    }
 }
 
 fn host_name(text: &str) -> Result<String, String> {

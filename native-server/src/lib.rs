@@ -4,6 +4,7 @@
 //! that the observer neither shows up in the picture nor starves when the server is busy. Knows the threads
 //! and in which order they end; what each of them does is its own file's matter.
 
+mod durability;
 mod flags;
 mod guard;
 mod http;
@@ -22,11 +23,15 @@ use std::io;
 use std::net::SocketAddr;
 use std::thread::JoinHandle;
 
+use interleave::log::Log;
 use interleave::scope::frame::{Hello, Origin};
+use interleave::sharing::{Kind, Stores};
 use serde_json::json;
 use tokio::sync::watch;
 use tracing::warn;
 
+use self::durability::Durability;
+pub use self::durability::OpenError;
 pub use self::flags::{Command, Flags, Flavor};
 use self::http::Http;
 use self::observed::Observed;
@@ -42,16 +47,20 @@ pub struct Server {
     observed: JoinHandle<usize>,
     browsers: JoinHandle<()>,
     drain: JoinHandle<()>,
+    writer: Option<JoinHandle<()>>,
 }
 
 impl Server {
-    /// Listens on the addresses that `flags` name and serves them on threads of its own.
+    /// Reads the log, if there is one, then listens on the addresses that `flags` name and serves them on threads of its own.
     ///
     /// # Errors
-    /// When an address cannot be had, or the system refuses a thread.
+    /// When the log cannot be read, an address cannot be had, or the system refuses a thread.
     pub fn start(flags: &Flags) -> Result<Self, StartError> {
         let (stop, stopped) = watch::channel(false);
-        let observed = Observed::bind(flags)?;
+        let mut stores = Stores::new(flags.sharing, &flags.options(0));
+        let durability = open_log(flags, &mut stores)?;
+        let log = durability.as_ref().map(|durability| durability.log().clone());
+        let observed = Observed::bind(flags, stores, log.clone())?;
         let resp = observed.address();
         let info = json!({
             "resp": resp,
@@ -76,10 +85,16 @@ impl Server {
         warn_if_open(resp, "--resp");
         warn_if_open(http, "--http");
         let stop_http = stopped.clone();
-        let observed = thread("observed", move || observed.run(stopped))?;
+        let close = log.map(CloseLog);
+        let observed = thread("observed", move || {
+            // Dropped last, however the thread ends: then all who append are gone.
+            let _close = close;
+            observed.run(stopped)
+        })?;
+        let writer = durability.map(|durability| thread("log", move || durability.run())).transpose()?;
         let browsers = thread("http", move || browsers.run(stop_http))?;
         let drain = thread("drain", move || trace.run(&hello))?;
-        Ok(Self { resp, http, stop, observed, browsers, drain })
+        Ok(Self { resp, http, stop, observed, browsers, drain, writer })
     }
 
     /// Where Redis clients connect: the port that was given, if the flag left it open.
@@ -95,15 +110,37 @@ impl Server {
     }
 
     /// Stops accepting, lets every client take the replies to what it has sent, and waits for that, at most
-    /// as long as the flag says. Returns how many clients were cut off then.
+    /// as long as the flag says; then for the log to be on the disk. Returns how many clients were cut off then.
     pub fn shutdown(self) -> usize {
         self.stop.send_replace(true);
         // A thread that panicked has said so, and has no clients left.
         let cut_off = self.observed.join().unwrap_or(0);
         let _ = self.browsers.join();
         let _ = self.drain.join();
+        let _ = self.writer.map(JoinHandle::join);
         cut_off
     }
+}
+
+/// Tells the log's thread that nothing will come any more.
+struct CloseLog(Log);
+
+impl Drop for CloseLog {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
+
+/// Reads the log into `stores`, if the flags want one.
+fn open_log(flags: &Flags, stores: &mut Stores) -> Result<Option<Durability>, StartError> {
+    if !flags.appendonly {
+        return Ok(None);
+    }
+    if flags.sharing == Kind::Isolated {
+        return Err(StartError::NothingToLog);
+    }
+    let opened = Durability::open(&flags.dir, flags.appendfsync, flags.auto_rewrite(), stores);
+    opened.map(Some).map_err(StartError::Log)
 }
 
 fn thread<T: Send + 'static>(
@@ -133,6 +170,10 @@ pub enum StartError {
         /// What the system says.
         error: io::Error,
     },
+    /// The log cannot be read, or not be written.
+    Log(OpenError),
+    /// A log is wanted, and connections share no data.
+    NothingToLog,
     /// The system refused a thread or what a runtime needs.
     System(io::Error),
 }
@@ -149,6 +190,10 @@ impl fmt::Display for StartError {
                 };
                 write!(f, "cannot listen on {address}: {why}; choose another address with {flag}")
             }
+            Self::Log(error) => error.fmt(f),
+            Self::NothingToLog => f.write_str(
+                "--appendonly needs data that connections share; choose another way than isolated with --sharing",
+            ),
             Self::System(error) => write!(f, "the system refused a thread or a runtime's needs: {error}"),
         }
     }

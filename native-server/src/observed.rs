@@ -11,10 +11,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use interleave::command::{self, Peer};
+use interleave::log::Log;
 use interleave::rt::Rt;
 use interleave::scope::hub;
 use interleave::session::Service;
-use interleave::sharing::Sharing;
+use interleave::sharing::{Sharing, Stores};
 use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::runtime::{Builder, Handle, Runtime};
@@ -70,13 +71,14 @@ pub(crate) struct Observed {
     address: SocketAddr,
     arrivals: (mpsc::Sender<Arrival>, mpsc::Receiver<Arrival>),
     server: Arc<command::Server>,
+    stores: Stores,
     flags: Flags,
     seed: u64,
 }
 
 impl Observed {
-    /// Builds the runtime and takes the address.
-    pub(crate) fn bind(flags: &Flags) -> Result<Self, StartError> {
+    /// Builds the runtime and takes the address, to serve the data in `stores`.
+    pub(crate) fn bind(flags: &Flags, stores: Stores, log: Option<Log>) -> Result<Self, StartError> {
         let runtime = runtime(flags).map_err(StartError::System)?;
         let refused = |error| StartError::Listen { address: flags.resp, flag: "--resp", error };
         let listener = {
@@ -86,9 +88,13 @@ impl Observed {
         let address = listener.local_addr().map_err(refused)?;
         // Any number that differs from run to run.
         let seed = RandomState::new().hash_one(address);
-        let server = Arc::new(command::Server::new(flags.config(address), Rt::native().unix_ms(), seed));
+        let server = command::Server::new(flags.config(address), Rt::native().unix_ms(), seed);
+        let server = Arc::new(match log {
+            Some(log) => server.with_log(log),
+            None => server,
+        });
         let arrivals = mpsc::channel(ARRIVALS_MAX);
-        Ok(Self { runtime, listener, address, arrivals, server, flags: flags.clone(), seed })
+        Ok(Self { runtime, listener, address, arrivals, server, stores, flags: flags.clone(), seed })
     }
 
     /// The address that Redis clients connect to.
@@ -119,7 +125,7 @@ impl Observed {
     /// Serves until `stop` turns true, then until all clients have left or the flag's time is over. Returns
     /// how many had not.
     pub(crate) fn run(self, mut stop: watch::Receiver<bool>) -> usize {
-        let Self { runtime, listener, arrivals: (_, arrivals), server, flags, seed, .. } = self;
+        let Self { runtime, listener, arrivals: (_, arrivals), server, stores, flags, seed, .. } = self;
         let (stop_sessions, stopped) = watch::channel(false);
         runtime.block_on(async {
             let rt = Rt::native();
@@ -128,7 +134,7 @@ impl Observed {
             let door = rt.clone();
             rt.spawn("listener", 0, async move {
                 let service = Service {
-                    sharing: Sharing::new(flags.sharing, flags.options(seed), &door, &server),
+                    sharing: Sharing::over(stores, flags.sharing, flags.options(seed), &door, &server),
                     server,
                     rt: door,
                     unfinished_timeout: flags.unfinished_timeout_s,

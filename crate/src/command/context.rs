@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::client::{Client, Listed, Peer};
 use super::mistake::Mistake;
+use crate::log::{Fsync, Log};
 use crate::resp::Limits;
 use crate::store::LAYOUT_LIMITS;
 
@@ -40,6 +41,7 @@ impl Config {
     /// what this server does not do, those that nobody can change, and the host's own.
     pub(super) fn list(&self) -> Vec<(&str, String)> {
         let mut list = vec![
+            ("appendfsync", Fsync::default().name().to_owned()),
             ("appendonly", "no".to_owned()),
             ("client-query-buffer-limit", self.limits.request_bytes.to_string()),
             ("databases", self.databases.to_string()),
@@ -51,6 +53,8 @@ impl Config {
             ("save", String::new()),
         ];
         list.extend(LAYOUT_LIMITS.map(|(name, limit)| (name, limit.to_string())));
+        // What the host says of itself is so.
+        list.retain(|(name, _)| self.settings.iter().all(|(set, _)| set != name));
         list.extend(self.settings.iter().map(|(name, value)| (name.as_str(), value.clone())));
         list
     }
@@ -79,6 +83,8 @@ pub struct Server {
     pub config: Config,
     /// What it counts.
     pub counters: Counters,
+    /// Where what is done to the data is written down, if it is.
+    log: Option<Log>,
     started_ms: u64,
     run_id: String,
     /// Touched when a client comes, goes, or asks for the list; never per command.
@@ -91,7 +97,19 @@ impl Server {
     pub fn new(config: Config, now_ms: u64, seed: u64) -> Self {
         let mut random = fastrand::Rng::with_seed(seed);
         let run_id = (0..40).map(|_| random.digit(16)).collect();
-        Self { config, counters: Counters::default(), started_ms: now_ms, run_id, clients: Mutex::default() }
+        let (counters, clients) = (Counters::default(), Mutex::default());
+        Self { config, counters, log: None, started_ms: now_ms, run_id, clients }
+    }
+
+    /// The same server, with a log of what is done to the data.
+    #[must_use]
+    pub fn with_log(self, log: Log) -> Self {
+        Self { log: Some(log), ..self }
+    }
+
+    /// The log of what is done to the data, if there is one.
+    pub fn log(&self) -> Option<&Log> {
+        self.log.as_ref()
     }
 
     /// Lets a client in and puts it on the list.

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use super::context::REDIS_VERSION;
 use super::parse::is;
+use super::persistence;
 use super::spec::{Ctx, Flag, Group, KeySpec, Keys, Outcome, Run, Spec};
 use crate::resp::{Args, Reply};
 use crate::store::Stats;
@@ -28,18 +29,21 @@ enum Section {
     Server,
     Clients,
     Memory,
+    Persistence,
     Stats,
     Keyspace,
 }
 
 impl Section {
-    const ALL: [Self; 5] = [Self::Server, Self::Clients, Self::Memory, Self::Stats, Self::Keyspace];
+    const ALL: [Self; 6] =
+        [Self::Server, Self::Clients, Self::Memory, Self::Persistence, Self::Stats, Self::Keyspace];
 
     fn name(self) -> &'static str {
         match self {
             Self::Server => "Server",
             Self::Clients => "Clients",
             Self::Memory => "Memory",
+            Self::Persistence => "Persistence",
             Self::Stats => "Stats",
             Self::Keyspace => "Keyspace",
         }
@@ -76,6 +80,7 @@ fn info(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
             Section::Server => server(ctx, &mut report),
             Section::Clients => clients(ctx, &mut report),
             Section::Memory => memory(ctx, &mut report),
+            Section::Persistence => persistence::report(ctx.server.log(), &mut report),
             Section::Stats => stats(ctx, &mut report),
             Section::Keyspace => keyspace(ctx, &mut report),
         }
@@ -84,7 +89,8 @@ fn info(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
     Ok(())
 }
 
-struct Report<'a> {
+/// A section in the making.
+pub(super) struct Report<'a> {
     text: &'a mut String,
 }
 
@@ -93,7 +99,7 @@ impl Report<'_> {
         write!(self.text, "{line}\r\n").expect("writing to a string does not fail");
     }
 
-    fn field(&mut self, name: &str, value: impl std::fmt::Display) {
+    pub(super) fn field(&mut self, name: &str, value: impl std::fmt::Display) {
         self.line(format_args!("{name}:{value}"));
     }
 }

@@ -4,6 +4,7 @@
 
 use std::borrow::Cow;
 
+use crate::log::Failing;
 use crate::store::WrongType;
 
 /// A client's mistake: the text of the error reply. Bytes, because it may quote the client.
@@ -30,6 +31,18 @@ impl Mistake {
     /// The wrong number of arguments for `command`.
     pub(super) fn arity(command: &str) -> Self {
         Self::from(format!("ERR wrong number of arguments for '{command}' command"))
+    }
+
+    /// Nothing is changed while the log cannot be written.
+    pub(crate) fn log_fails(Failing(why): &Failing) -> Self {
+        Self::from(format!("MISCONF Errors writing to the AOF file: {why}"))
+    }
+
+    /// A transaction cannot be carried out because of this mistake.
+    pub(crate) fn discards_transaction(&self) -> Self {
+        let mut text = b"EXECABORT Transaction discarded because of: ".to_vec();
+        text.extend_from_slice(&self.0);
+        Self::from(text)
     }
 
     /// An expiry that is no time for `command`.

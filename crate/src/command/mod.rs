@@ -63,6 +63,7 @@ mod keys;
 mod list_moves;
 mod lists;
 mod objects;
+mod persistence;
 mod server;
 mod set_algebra;
 mod sets;

@@ -5,9 +5,9 @@
 use super::spec::Spec;
 use super::{
     Mistake, blocking, clients, connection, counters, databases, expiry, hashes, info, introspection, keys,
-    list_moves, lists, objects, server, set_algebra, sets, sort, sorted_set_algebra, sorted_set_ranges,
-    sorted_sets, stream_claims, stream_groups, stream_info, stream_reads, streams, strings, substrings,
-    transactions,
+    list_moves, lists, objects, persistence, server, set_algebra, sets, sort, sorted_set_algebra,
+    sorted_set_ranges, sorted_sets, stream_claims, stream_groups, stream_info, stream_reads, streams,
+    strings, substrings, transactions,
 };
 use crate::resp::{Args, Reply};
 
@@ -33,6 +33,7 @@ pub static TABLE: &[Spec] = &[
     server::FLUSHALL,
     server::TIME,
     databases::SWAPDB,
+    persistence::BGREWRITEAOF,
     strings::GET,
     strings::SET,
     strings::SETNX,

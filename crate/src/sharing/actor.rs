@@ -13,6 +13,10 @@ use super::{OwnerGone, Share};
 
 /// What the owner is asked to do.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly all are the large ones, and a box for each would cost more"
+)]
 enum Message {
     /// Run this, and send it back with its replies.
     Run(Job, Promise<Job>),
@@ -35,9 +39,9 @@ pub(crate) struct Connection {
 
 impl Owner {
     /// Spawns the task that owns the store; it ends when the last connection and the last `Owner` are gone.
-    pub(super) fn spawn(rt: &Rt, executor: Executor, queue: usize) -> Self {
+    pub(super) fn spawn(rt: &Rt, executor: Executor, store: Databases, queue: usize) -> Self {
         let (messages, inbox) = channel("requests", queue);
-        rt.spawn("store owner", 0, own(executor, inbox));
+        rt.spawn("store owner", 0, own(executor, store, inbox));
         Self { messages, replies: Answers::new("reply") }
     }
 
@@ -51,8 +55,7 @@ impl Owner {
     }
 }
 
-async fn own(mut executor: Executor, mut inbox: Receiver<Message>) {
-    let mut store = Databases::default();
+async fn own(mut executor: Executor, mut store: Databases, mut inbox: Receiver<Message>) {
     while let Some(message) = inbox.receive().await {
         match message {
             Message::Run(mut job, promise) => {

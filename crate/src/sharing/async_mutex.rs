@@ -26,8 +26,8 @@ pub(crate) struct Connection {
 }
 
 impl Shared {
-    pub(super) fn new(hold: Duration) -> Self {
-        Self { store: Arc::new(AsyncMutex::new("store", 0, Databases::default())), hold }
+    pub(super) fn new(store: Databases, hold: Duration) -> Self {
+        Self { store: Arc::new(AsyncMutex::new("store", 0, store)), hold }
     }
 
     pub(super) fn connect(&self, executor: Executor) -> Connection {

@@ -15,7 +15,7 @@ use bytes::BytesMut;
 use crate::command::{Ctx, Found, Run, Server, Wait};
 use crate::resp::{Args, Batch, Protocol, Reply};
 use crate::rt::{Answer, Promise, Rt, ledger, step};
-use crate::store::{Keyspace, Waiter, Watcher};
+use crate::store::{Done, Keyspace, Waiter, Watcher};
 
 use super::job::{Asked, Executor};
 use super::mirror::Mirror;
@@ -74,6 +74,7 @@ impl Waiter for Ticket {
         keyspace: &mut dyn Keyspace,
         now_ms: u64,
         random: &mut fastrand::Rng,
+        done: Done<'_>,
     ) -> bool {
         let mut place = self.promise();
         let Some(promise) = place.take() else { return true };
@@ -85,7 +86,7 @@ impl Waiter for Ticket {
         let (database, server, watcher) = (self.database, &*self.server, &self.watcher);
         let mut ctx = Ctx { keyspace: &mut *keyspace, database, now_ms, random, server, watcher };
         match run(&mut ctx, self.args(), Some(key), &mut reply) {
-            Ok(None) => {}
+            Ok(None) => done(keyspace, &self.args().iter().collect::<Vec<_>>()),
             Ok(Some(_)) => {
                 *place = Some(promise);
                 return false;
@@ -247,9 +248,17 @@ impl Executor {
             while let Some(waiter) = waiters.pop_front() {
                 // Once it has gone nobody brings it back: who minds that is told, and changes nothing.
                 is_there = is_there && keyspace.store(&key).peek(&key, now_ms).is_some();
+                let journal = &mut self.journal;
+                let mut written = |keyspace: &mut dyn Keyspace, words: &[&[u8]]| {
+                    if let Some(journal) = journal {
+                        journal.note_vanished(keyspace, now_ms);
+                        journal.note_served(words, &key, of, now_ms);
+                        journal.append();
+                    }
+                };
                 // One that waits for another type is passed over.
                 if !is_there && !waiter.minds_absence()
-                    || !waiter.serve(&key, keyspace, now_ms, &mut self.random)
+                    || !waiter.serve(&key, keyspace, now_ms, &mut self.random, &mut written)
                 {
                     left.push_back(waiter);
                 } else if keyspace.any_touched() {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 
-use crate::command::{Client, Ctx, Found, Keys, Run, Server, Spec, TABLE, Transaction, Wait};
+use crate::command::{Client, Ctx, Found, Keys, Mistake, Run, Server, Spec, TABLE, Transaction, Wait};
 use crate::resp::{Args, Batch, Protocol, Reply};
 use crate::rt::{Answers, Rt, ledger, step};
 use crate::scope::event::{Event, LabelId, ObjectId, REFUSED};
@@ -16,6 +16,7 @@ use crate::scope::record;
 use crate::store::{Keyspace, Store, Watcher};
 
 use super::blocking::{Blocked, Ready};
+use super::journal::Journal;
 use super::mirror::Mirror;
 
 /// Replies are written to the client before another command runs once they are this many bytes: a pipeline of large
@@ -41,11 +42,20 @@ pub(crate) struct Job {
     pub(crate) database: usize,
     /// Whose requests these are.
     pub(crate) client: u32,
+    /// Where in the log the last command stands that was written down; 0 before the first.
+    pub(crate) logged: u64,
     /// In order; the first `done` have run, and of these the first `ended` are recorded as ended.
     requests: Vec<Request>,
     started: usize,
     done: usize,
     ended: usize,
+}
+
+/// How far a [`Job`] has come.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Standing {
+    done: usize,
+    replies_bytes: usize,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -65,6 +75,21 @@ impl Job {
     /// Adds request `index` of the batch, which asks for `found`, a command on the keyspace.
     pub(crate) fn push(&mut self, index: usize, found: Found) {
         self.requests.push(Request { index, found, failed: false });
+    }
+
+    /// Where its requests and replies stand, for [`Self::refuse_since`].
+    pub(crate) fn standing(&self) -> Standing {
+        Standing { done: self.done, replies_bytes: self.replies.len() }
+    }
+
+    /// Puts `mistake` in the place of every reply made since it stood there. None of them may have been written.
+    pub(crate) fn refuse_since(&mut self, standing: Standing, mistake: &Mistake) {
+        self.replies.truncate(standing.replies_bytes);
+        // One that waits has no reply yet.
+        let answered = self.done - usize::from(self.blocked.is_some());
+        for _ in standing.done..answered {
+            Reply::new(&mut self.replies, self.protocol).error(mistake);
+        }
     }
 
     /// Whether every request has run.
@@ -199,6 +224,8 @@ pub(super) struct Executor {
     pub(super) server: Arc<Server>,
     /// Where onlookers see what the commands touched.
     pub(super) mirror: Option<Arc<Mirror>>,
+    /// Where it is written down what the commands did.
+    pub(super) journal: Option<Journal>,
     pub(super) random: fastrand::Rng,
     /// What was changed and is waited for, until those who wait are served.
     pub(super) ready: Ready,
@@ -223,6 +250,7 @@ impl Executor {
             rt: rt.clone(),
             server: Arc::clone(server),
             mirror: mirror.cloned(),
+            journal: server.log().map(Journal::new),
             random,
             ready: Ready::default(),
             answers: answers.clone(),
@@ -230,9 +258,9 @@ impl Executor {
         }
     }
 
-    /// Of data that nobody else reaches.
+    /// Of data that nobody else reaches, and that ends with its client: there is nothing to write down.
     pub(super) fn private(self) -> Self {
-        Self { private: true, ..self }
+        Self { private: true, journal: None, ..self }
     }
 
     /// Tells whoever keeps notes that all this task knows from now on is `replies`, its data and its random choices.
@@ -280,12 +308,25 @@ impl Executor {
             let asked =
                 Asked { found: request.found, args, database: job.database, client: job.client, watcher };
             let mut reply = Reply::new(&mut job.replies, job.protocol);
-            match self.carry_out(asked, keyspace, now_ms, &mut reply) {
+            let done = match self.journal.as_ref().map_or(Ok(()), |journal| journal.admit(asked.found.spec)) {
+                Ok(()) => self.carry_out(asked, keyspace, now_ms, &mut reply),
+                Err(mistake) => {
+                    reply.error(mistake);
+                    Done::Failed
+                }
+            };
+            match done {
                 Done::Answered => {}
                 Done::Failed => request.failed = true,
                 Done::Waits(wait) => {
                     job.blocked = Some(Box::new(self.block(asked, job.protocol, &wait, keyspace)));
                 }
+            }
+        }
+        if let Some(journal) = &mut self.journal {
+            journal.note_vanished(keyspace, now_ms);
+            if let Some(position) = journal.append() {
+                job.logged = position;
             }
         }
         if !self.ready.is_empty() {
@@ -309,6 +350,7 @@ impl Executor {
         reply: &mut Reply<'_>,
     ) -> Done {
         let Asked { found, args, database, client, watcher } = asked;
+        let seed = self.random.get_seed();
         let (random, server) = (&mut self.random, &*self.server);
         let mut ctx = Ctx { keyspace: &mut *keyspace, database, now_ms, random, server, watcher };
         let done = match found.spec.run {
@@ -321,6 +363,10 @@ impl Executor {
             reply.error(mistake);
             Done::Failed
         });
+        if let (Some(journal), Done::Answered) = (&mut self.journal, &done) {
+            journal.note_vanished(keyspace, now_ms);
+            journal.note(&asked, now_ms, (self.random.get_seed() != seed).then_some(seed));
+        }
         if keyspace.any_touched() {
             self.ready.settle(keyspace, matches!(done, Done::Failed));
         }
@@ -361,12 +407,20 @@ impl Executor {
     pub(super) fn expire(&mut self, keyspace: &mut dyn Keyspace) -> bool {
         let now_ms = self.rt.unix_ms();
         let mut any_expire = false;
+        if self.journal.as_ref().is_some_and(Journal::fails) {
+            // It could not be written down. Who asks for a key finds that it has expired all the same.
+            return true;
+        }
         for index in 0..keyspace.count() {
             keyspace.shard(index).stores().for_each(Store::forget_gone);
             for store in keyspace.shard(index).stores().filter(|store| store.volatile() > 0) {
                 store.expire_some(now_ms, EXPIRE_LOOKUPS_MAX);
                 any_expire |= store.volatile() > 0;
             }
+        }
+        if let Some(journal) = &mut self.journal {
+            journal.note_vanished(keyspace, now_ms);
+            journal.append();
         }
         any_expire
     }

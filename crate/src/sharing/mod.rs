@@ -15,9 +15,12 @@ mod async_mutex;
 mod blocking;
 mod isolated;
 mod job;
+mod journal;
 mod mirror;
 mod mutex;
+mod replay;
 mod sharded;
+mod stores;
 mod transaction;
 
 use std::fmt;
@@ -29,11 +32,14 @@ use std::time::Duration;
 
 use crate::command::Server;
 use crate::rt::{Answers, Rt, ledger};
+use crate::store::Databases;
 
 pub(crate) use self::blocking::Blocked;
 use self::job::Executor;
-pub(crate) use self::job::{Job, Labels};
+pub(crate) use self::job::{Job, Labels, Standing};
 pub use self::mirror::{MIRROR_CHARS_MAX, MIRROR_KEYS_MAX, Mirror, Mirrored, MirroredKey};
+pub use self::replay::{Replay, snapshot};
+pub use self::stores::Stores;
 
 /// Which way connections share the store.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -174,7 +180,16 @@ impl Sharing {
     /// Outside a Tokio runtime; or if an option is below its minimum.
     #[must_use]
     pub fn new(kind: Kind, options: Options, rt: &Rt, server: &Arc<Server>) -> Self {
-        Self::build(kind, options, rt, server, None)
+        Self::build(kind, options, rt, server, Stores::new(kind, &options), None)
+    }
+
+    /// The same, over data that is there already: `stores` made for this kind and these options.
+    ///
+    /// # Panics
+    /// As [`Self::new`].
+    #[must_use]
+    pub fn over(stores: Stores, kind: Kind, options: Options, rt: &Rt, server: &Arc<Server>) -> Self {
+        Self::build(kind, options, rt, server, stores, None)
     }
 
     /// The same, with a copy of the keys that can be looked at whoever holds the store.
@@ -184,7 +199,8 @@ impl Sharing {
     #[must_use]
     pub fn mirrored(kind: Kind, options: Options, rt: &Rt, server: &Arc<Server>) -> (Self, Arc<Mirror>) {
         let mirror = Arc::new(Mirror::new(kind == Kind::Isolated));
-        (Self::build(kind, options, rt, server, Some(Arc::clone(&mirror))), mirror)
+        let stores = Stores::new(kind, &options);
+        (Self::build(kind, options, rt, server, stores, Some(Arc::clone(&mirror))), mirror)
     }
 
     fn build(
@@ -192,18 +208,22 @@ impl Sharing {
         options: Options,
         rt: &Rt,
         server: &Arc<Server>,
+        mut stores: Stores,
         mirror: Option<Arc<Mirror>>,
     ) -> Self {
         let labels = Labels::new();
         let answers = Answers::new("element");
+        if server.log().is_some() {
+            stores.iter_mut().for_each(Databases::keep_vanished);
+        }
         let data = match kind {
             Kind::Isolated => Data::Isolated,
-            Kind::Mutex => Data::Mutex(mutex::Shared::new()),
-            Kind::AsyncMutex => Data::AsyncMutex(async_mutex::Shared::new(options.hold)),
-            Kind::Sharded => Data::Sharded(sharded::Shared::new(options.shards)),
+            Kind::Mutex => Data::Mutex(mutex::Shared::new(stores.into_one())),
+            Kind::AsyncMutex => Data::AsyncMutex(async_mutex::Shared::new(stores.into_one(), options.hold)),
+            Kind::Sharded => Data::Sharded(sharded::Shared::new(stores.into_all())),
             Kind::Actor => {
                 let executor = Executor::new(&labels, rt, server, &answers, mirror.as_ref(), options.seed);
-                Data::Actor(actor::Owner::spawn(rt, executor, options.actor_queue))
+                Data::Actor(actor::Owner::spawn(rt, executor, stores.into_one(), options.actor_queue))
             }
         };
         let (rt, server) = (rt.clone(), Arc::clone(server));

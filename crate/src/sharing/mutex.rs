@@ -22,8 +22,8 @@ pub(crate) struct Connection {
 }
 
 impl Shared {
-    pub(super) fn new() -> Self {
-        Self(Arc::new(Mutex::new("store", 0, Databases::default())))
+    pub(super) fn new(store: Databases) -> Self {
+        Self(Arc::new(Mutex::new("store", 0, store)))
     }
 
     pub(super) fn connect(&self, executor: Executor) -> Connection {

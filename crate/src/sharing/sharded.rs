@@ -23,9 +23,8 @@ pub(crate) struct Connection {
 }
 
 impl Shared {
-    pub(super) fn new(shards: usize) -> Self {
-        assert!(shards > 0, "a keyspace has at least one shard");
-        Self((0..shards).map(|number| Mutex::new("shard", number as u32, Databases::default())).collect())
+    pub(super) fn new(stores: Vec<Databases>) -> Self {
+        Self((0..).zip(stores).map(|(number, store)| Mutex::new("shard", number, store)).collect())
     }
 
     pub(super) fn connect(&self, executor: Executor) -> Connection {

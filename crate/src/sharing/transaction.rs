@@ -29,6 +29,10 @@ impl Executor {
         keyspace: &mut K,
         now_ms: u64,
     ) {
+        // All or nothing: it may not be refused in the middle.
+        let refused = self.journal.as_ref().and_then(|journal| {
+            transaction.requests().find_map(|(found, _)| journal.admit(found.spec).err())
+        });
         let (client, requests) = transaction.split();
         let watcher = client.watcher().clone();
         for (database, key) in watcher.keys().iter() {
@@ -40,6 +44,10 @@ impl Executor {
         let mut reply = Reply::new(replies, client.protocol());
         if broken {
             reply.null_array();
+            return;
+        }
+        if let Some(mistake) = refused {
+            reply.error(mistake.discards_transaction());
             return;
         }
         reply.array(requests.len());

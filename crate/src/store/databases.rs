@@ -31,6 +31,7 @@ pub struct Databases {
     /// The stores of the others, by number; that of the selected one is a blank. Empty while no other was ever used, and
     /// longer than `selected` otherwise.
     others: Vec<Store>,
+    keeps_vanished: bool,
 }
 
 impl Databases {
@@ -72,6 +73,12 @@ impl Databases {
         before.iter_mut().chain([&mut self.current]).chain(from.iter_mut().skip(1))
     }
 
+    /// Has every store [keep the names](Store::keep_vanished) of keys that go though no command removes them.
+    pub fn keep_vanished(&mut self) {
+        self.keeps_vanished = true;
+        self.stores().for_each(Store::keep_vanished);
+    }
+
     /// Lets two databases change places. Those who look on stay, and see other keys.
     pub fn swap(&mut self, one: usize, other: usize) {
         let selected = self.selected;
@@ -100,6 +107,9 @@ impl Databases {
     fn grow(&mut self, database: usize) {
         if database >= self.others.len() {
             self.others.resize_with(database + 1, Store::default);
+            if self.keeps_vanished {
+                self.others.iter_mut().for_each(Store::keep_vanished);
+            }
         }
     }
 

@@ -45,6 +45,11 @@ impl Default for Layout {
 }
 
 impl Hash {
+    /// A hash without fields that was large once.
+    pub(super) fn table_of_none() -> Self {
+        Self(Layout::Table(IndexMap::default()))
+    }
+
     /// How many fields there are.
     pub fn len(&self) -> usize {
         match &self.0 {

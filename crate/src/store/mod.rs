@@ -10,6 +10,7 @@
 
 mod databases;
 mod hash;
+mod image;
 mod key;
 mod keyspace;
 mod list;
@@ -25,9 +26,10 @@ mod value;
 
 pub use databases::Databases;
 pub use hash::Hash;
+pub use image::NoValue;
 pub use keyspace::{Keyspace, scan, shard_of};
 pub use list::{End, List};
-pub use onlookers::{Waiter, Watcher};
+pub use onlookers::{Done, Waiter, Watcher};
 pub use set::{Member, Set};
 pub use shard::{Entry, Stats, Store, Sweep};
 pub use sorted_set::SortedSet;

@@ -61,6 +61,9 @@ impl Watcher {
     }
 }
 
+/// Is told the words of a waiter's command that was carried out.
+pub type Done<'a> = &'a mut dyn FnMut(&mut dyn Keyspace, &[&[u8]]);
+
 /// Somebody who waits for a key to have something. What becomes of it is the business of whoever made it.
 pub trait Waiter: fmt::Debug + Send + Sync {
     /// Whether it waits no longer: it was served, or has gone.
@@ -74,8 +77,16 @@ pub trait Waiter: fmt::Debug + Send + Sync {
 
     /// Serves it from `key`, if that has what it waits for; false if it goes on waiting. Its database is selected, and the
     /// shards of its keys are in `keyspace`: that of `key`, and all if it [is far](Self::is_far).
-    fn serve(&self, key: &[u8], keyspace: &mut dyn Keyspace, now_ms: u64, random: &mut fastrand::Rng)
-    -> bool;
+    ///
+    /// When its command was carried out, and before it learns that, `done` is told the command's words.
+    fn serve(
+        &self,
+        key: &[u8],
+        keyspace: &mut dyn Keyspace,
+        now_ms: u64,
+        random: &mut fastrand::Rng,
+        done: Done<'_>,
+    ) -> bool;
 
     /// Lets it wait no longer: answers that its time has passed, or an error. Whether it waited.
     fn release(&self, error: Option<&str>) -> bool;

@@ -68,6 +68,16 @@ impl Member<'_> {
 }
 
 impl Set {
+    /// A set without members that had some once that are no integers.
+    pub(super) fn packed_of_none() -> Self {
+        Self(Layout::Packed(Packed::default()))
+    }
+
+    /// A set without members that was large once.
+    pub(super) fn table_of_none() -> Self {
+        Self(Layout::Table(IndexSet::default()))
+    }
+
     /// How many members there are.
     pub fn len(&self) -> usize {
         match &self.0 {

@@ -83,6 +83,8 @@ pub struct Store {
     stats: Stats,
     /// None while nobody looks on, which is all that a change costs then.
     onlookers: Option<Box<Onlookers>>,
+    /// Keys that no command removed, since somebody asked last; `None` while nobody wants to know.
+    vanished: Option<Vec<Key>>,
 }
 
 impl Store {
@@ -109,6 +111,18 @@ impl Store {
     /// What was counted so far.
     pub fn stats(&self) -> Stats {
         self.stats
+    }
+
+    /// Keeps the names of keys that go though no command removes them, for [`Store::take_vanished`].
+    pub fn keep_vanished(&mut self) {
+        self.vanished.get_or_insert_default();
+    }
+
+    /// The keys that went since this was called last though no command removed them: their time had come.
+    pub fn take_vanished(&mut self, mut each: impl FnMut(&[u8])) {
+        if let Some(vanished) = &mut self.vanished {
+            vanished.drain(..).for_each(|key| each(key.as_slice()));
+        }
     }
 
     /// Looks a key up to read it, and counts the hit or miss.
@@ -228,7 +242,7 @@ impl Store {
     pub fn remove(&mut self, key: &[u8], now_ms: u64) -> Option<Entry> {
         let position = self.find(key, now_ms)?;
         self.touch(key);
-        self.remove_at(position)
+        self.remove_at(position).map(|(_, entry)| entry)
     }
 
     /// Removes all keys. Takes as long as freeing them takes.
@@ -350,6 +364,8 @@ impl Store {
     pub(super) fn swap(&mut self, other: &mut Self) {
         std::mem::swap(self, other);
         std::mem::swap(&mut self.onlookers, &mut other.onlookers);
+        // What has vanished did so under the number that it had.
+        std::mem::swap(&mut self.vanished, &mut other.vanished);
         self.touch_all_of(&other.entries);
         other.touch_all_of(&self.entries);
     }
@@ -400,14 +416,16 @@ impl Store {
         if let (Some(onlookers), Some((key, _))) = (&self.onlookers, self.entries.get_index(position)) {
             onlookers.expired(key.as_slice());
         }
-        self.remove_at(position);
+        if let (Some((key, _)), Some(vanished)) = (self.remove_at(position), &mut self.vanished) {
+            vanished.push(key);
+        }
         self.stats.expired += 1;
     }
 
-    fn remove_at(&mut self, position: usize) -> Option<Entry> {
-        let (_, entry) = self.entries.swap_remove_index(position)?;
+    fn remove_at(&mut self, position: usize) -> Option<(Key, Entry)> {
+        let (key, entry) = self.entries.swap_remove_index(position)?;
         self.count_volatile(entry.expires_ms != NEVER, false);
-        Some(entry)
+        Some((key, entry))
     }
 
     fn count_volatile(&mut self, before: bool, after: bool) {
@@ -445,6 +463,26 @@ mod tests {
         assert!(store(&[Some(1)]).remove(b"0", 2).is_none());
         assert!(!store(&[Some(1)]).set_expiry(b"0", None, 2));
         assert!(store(&[Some(1)]).random_key(&mut fastrand::Rng::with_seed(1), 2).is_none());
+    }
+
+    #[test]
+    fn keys_that_go_by_themselves_are_told_to_who_asked() {
+        let taken = |store: &mut Store| {
+            let mut taken = Vec::new();
+            store.take_vanished(|key| taken.push(String::from_utf8_lossy(key).into_owned()));
+            taken
+        };
+        let mut unasked = store(&[Some(1)]);
+        unasked.expire_some(2, 10);
+        assert!(taken(&mut unasked).is_empty());
+        let mut store = store(&[Some(1), Some(1), None, Some(1), Some(9)]);
+        store.keep_vanished();
+        assert!(store.get(b"1", 2).is_none() && store.remove(b"2", 2).is_some());
+        assert_eq!(taken(&mut store), ["1"]);
+        assert_eq!(store.expire_some(2, 10).expired, 2);
+        let mut rest = taken(&mut store);
+        rest.sort();
+        assert_eq!((rest, taken(&mut store)), (vec!["0".to_owned(), "3".to_owned()], vec![]));
     }
 
     #[test]

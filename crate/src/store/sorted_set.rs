@@ -47,6 +47,11 @@ impl Default for Layout {
 }
 
 impl SortedSet {
+    /// A set without members that was large once.
+    pub(super) fn table_of_none() -> Self {
+        Self(Layout::Table { scores: IndexMap::default(), order: Ranked::default() })
+    }
+
     /// How many members there are.
     pub fn len(&self) -> usize {
         match &self.0 {
@@ -203,8 +208,8 @@ impl SortedSet {
         }
     }
 
-    /// All that a command could find out, in one order.
-    fn walk(&self) -> impl Iterator<Item = (&[u8], u64)> {
+    /// All that a command could find out, in one order: members by position, and the bits of their scores.
+    pub(super) fn walk(&self) -> impl Iterator<Item = (&[u8], u64)> {
         let all = (0..self.len()).filter_map(|position| self.walk_at(position));
         all.map(|(member, score)| (member, score.to_bits()))
     }

@@ -177,6 +177,9 @@ enum Layout {
 }
 
 impl Bytes {
+    /// Longest string that needs no allocation of its own, if it was never longer.
+    pub(super) const IN_PLACE_MAX: usize = INLINE;
+
     /// Replaces the content; keeps the allocation where one of about the right size is there.
     pub fn assign(&mut self, bytes: &[u8]) {
         match &mut self.0 {
@@ -189,7 +192,7 @@ impl Bytes {
     }
 
     /// Whether it needs no allocation of its own.
-    fn is_in_place(&self) -> bool {
+    pub(super) fn is_in_place(&self) -> bool {
         matches!(self.0, Layout::Short { .. })
     }
 

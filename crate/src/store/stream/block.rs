@@ -4,6 +4,8 @@
 //! and its values; names again only where they are others. A small entry is some bytes long that way. Does not know the
 //! blocks beside it, nor who has read what.
 
+use serde::{Deserialize, Serialize};
+
 use super::id::StreamId;
 
 /// Most bytes of a block, unless one entry alone is longer: Redis's `stream-node-max-bytes`. Bounds what removing an entry
@@ -14,7 +16,7 @@ pub const BLOCK_BYTES_MAX: usize = 4096;
 pub const BLOCK_LEN_MAX: usize = 100;
 
 /// Entries one after the other, ascending by id.
-#[derive(Clone, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(super) struct Block {
     /// The id of the first entry it was given, removed or not: ids count from it.
     base: StreamId,
@@ -140,6 +142,38 @@ impl Block {
         }
     }
 
+    /// Whether it is as one that was filled: asked of a block that was read from elsewhere.
+    pub(super) fn is_sound(&self) -> bool {
+        let is_row = |mut bytes: &[u8], strings: usize| {
+            (0..strings).all(|_| skip_string(&mut bytes).is_some()) && bytes.is_empty()
+        };
+        let Some((mut names, mut entries)) = self.bytes.split_at_checked(self.names_end as usize) else {
+            return false;
+        };
+        let shared = take(&mut names) as usize;
+        if self.len == 0 || self.len > self.added || !is_row(names, shared) {
+            return false;
+        }
+        let mut above = None;
+        for _ in 0..self.len {
+            let own = take(&mut entries) as usize;
+            let (ms, seq) = (take(&mut entries), take(&mut entries));
+            let first_seq = if ms == 0 { self.base.seq } else { 0 };
+            let (Some(ms), Some(seq)) = (self.base.ms.checked_add(ms), first_seq.checked_add(seq)) else {
+                return false;
+            };
+            let id = StreamId::new(ms, seq);
+            let strings = if own == 0 { Some(shared) } else { own.checked_mul(2) };
+            let is_whole =
+                strings.is_some_and(|strings| (0..strings).all(|_| skip_string(&mut entries).is_some()));
+            if !is_whole || id < self.base || id > self.last || above.is_some_and(|above| id <= above) {
+                return false;
+            }
+            above = Some(id);
+        }
+        entries.is_empty()
+    }
+
     /// The names that entries share.
     fn names(&self) -> impl Iterator<Item = &[u8]> {
         let mut names = &self.bytes[..self.names_end as usize];
@@ -254,7 +288,7 @@ fn take(bytes: &mut &[u8]) -> u64 {
     while let Some((byte, rest)) = bytes.split_first() {
         *bytes = rest;
         number |= u64::from(byte & 0x7f) << shift;
-        if *byte < 0x80 {
+        if *byte < 0x80 || shift == 63 {
             break;
         }
         shift += 7;
@@ -267,4 +301,11 @@ fn take_string<'a>(bytes: &mut &'a [u8]) -> &'a [u8] {
     let (string, rest) = bytes.split_at(len);
     *bytes = rest;
     string
+}
+
+/// Goes on behind a string; none where it is cut.
+fn skip_string(bytes: &mut &[u8]) -> Option<()> {
+    let len = usize::try_from(take(bytes)).ok()?;
+    *bytes = bytes.split_at_checked(len)?.1;
+    Some(())
 }

@@ -5,9 +5,11 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 /// An entry's id: when it was added, in milliseconds since the Unix epoch, and its number within that millisecond. Or
 /// whatever else its author chose, as long as it grows.
-#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct StreamId {
     /// The part before the dash.
     pub ms: u64,

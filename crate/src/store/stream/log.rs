@@ -197,6 +197,23 @@ impl Log {
         self.max_deleted_id = max_deleted_id.unwrap_or(self.max_deleted_id);
     }
 
+    /// The blocks in order.
+    pub(super) fn each_block(&self) -> impl Iterator<Item = &Block> {
+        self.blocks.iter()
+    }
+
+    /// Adds a block that was read from elsewhere; none if it does not belong behind those there are.
+    pub(super) fn add_block(&mut self, block: Block) -> Option<()> {
+        let follows = self.blocks.back().is_none_or(|before| before.last() < block.base());
+        if !follows || !block.is_sound() {
+            return None;
+        }
+        self.len += block.len();
+        self.last_id = self.last_id.max(block.last());
+        self.blocks.push_back(block);
+        Some(())
+    }
+
     /// Whether an entry with an id from `id` on may have been removed by itself: then what comes after it cannot be counted
     /// from the ends.
     #[must_use]

@@ -7,6 +7,7 @@
 mod block;
 mod group;
 mod id;
+mod image;
 mod log;
 #[cfg(test)]
 mod tests;
