@@ -131,6 +131,28 @@ fn messages_are_seen_in_their_channel() {
 }
 
 #[test]
+fn who_waits_for_an_element_is_seen_to() {
+    for sharing in [Kind::Mutex, Kind::AsyncMutex, Kind::Sharded, Kind::Actor] {
+        for direct in [false, true] {
+            let scenario =
+                "client taker { BLMOVE jobs taken LEFT RIGHT 0 }; client bringer { sleep 5ms; RPUSH jobs a }";
+            let recipe = Recipe { sharing, direct, ..recipe(scenario, Flavor::CurrentThread) };
+            let mut machine = Machine::open(&recipe).unwrap();
+            let waits = |look: &Look| {
+                look.channels.iter().any(|channel| channel.name == "element" && !channel.receivers.is_empty())
+            };
+            let waiting = until(&mut machine, waits);
+            let served = until(&mut machine, |look| !waits(look));
+            assert!(served.step > waiting.step);
+            let look = until(&mut machine, |look| look.keys.len() == 1);
+            assert_eq!((&*look.keys[0].key, look.keys[0].database), ("taken", 0), "under {sharing}");
+            while machine.step().is_some() {}
+            assert!(machine.outcome().is_some_and(|outcome| outcome.is_good()));
+        }
+    }
+}
+
+#[test]
 fn the_keys_are_seen_whoever_holds_them() {
     for sharing in Kind::ALL {
         let scenario = "client a { SET k 1 PX 5000; INCR n; sleep 1ms; DEL k }";
