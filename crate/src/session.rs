@@ -15,18 +15,21 @@ use bytes::BytesMut;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::watch;
 
-use crate::command::{self, Client, Found, Mistake, Outcome, Peer, Run, Server, SessionCtx};
+use crate::command::{self, Call, Client, Found, Group, Mistake, Outcome, Peer, Run, Server, SessionCtx};
 use crate::resp::{Args, Decoder, Protocol, Reply};
-use crate::rt::{JoinHandle, Rt};
+use crate::rt::{JoinHandle, Rt, step};
 use crate::scope::event::Event;
 use crate::scope::record;
-use crate::sharing::{Connection, Job, Share, Sharing};
+use crate::sharing::{Connection, Job, REPLY_BYTES_MAX, Share, Sharing};
 
 /// Room made for one read, in bytes. A pipeline of 64 requests of a hundred bytes fits in one.
 const READ_BYTES: usize = 16 * 1024;
 
 /// A reply buffer that one large reply has grown past this many bytes is given back.
 const REPLY_CAPACITY_KEPT: usize = 256 * 1024;
+
+/// How long a client that was told to end may hold up the end of its task: it may be one that reads nothing.
+const KILLED_PATIENCE: Duration = Duration::from_millis(500);
 
 /// What a session is given besides its client. Cheap to clone; every session has one.
 #[derive(Clone, Debug)]
@@ -94,7 +97,14 @@ where
     };
     // A client that goes away in the middle is an everyday event, told by the end of its task.
     let _ = session.run().await;
-    let _ = session.stream.shutdown().await;
+    // Nothing more is for it, however long it takes to close.
+    session.client.unsubscribe_all();
+    if session.client.is_killed() {
+        let rt = session.service.rt.clone();
+        let _ = rt.timeout(KILLED_PATIENCE, session.stream.shutdown()).await;
+    } else {
+        let _ = session.stream.shutdown().await;
+    }
     if !session.name.is_empty() {
         record::client_name(session.client.id() as u32, "");
     }
@@ -117,6 +127,8 @@ enum End {
     Silent,
     /// The server stops.
     Stopped,
+    /// It was told to.
+    Killed,
 }
 
 struct Session<S> {
@@ -138,6 +150,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
         loop {
             let decoded = self.decoder.decode(&mut self.arrived, &mut self.job.batch);
             self.run_batch().await?;
+            self.take_messages();
             if let Err(violation) = decoded {
                 // What was whole before it has been answered; what comes after it cannot be understood.
                 Reply::new(&mut self.job.replies, self.client.protocol()).error(violation.text());
@@ -164,8 +177,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
             match command::resolve(self.job.batch.request(index)) {
                 Ok(found) => {
                     self.client.note_command(found, now_ms);
-                    if let Run::Session(run) = found.spec.run {
+                    if let Err(mistake) = command::admit(&self.client, found.spec) {
                         self.run_job().await?;
+                        Reply::new(&mut self.job.replies, self.job.protocol).error(mistake);
+                    } else if let Run::Session(run) = found.spec.run {
+                        self.run_job().await?;
+                        if found.spec.group == Group::PubSub {
+                            // What it does others see.
+                            step::preempt().await;
+                        }
                         self.run_here(index, found, run, now_ms);
                         if self.client.is_quitting() {
                             return Ok(());
@@ -230,13 +250,25 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
         record::record(Event::CommandEnd { failed });
     }
 
-    /// Waits for bytes; says why there will be none.
+    /// Writes the messages that came for the client behind the replies, as many as go out together.
+    fn take_messages(&mut self) {
+        if self.client.listens() {
+            let mut reply = Reply::new(&mut self.job.replies, self.client.protocol());
+            self.client.write_messages(&mut reply, REPLY_BYTES_MAX);
+        }
+    }
+
+    /// Waits for bytes, or for what others have for the client; says why nothing more will come.
     async fn read(&mut self) -> io::Result<Option<End>> {
         if *self.service.stop.borrow() {
             return Ok(Some(End::Stopped));
         }
         let patience = if self.decoder.is_midway(&self.arrived) {
             Some(self.service.unfinished_timeout)
+        } else if self.client.listens() {
+            // Who listens has nothing to say.
+            step::preempt().await;
+            None
         } else {
             self.service.idle_timeout
         };
@@ -260,6 +292,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
                 }
                 None => Ok(Some(End::Silent)),
             },
+            call = poll_fn(|cx| self.client.poll_call(cx)) => match call {
+                Call::Killed => Ok(Some(End::Killed)),
+                Call::Message(message) => {
+                    message.write(&mut Reply::new(&mut self.job.replies, self.client.protocol()));
+                    Ok(None)
+                }
+            },
             // The sender gone means the server is gone.
             _ = self.service.stop.wait_for(|stop| *stop) => Ok(Some(End::Stopped)),
         }
@@ -273,7 +312,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
         }
         let bytes = replies.len();
         while !replies.is_empty() {
-            write_some(&mut self.stream, replies).await?;
+            tokio::select! {
+                biased;
+                written = write_some(&mut self.stream, replies) => written?,
+                () = self.client.killed() => return Err(io::ErrorKind::ConnectionAborted.into()),
+            }
         }
         self.stream.flush().await?;
         self.service.server.counters.bytes_out.fetch_add(bytes as u64, Ordering::Relaxed);

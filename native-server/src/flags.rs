@@ -7,7 +7,9 @@ use std::time::Duration;
 use clap::{Parser, Subcommand, ValueEnum};
 use interleave::command::Config;
 use interleave::resp::Limits;
+use interleave::rt::Room;
 use interleave::sharing::{Kind, Options};
+use tracing::warn;
 
 use crate::run::RunFlags;
 
@@ -91,6 +93,16 @@ pub struct Flags {
           value_parser = between(1, Limits::REQUEST_BYTES_CEILING))]
     pub max_request_bytes: usize,
 
+    /// Messages of channels that may wait for one client that listens; it is disconnected when there would be more.
+    #[arg(long, value_name = "N", default_value_t = Config::default().messages.messages,
+          value_parser = between(1, 1 << 30))]
+    pub pubsub_queue: usize,
+
+    /// Bytes of them, those of their names and about 128 for each message included.
+    #[arg(long, value_name = "BYTES", default_value_t = Config::default().messages.bytes,
+          value_parser = between(1 << 10, 1 << 40))]
+    pub pubsub_queue_bytes: usize,
+
     /// Bytes of trace that may wait for one watcher; then it loses what comes next, and is told.
     #[arg(long, value_name = "BYTES", default_value_t = 8 << 20, value_parser = between(1 << 10, 1 << 30))]
     pub trace_queue_bytes: usize,
@@ -132,10 +144,13 @@ impl Flags {
             },
             max_clients: self.max_clients,
             port: resp.port(),
+            messages: Room { messages: self.pubsub_queue, bytes: self.pubsub_queue_bytes },
+            log: |line| warn!("{line}"),
             settings: vec![
                 ("bind".to_owned(), resp.ip().to_string()),
                 ("timeout".to_owned(), self.idle_timeout_s.as_secs().to_string()),
             ],
+            ..Config::default()
         }
     }
 
@@ -202,6 +217,7 @@ mod tests {
         assert_eq!(flags.options(0), Options::default());
         assert_eq!(flags.config(flags.resp).limits, Limits::default());
         assert_eq!(flags.config(flags.resp).max_clients, Config::default().max_clients);
+        assert_eq!(flags.config(flags.resp).messages, Config::default().messages);
         assert_eq!(
             (flags.sharing, flags.flavor, flags.idle_timeout()),
             (Kind::Sharded, Flavor::MultiThread, None)
@@ -216,6 +232,7 @@ mod tests {
             ("--sharing=shared", "expected isolated, mutex, async-mutex, sharded, actor, found 'shared'"),
             ("--flavor=threads", "current-thread, multi-thread"),
             ("--shards=0", "expected a number from 1 to 65536"),
+            ("--pubsub-queue=0", "expected a number from 1"),
             ("--idle-timeout-s=-1", "expected a number of seconds"),
             ("--idle-timeout-s=soon", "expected a number of seconds"),
             ("--worker-threads=0", "1..=1024"),

@@ -5,10 +5,13 @@
 
 use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
 
+use super::broker::{Message, Subscriptions, Topic};
 use super::context::Server;
 use super::table::{Found, TABLE};
-use crate::resp::Protocol;
+use crate::resp::{Protocol, Reply};
+use crate::rt::Bell;
 
 /// Both ends of a connection, as text for people: `127.0.0.1:6379`, or whatever names a pipe in the tab.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -27,11 +30,22 @@ pub struct Client {
     listed: Arc<Listed>,
     protocol: Protocol,
     quitting: bool,
+    // Made when it first listens to something, gone when it listens to nothing. Few clients do.
+    subscriptions: Option<Box<Subscriptions>>,
+}
+
+/// What reaches a client from others while it waits.
+#[derive(Debug)]
+pub(crate) enum Call {
+    /// A message it listens to.
+    Message(Message),
+    /// The order to end.
+    Killed,
 }
 
 impl Client {
     pub(super) fn new(server: Arc<Server>, listed: Arc<Listed>) -> Self {
-        Self { server, listed, protocol: Protocol::Resp2, quitting: false }
+        Self { server, listed, protocol: Protocol::Resp2, quitting: false, subscriptions: None }
     }
 
     /// The client's number, never used again by another.
@@ -65,6 +79,63 @@ impl Client {
         self.listed.protocol.store(protocol.number(), Relaxed);
     }
 
+    /// Whether it was told to end: by CLIENT KILL, or because it takes its messages too slowly.
+    pub fn is_killed(&self) -> bool {
+        self.listed.bell.is_rung()
+    }
+
+    /// Waits until it is told to end. Cancellation safe.
+    pub(crate) async fn killed(&self) {
+        self.listed.bell.rung().await;
+    }
+
+    /// Whether it listens to anything.
+    pub(crate) fn listens(&self) -> bool {
+        self.subscriptions.is_some()
+    }
+
+    /// What others have for this client. To be polled by the task that serves it.
+    pub(crate) fn poll_call(&mut self, cx: &mut Context<'_>) -> Poll<Call> {
+        if self.listed.bell.poll_rung(cx).is_ready() {
+            return Poll::Ready(Call::Killed);
+        }
+        match &mut self.subscriptions {
+            Some(subscriptions) => subscriptions.mailbox.poll_take(cx).map(Call::Message),
+            None => Poll::Pending,
+        }
+    }
+
+    /// Writes the messages that lie in the mailbox, until `reply` has grown past `bytes_max` or none is left.
+    pub(crate) fn write_messages(&mut self, reply: &mut Reply<'_>, bytes_max: usize) {
+        while reply.len() < bytes_max
+            && let Some(message) = self.subscriptions.as_mut().and_then(|one| one.mailbox.take_now())
+        {
+            message.write(reply);
+        }
+    }
+
+    /// How much it listens to of one kind.
+    pub(super) fn subscription_count(&self, topic: Topic) -> usize {
+        self.subscriptions.as_ref().map_or(0, |subscriptions| subscriptions.count(topic))
+    }
+
+    /// What it listens to, to be changed; afterwards [`Self::settle_subscriptions`].
+    pub(super) fn subscriptions(&mut self) -> &mut Subscriptions {
+        self.subscriptions.get_or_insert_with(|| Box::new(self.server.broker.open(&self.listed)))
+    }
+
+    /// Gives the mailbox up if nothing more will come.
+    pub(super) fn settle_subscriptions(&mut self) {
+        self.subscriptions.take_if(|subscriptions| subscriptions.total() == 0);
+    }
+
+    /// Has it listen to nothing; messages that it has not been written are lost.
+    pub(crate) fn unsubscribe_all(&mut self) {
+        if let Some(mut subscriptions) = self.subscriptions.take() {
+            self.server.broker.unsubscribe_all(&mut subscriptions);
+        }
+    }
+
     pub(super) fn quit(&mut self) {
         self.quitting = true;
     }
@@ -76,6 +147,7 @@ impl Client {
 
 impl Drop for Client {
     fn drop(&mut self) {
+        self.unsubscribe_all();
         self.server.disconnect(self.listed.id);
     }
 }
@@ -90,6 +162,10 @@ pub(super) struct Listed {
     last_active_ms: AtomicU64,
     last_command: AtomicU32,
     protocol: AtomicU8,
+    /// How much it listens to, by [`Topic`].
+    pub(super) subscriptions: [AtomicU32; 3],
+    /// Tells its task to end.
+    pub(super) bell: Bell,
     names: Mutex<Names>,
 }
 
@@ -113,6 +189,8 @@ impl Listed {
             last_active_ms: AtomicU64::new(now_ms),
             last_command: AtomicU32::new(NO_COMMAND),
             protocol: AtomicU8::new(Protocol::Resp2.number()),
+            subscriptions: Default::default(),
+            bell: Bell::default(),
             names: Mutex::default(),
         }
     }
@@ -122,13 +200,21 @@ impl Listed {
         self.names.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether it listens to anything.
+    pub(super) fn listens(&self) -> bool {
+        self.subscriptions.iter().any(|count| count.load(Relaxed) > 0)
+    }
+
     /// The client in one line, as `CLIENT LIST` prints it, of what Redis prints leaving out what we have not:
     /// file descriptors and buffer sizes.
     pub(super) fn line(&self, now_ms: u64) -> String {
         let Names { name, lib_name, lib_version } = self.names().clone();
+        let [channels, patterns, shards] = self.subscriptions.each_ref().map(|count| count.load(Relaxed));
+        let flags = if self.listens() { "P" } else { "N" };
         let seconds_since = |then: u64| now_ms.saturating_sub(then) / 1000;
         format!(
-            "id={} addr={} laddr={} name={name} age={} idle={} flags=N db=0 sub=0 psub=0 ssub=0 multi=-1 \
+            "id={} addr={} laddr={} name={name} age={} idle={} flags={flags} db=0 sub={channels} psub={patterns} \
+             ssub={shards} multi=-1 \
              cmd={} user=default redir=-1 resp={} lib-name={lib_name} lib-ver={lib_version}",
             self.id,
             self.peer.address,

@@ -26,7 +26,14 @@ pub(super) const PING: Spec = Spec {
     run: Run::session(ping),
 };
 
-fn ping(_: &mut SessionCtx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+fn ping(ctx: &mut SessionCtx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    if args.len() <= 2 && ctx.client.listens() && reply.protocol() == Protocol::Resp2 {
+        // Shaped like a message, for whoever expects nothing else.
+        reply.array(2);
+        reply.bulk("pong");
+        reply.bulk(args.get(1).unwrap_or_default());
+        return Ok(());
+    }
     match args.len() {
         1 => reply.simple("PONG"),
         2 => reply.bulk(&args[1]),
@@ -139,7 +146,7 @@ fn quit(ctx: &mut SessionCtx<'_>, _: Args<'_>, reply: &mut Reply<'_>) -> Outcome
 
 pub(super) const RESET: Spec = Spec {
     name: "reset",
-    summary: "Makes the connection as it was when new: RESP2, without a name.",
+    summary: "Makes the connection as it was when new: RESP2, without a name, listening to nothing.",
     usage: "",
     since: "6.2.0",
     group: Group::Connection,
@@ -152,6 +159,7 @@ pub(super) const RESET: Spec = Spec {
 };
 
 fn reset(ctx: &mut SessionCtx<'_>, _: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    ctx.client.unsubscribe_all();
     ctx.client.set_protocol(Protocol::Resp2);
     ctx.client.listed().names().name.clear();
     reply.set_protocol(Protocol::Resp2);

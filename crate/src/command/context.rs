@@ -6,9 +6,11 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::broker::Broker;
 use super::client::{Client, Listed, Peer};
 use super::mistake::Mistake;
 use crate::resp::Limits;
+use crate::rt::Room;
 use crate::store::LAYOUT_LIMITS;
 
 /// The Redis whose replies are ours. Clients ask for it to know which commands they may use.
@@ -23,13 +25,29 @@ pub struct Config {
     pub max_clients: usize,
     /// The TCP port of the Redis protocol; 0 where there is none.
     pub port: u16,
+    /// How much may wait for one client that listens to channels. One for which more does is disconnected: it takes its messages
+    /// too slowly, and nobody waits for it.
+    pub messages: Room,
+    /// Most channels and patterns that one client may listen to.
+    pub subscriptions_max: usize,
+    /// Where the server says what whoever runs it should know, a line at a time. It may be called under locks: it must not wait.
+    pub log: fn(&str),
     /// Further settings `CONFIG GET` shows, by name.
     pub settings: Vec<(String, String)>,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { limits: Limits::default(), max_clients: 10_000, port: 0, settings: Vec::new() }
+        Self {
+            limits: Limits::default(),
+            max_clients: 10_000,
+            port: 0,
+            // As many bytes as Redis's `client-output-buffer-limit pubsub`.
+            messages: Room { messages: 256 << 10, bytes: 32 << 20 },
+            subscriptions_max: 1 << 20,
+            log: |_| {},
+            settings: Vec::new(),
+        }
     }
 }
 
@@ -67,6 +85,8 @@ pub struct Counters {
     pub resident_bytes: AtomicU64,
     pub(super) connections: AtomicU64,
     pub(super) rejected: AtomicU64,
+    /// Clients that took their messages too slowly.
+    pub(super) too_slow: AtomicU64,
 }
 
 /// What all connections share besides the keyspace. Make one, put it in an [`Arc`], and [connect](Server::connect)
@@ -79,6 +99,8 @@ pub struct Server {
     pub counters: Counters,
     started_ms: u64,
     run_id: String,
+    /// Who listens to which channel.
+    pub(super) broker: Broker,
     /// Touched when a client comes, goes, or asks for the list; never per command.
     clients: Mutex<BTreeMap<u64, Arc<Listed>>>,
 }
@@ -89,7 +111,14 @@ impl Server {
     pub fn new(config: Config, now_ms: u64, seed: u64) -> Self {
         let mut random = fastrand::Rng::with_seed(seed);
         let run_id = (0..40).map(|_| random.digit(16)).collect();
-        Self { config, counters: Counters::default(), started_ms: now_ms, run_id, clients: Mutex::default() }
+        Self {
+            broker: Broker::new(config.messages),
+            config,
+            counters: Counters::default(),
+            started_ms: now_ms,
+            run_id,
+            clients: Mutex::default(),
+        }
     }
 
     /// Lets a client in and puts it on the list.

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use super::broker::Topic;
 use super::context::REDIS_VERSION;
 use super::parse::is;
 use super::spec::{Ctx, Flag, Group, KeySpec, Keys, Outcome, Run, Spec};
@@ -145,6 +146,10 @@ fn stats(ctx: &mut Ctx<'_>, report: &mut Report<'_>) {
     report.field("evicted_keys", 0);
     report.field("keyspace_hits", total.hits);
     report.field("keyspace_misses", total.misses);
+    report.field("pubsub_channels", ctx.server.broker.count(Topic::Channel));
+    report.field("pubsub_patterns", ctx.server.broker.count(Topic::Pattern));
+    report.field("pubsubshard_channels", ctx.server.broker.count(Topic::Shard));
+    report.field("client_output_buffer_limit_disconnections", load(&ctx.server.counters.too_slow));
 }
 
 fn keyspace(ctx: &mut Ctx<'_>, report: &mut Report<'_>) {

@@ -33,6 +33,8 @@
 //! assert_eq!(&out[..], b":1\r\n");
 //! ```
 
+mod admission;
+mod broker;
 mod client;
 mod context;
 mod decimal;
@@ -57,6 +59,7 @@ mod keys;
 mod list_moves;
 mod lists;
 mod objects;
+mod pubsub;
 mod server;
 mod set_algebra;
 mod sets;
@@ -67,6 +70,8 @@ mod sorted_sets;
 mod strings;
 mod substrings;
 
+pub use admission::admit;
+pub(crate) use client::Call;
 pub use client::{Client, Peer};
 pub use context::{Config, Counters, Server};
 pub use mistake::Mistake;

@@ -53,6 +53,8 @@ pub enum Group {
     SortedSet,
     /// The client's own connection.
     Connection,
+    /// Channels and who listens to them.
+    PubSub,
     /// The server as a whole.
     Server,
 }
@@ -68,6 +70,7 @@ impl Group {
             Self::Set => "set",
             Self::SortedSet => "sorted-set",
             Self::Connection => "connection",
+            Self::PubSub => "pubsub",
             Self::Server => "server",
         }
     }
@@ -96,6 +99,10 @@ pub enum Flag {
     NoAuth,
     /// Allowed while a script blocks the server.
     AllowBusy,
+    /// About channels.
+    PubSub,
+    /// Changes no data, and replicas are told all the same.
+    MayReplicate,
     /// Costly or destructive enough to think twice; shown as a category, not as a flag.
     Dangerous,
 }
@@ -114,6 +121,8 @@ impl Flag {
             Self::Fast => "fast",
             Self::NoAuth => "no_auth",
             Self::AllowBusy => "allow_busy",
+            Self::PubSub => "pubsub",
+            Self::MayReplicate => "may_replicate",
             Self::Dangerous => return None,
         })
     }

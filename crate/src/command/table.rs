@@ -5,8 +5,8 @@
 use super::spec::Spec;
 use super::{
     Mistake, clients, connection, counters, expiry, hashes, info, introspection, keys, list_moves, lists,
-    objects, server, set_algebra, sets, sort, sorted_set_algebra, sorted_set_ranges, sorted_sets, strings,
-    substrings,
+    objects, pubsub, server, set_algebra, sets, sort, sorted_set_algebra, sorted_set_ranges, sorted_sets,
+    strings, substrings,
 };
 use crate::resp::{Args, Reply};
 
@@ -19,6 +19,15 @@ pub static TABLE: &[Spec] = &[
     connection::RESET,
     connection::SELECT,
     clients::CLIENT,
+    pubsub::SUBSCRIBE,
+    pubsub::UNSUBSCRIBE,
+    pubsub::PSUBSCRIBE,
+    pubsub::PUNSUBSCRIBE,
+    pubsub::PUBLISH,
+    pubsub::PUBSUB,
+    pubsub::SSUBSCRIBE,
+    pubsub::SUNSUBSCRIBE,
+    pubsub::SPUBLISH,
     introspection::COMMAND,
     info::INFO,
     server::CONFIG,

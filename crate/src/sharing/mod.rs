@@ -29,7 +29,7 @@ use crate::command::Server;
 use crate::rt::{Rt, ledger};
 
 use self::job::Executor;
-pub(crate) use self::job::{Job, Labels};
+pub(crate) use self::job::{Job, Labels, REPLY_BYTES_MAX};
 pub use self::mirror::{MIRROR_CHARS_MAX, MIRROR_KEYS_MAX, Mirror, Mirrored};
 
 /// Which way connections share the store.

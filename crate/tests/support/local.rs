@@ -36,6 +36,7 @@ impl<K: Keyspace> Local<K> {
         let mut reply = Reply::new(&mut out, self.client.protocol());
         let outcome = command::resolve(args).and_then(|found| {
             self.client.note_command(found, self.now_ms);
+            command::admit(&self.client, found.spec)?;
             match found.spec.run {
                 Run::Session(run) => {
                     let mut ctx =

@@ -7,6 +7,7 @@ mod connection;
 mod http;
 mod limits;
 mod program;
+mod pubsub;
 mod requests;
 mod scenario;
 mod shutdown;
