@@ -15,7 +15,9 @@ use bytes::BytesMut;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::watch;
 
-use crate::command::{self, Call, Client, Found, Group, Mistake, Outcome, Peer, Run, Server, SessionCtx};
+use crate::command::{
+    self, Call, Client, Found, Group, Mistake, Outcome, Peer, Run, Server, SessionCtx, Spec,
+};
 use crate::resp::{Args, Decoder, Protocol, Reply};
 use crate::rt::{JoinHandle, Rt, step};
 use crate::scope::event::Event;
@@ -92,6 +94,7 @@ where
         job: Job::new(client.id() as u32, client.protocol()),
         connection: service.sharing.connect(),
         name: String::new(),
+        silent: false,
         client,
         service,
     };
@@ -136,6 +139,8 @@ struct Session<S> {
     client: Client,
     // What the client called itself last.
     name: String,
+    // What the job in progress answers is dropped.
+    silent: bool,
     service: Service,
     decoder: Decoder,
     // What has arrived and is not a whole request yet.
@@ -161,6 +166,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
             if self.client.is_quitting() {
                 return Ok(End::Left);
             }
+            if self.client.is_killed() {
+                return Ok(End::Killed);
+            }
             // A pipeline longer than one batch has more to run before there is anything to wait for.
             if self.job.batch.is_empty()
                 && let Some(end) = self.read().await?
@@ -176,22 +184,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
         for index in 0..self.job.batch.len() {
             match command::resolve(self.job.batch.request(index)) {
                 Ok(found) => {
-                    self.client.note_command(found, now_ms);
-                    if let Err(mistake) = command::admit(&self.client, found.spec) {
-                        self.run_job().await?;
-                        Reply::new(&mut self.job.replies, self.job.protocol).error(mistake);
-                    } else if let Run::Session(run) = found.spec.run {
-                        self.run_job().await?;
-                        if found.spec.group == Group::PubSub {
-                            // What it does others see.
-                            step::preempt().await;
-                        }
-                        self.run_here(index, found, run, now_ms);
-                        if self.client.is_quitting() {
-                            return Ok(());
-                        }
+                    if self.client.begins_silent() {
+                        self.run_silently(index, found, now_ms).await?;
                     } else {
-                        self.job.push(index, found);
+                        self.run_found(index, found, now_ms).await?;
+                    }
+                    if self.client.is_quitting() {
+                        return Ok(());
                     }
                 }
                 Err(mistake) => {
@@ -199,14 +198,89 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
                     if is_http(self.job.batch.request(index)) {
                         return Err(io::Error::new(io::ErrorKind::InvalidData, "expected RESP, found HTTP"));
                     }
-                    record::record(self.service.sharing.labels().refused(self.job.client));
-                    Reply::new(&mut self.job.replies, self.job.protocol).error(mistake);
-                    record::record(Event::CommandEnd { failed: true });
+                    if self.client.begins_silent() {
+                        self.write().await?;
+                    }
+                    self.refuse(mistake);
+                    if self.client.is_silent() {
+                        self.job.replies.clear();
+                    }
                 }
             }
         }
         self.service.server.counters.commands.fetch_add(self.job.batch.len() as u64, Ordering::Relaxed);
         self.run_job().await
+    }
+
+    /// Runs a request here, or puts it to those that will run where the data is.
+    async fn run_found(&mut self, index: usize, found: Found, now_ms: u64) -> io::Result<()> {
+        self.client.note_command(found, now_ms);
+        if let Err(mistake) = command::admit(&self.client, found.spec) {
+            self.run_job().await?;
+            self.refuse(mistake);
+            return Ok(());
+        }
+        self.wait_while_paused(found.spec).await?;
+        let Run::Session(run) = found.spec.run else {
+            self.job.push(index, found);
+            return Ok(());
+        };
+        self.run_job().await?;
+        if found.spec.group == Group::PubSub {
+            // What it does others see.
+            step::preempt().await;
+        }
+        self.run_here(index, found, run, now_ms);
+        Ok(())
+    }
+
+    /// Runs a request whose reply is not to be sent. Its confirmations are, if it is one to subscribe.
+    async fn run_silently(&mut self, index: usize, found: Found, now_ms: u64) -> io::Result<()> {
+        self.run_job().await?;
+        self.write().await?;
+        self.silent = true;
+        let ran = match self.run_found(index, found, now_ms).await {
+            Ok(()) => self.run_job().await,
+            failed => failed,
+        };
+        self.silent = false;
+        if self.client.is_silent() && !command::is_confirmed(found.spec) {
+            self.job.replies.clear();
+        }
+        ran
+    }
+
+    /// Writes what a client did wrong as the reply.
+    fn refuse(&mut self, mistake: Mistake) {
+        record::record(self.service.sharing.labels().refused(self.job.client));
+        Reply::new(&mut self.job.replies, self.job.protocol).error(mistake);
+        record::record(Event::CommandEnd { failed: true });
+    }
+
+    /// Waits as long as CLIENT PAUSE holds up commands like this one. What came before it is done and answered.
+    async fn wait_while_paused(&mut self, spec: &Spec) -> io::Result<()> {
+        let rt = self.service.rt.clone();
+        while let Some(left_ms) = self.service.server.pause.holds(spec, || rt.unix_ms()) {
+            self.run_job().await?;
+            if !self.silent {
+                self.write().await?;
+            }
+            let server = Arc::clone(&self.service.server);
+            let mut ended = pin!(server.pause.ended());
+            // From here on an end is not missed.
+            ended.as_mut().enable();
+            if server.pause.holds(spec, || rt.unix_ms()).is_none() {
+                break;
+            }
+            tokio::select! {
+                biased;
+                () = ended => {}
+                () = self.client.killed() => return Err(io::ErrorKind::ConnectionAborted.into()),
+                _ = self.service.stop.wait_for(|stop| *stop) => break,
+                () = rt.sleep(Duration::from_millis(left_ms)) => {}
+            }
+        }
+        Ok(())
     }
 
     /// Runs the requests gathered for the keyspace.
@@ -216,7 +290,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
                 .run(&mut self.job)
                 .await
                 .map_err(|_| io::Error::other("the store's owner is gone"))?;
-            if self.job.is_full() {
+            if self.silent && self.job.is_full() {
+                self.job.replies.clear();
+            } else if self.job.is_full() {
                 self.write().await?;
             }
         }
@@ -311,14 +387,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
             return Ok(());
         }
         let bytes = replies.len();
-        while !replies.is_empty() {
-            tokio::select! {
-                biased;
-                written = write_some(&mut self.stream, replies) => written?,
-                () = self.client.killed() => return Err(io::ErrorKind::ConnectionAborted.into()),
+        let stream = &mut self.stream;
+        let writing = async {
+            while !replies.is_empty() {
+                write_some(stream, replies).await?;
             }
+            stream.flush().await
+        };
+        tokio::select! {
+            biased;
+            written = writing => written?,
+            // It may be one that reads nothing.
+            () = self.client.killed() => return Err(io::ErrorKind::ConnectionAborted.into()),
         }
-        self.stream.flush().await?;
         self.service.server.counters.bytes_out.fetch_add(bytes as u64, Ordering::Relaxed);
         record::record(Event::Write { bytes: u32::try_from(bytes).unwrap_or(u32::MAX) });
         if replies.capacity() > REPLY_CAPACITY_KEPT {

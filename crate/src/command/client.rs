@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
 use super::broker::{Message, Subscriptions, Topic};
+use super::client_control::Silence;
 use super::context::Server;
 use super::table::{Found, TABLE};
 use crate::resp::{Protocol, Reply};
@@ -30,6 +31,7 @@ pub struct Client {
     listed: Arc<Listed>,
     protocol: Protocol,
     quitting: bool,
+    pub(super) silence: Silence,
     // Made when it first listens to something, gone when it listens to nothing. Few clients do.
     subscriptions: Option<Box<Subscriptions>>,
 }
@@ -45,7 +47,8 @@ pub(crate) enum Call {
 
 impl Client {
     pub(super) fn new(server: Arc<Server>, listed: Arc<Listed>) -> Self {
-        Self { server, listed, protocol: Protocol::Resp2, quitting: false, subscriptions: None }
+        let (protocol, silence) = (Protocol::Resp2, Silence::None);
+        Self { server, listed, protocol, quitting: false, silence, subscriptions: None }
     }
 
     /// The client's number, never used again by another.
@@ -87,6 +90,24 @@ impl Client {
     /// Waits until it is told to end. Cancellation safe.
     pub(crate) async fn killed(&self) {
         self.listed.bell.rung().await;
+    }
+
+    /// A command begins: whether its reply may have to be dropped. Afterwards [`Self::is_silent`] tells.
+    #[inline]
+    pub(crate) fn begins_silent(&mut self) -> bool {
+        if self.silence == Silence::Next {
+            self.silence = Silence::This;
+        }
+        self.silence != Silence::None
+    }
+
+    /// The command that began has run: whether its reply is to be dropped.
+    pub(crate) fn is_silent(&mut self) -> bool {
+        let drop = self.silence != Silence::None;
+        if self.silence == Silence::This {
+            self.silence = Silence::None;
+        }
+        drop
     }
 
     /// Whether it listens to anything.
@@ -157,13 +178,15 @@ impl Drop for Client {
 #[derive(Debug)]
 pub(super) struct Listed {
     pub(super) id: u64,
-    peer: Peer,
+    pub(super) peer: Peer,
     connected_ms: u64,
     last_active_ms: AtomicU64,
     last_command: AtomicU32,
     protocol: AtomicU8,
     /// How much it listens to, by [`Topic`].
     pub(super) subscriptions: [AtomicU32; 3],
+    /// What else it is, see [`Self::NO_EVICT`].
+    marks: AtomicU8,
     /// Tells its task to end.
     pub(super) bell: Bell,
     names: Mutex<Names>,
@@ -190,6 +213,7 @@ impl Listed {
             last_command: AtomicU32::new(NO_COMMAND),
             protocol: AtomicU8::new(Protocol::Resp2.number()),
             subscriptions: Default::default(),
+            marks: AtomicU8::new(0),
             bell: Bell::default(),
             names: Mutex::default(),
         }
@@ -198,6 +222,23 @@ impl Listed {
     /// The names, locked. A panic while they were locked leaves them whole, so poison is of no interest.
     pub(super) fn names(&self) -> MutexGuard<'_, Names> {
         self.names.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A mark: it is not to be ended for its memory.
+    pub(super) const NO_EVICT: u8 = 1;
+
+    /// Sets or takes away a mark. Only the client's own task does.
+    pub(super) fn set(&self, mark: u8, on: bool) {
+        let marks = self.marks.load(Relaxed);
+        self.marks.store(if on { marks | mark } else { marks & !mark }, Relaxed);
+    }
+
+    /// The letters by which CLIENT LIST says what it is.
+    fn flags(&self) -> String {
+        let has = |mark| self.marks.load(Relaxed) & mark != 0;
+        let letters = [(self.listens(), 'P'), (has(Self::NO_EVICT), 'e')];
+        let flags: String = letters.iter().filter(|(is, _)| *is).map(|(_, letter)| *letter).collect();
+        if flags.is_empty() { "N".to_owned() } else { flags }
     }
 
     /// Whether it listens to anything.
@@ -210,7 +251,7 @@ impl Listed {
     pub(super) fn line(&self, now_ms: u64) -> String {
         let Names { name, lib_name, lib_version } = self.names().clone();
         let [channels, patterns, shards] = self.subscriptions.each_ref().map(|count| count.load(Relaxed));
-        let flags = if self.listens() { "P" } else { "N" };
+        let flags = self.flags();
         let seconds_since = |then: u64| now_ms.saturating_sub(then) / 1000;
         format!(
             "id={} addr={} laddr={} name={name} age={} idle={} flags={flags} db=0 sub={channels} psub={patterns} \

@@ -2,6 +2,8 @@
 //!
 //! What clients tell and ask of themselves by CLIENT is in [`super::clients`].
 
+use super::client::Listed;
+use super::client_control::Silence;
 use super::context::REDIS_VERSION;
 use super::parse::is;
 use super::spec::{Flag, Group, KeySpec, Outcome, Run, SessionCtx, Spec};
@@ -160,6 +162,8 @@ pub(super) const RESET: Spec = Spec {
 
 fn reset(ctx: &mut SessionCtx<'_>, _: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
     ctx.client.unsubscribe_all();
+    ctx.client.silence = Silence::None;
+    ctx.client.listed().set(Listed::NO_EVICT, false);
     ctx.client.set_protocol(Protocol::Resp2);
     ctx.client.listed().names().name.clear();
     reply.set_protocol(Protocol::Resp2);

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::broker::Broker;
 use super::client::{Client, Listed, Peer};
 use super::mistake::Mistake;
+use super::pause::Pause;
 use crate::resp::Limits;
 use crate::rt::Room;
 use crate::store::LAYOUT_LIMITS;
@@ -101,6 +102,8 @@ pub struct Server {
     run_id: String,
     /// Who listens to which channel.
     pub(super) broker: Broker,
+    /// Whether clients are to wait.
+    pub(crate) pause: Pause,
     /// Touched when a client comes, goes, or asks for the list; never per command.
     clients: Mutex<BTreeMap<u64, Arc<Listed>>>,
 }
@@ -113,6 +116,7 @@ impl Server {
         let run_id = (0..40).map(|_| random.digit(16)).collect();
         Self {
             broker: Broker::new(config.messages),
+            pause: Pause::default(),
             config,
             counters: Counters::default(),
             started_ms: now_ms,

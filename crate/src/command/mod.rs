@@ -41,6 +41,7 @@ mod decimal;
 mod mistake;
 mod parse;
 mod pattern;
+mod pause;
 mod sample;
 mod spec;
 mod table;
@@ -48,6 +49,7 @@ mod usage;
 mod walk;
 
 // The families.
+mod client_control;
 mod clients;
 mod connection;
 mod counters;
@@ -75,6 +77,7 @@ pub(crate) use client::Call;
 pub use client::{Client, Peer};
 pub use context::{Config, Counters, Server};
 pub use mistake::Mistake;
+pub(crate) use pubsub::is_confirmed;
 pub use spec::{Ctx, Flag, Group, KeySpec, Keys, Outcome, Run, SessionCtx, Spec};
 pub use table::{Found, TABLE, lookup, resolve};
 pub use usage::{Argument, ArgumentKind};

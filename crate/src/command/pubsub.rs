@@ -5,6 +5,7 @@
 
 use super::Mistake;
 use super::broker::{Message, Topic};
+use super::client_control::Silence;
 use super::spec::{Flag, Group, KeySpec, Outcome, Run, SessionCtx, Spec};
 use super::table::write_help;
 use crate::resp::{Args, Reply};
@@ -55,6 +56,11 @@ impl Message {
         reply.bulk(&self.channel);
         reply.bulk(&self.payload);
     }
+}
+
+/// Whether a command is answered by pushes alone, which are sent also to clients that want no replies.
+pub(crate) fn is_confirmed(spec: &Spec) -> bool {
+    spec.group == Group::PubSub && spec.has(Flag::NoScript)
 }
 
 pub(super) const SUBSCRIBE: Spec = Spec {
@@ -258,7 +264,9 @@ fn spublish(ctx: &mut SessionCtx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> 
 fn tell(ctx: &mut SessionCtx<'_>, topic: Topic, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
     let told = ctx.server.broker.publish(ctx.server, topic, &args[1], &args[2]);
     // As in Redis: who listens to itself reads what it said before it reads how many heard it.
-    ctx.client.write_messages(reply, usize::MAX);
+    if ctx.client.silence == Silence::None {
+        ctx.client.write_messages(reply, usize::MAX);
+    }
     reply.count(told);
     Ok(())
 }

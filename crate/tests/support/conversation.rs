@@ -8,6 +8,8 @@
 //!   `...` stands for any text. Who is not named hears nothing.
 //! - Lines that start with `#` are comments.
 //!
+//! No client relies on what another wrote to the keyspace, so they hold where it is not shared, too.
+//!
 //! Redis 7.0.15 says the same, but after a line that starts with `! `, which says why not.
 
 use std::collections::BTreeMap;
