@@ -201,7 +201,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
                     if self.client.begins_silent() {
                         self.write().await?;
                     }
-                    self.refuse(mistake);
+                    self.refuse(None, mistake);
                     if self.client.is_silent() {
                         self.job.replies.clear();
                     }
@@ -217,10 +217,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
         self.client.note_command(found, now_ms);
         if let Err(mistake) = command::admit(&self.client, found.spec) {
             self.run_job().await?;
-            self.refuse(mistake);
+            self.refuse(Some(found), mistake);
             return Ok(());
         }
         self.wait_while_paused(found.spec).await?;
+        command::show(&self.client, found.spec, self.job.batch.request(index), now_ms);
         let Run::Session(run) = found.spec.run else {
             self.job.push(index, found);
             return Ok(());
@@ -250,9 +251,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
         ran
     }
 
-    /// Writes what a client did wrong as the reply.
-    fn refuse(&mut self, mistake: Mistake) {
-        record::record(self.service.sharing.labels().refused(self.job.client));
+    /// Writes what a client did wrong as the reply: to ask for what no command takes, or for one it may not have now.
+    fn refuse(&mut self, found: Option<Found>, mistake: Mistake) {
+        let labels = self.service.sharing.labels();
+        record::record(
+            found.map_or(labels.refused(self.job.client), |found| labels.start(self.job.client, found)),
+        );
+        self.service.server.errors.count(&mistake);
         Reply::new(&mut self.job.replies, self.job.protocol).error(mistake);
         record::record(Event::CommandEnd { failed: true });
     }
@@ -310,12 +315,25 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
     ) {
         let Self { job, client, service, name, .. } = self;
         record::record(service.sharing.labels().start(job.client, found));
+        let slow_ns = service.server.settings.slower_than_ns();
+        let began_ns = slow_ns.map_or(0, |_| service.rt.now_ns());
         let mut reply = Reply::new(&mut job.replies, job.protocol);
         let mut ctx = SessionCtx { client, server: &service.server, now_ms };
         let outcome = run(&mut ctx, job.batch.request(index), &mut reply);
         let failed = outcome.is_err();
         if let Err(mistake) = outcome {
+            service.server.errors.count(&mistake);
             reply.error(mistake);
+        }
+        if let Some(busy) = client.busy.take() {
+            service.rt.compute(busy, || true);
+        }
+        if let Some(slow_ns) = slow_ns {
+            let took_ns = service.rt.now_ns().saturating_sub(began_ns);
+            if took_ns >= slow_ns {
+                let (args, now_ms) = (job.batch.request(index), service.rt.unix_ms());
+                service.server.log_slow(client.id(), found.spec, args, took_ns, now_ms);
+            }
         }
         job.protocol = client.protocol();
         let named = client.name();
@@ -328,9 +346,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
 
     /// Writes the messages that came for the client behind the replies, as many as go out together.
     fn take_messages(&mut self) {
-        if self.client.listens() {
+        if self.client.has_mailbox() {
             let mut reply = Reply::new(&mut self.job.replies, self.client.protocol());
             self.client.write_messages(&mut reply, REPLY_BYTES_MAX);
+        }
+    }
+
+    /// How long the client may be silent: as the host chose, or as was set since.
+    fn idle_timeout(&self) -> Option<Duration> {
+        match self.service.server.settings.idle_timeout_s() {
+            None => self.service.idle_timeout,
+            Some(0) => None,
+            Some(seconds) => Some(Duration::from_secs(seconds)),
         }
     }
 
@@ -341,12 +368,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
         }
         let patience = if self.decoder.is_midway(&self.arrived) {
             Some(self.service.unfinished_timeout)
-        } else if self.client.listens() {
+        } else if self.client.has_mailbox() {
             // Who listens has nothing to say.
             step::preempt().await;
             None
         } else {
-            self.service.idle_timeout
+            self.idle_timeout()
         };
         self.arrived.reserve(READ_BYTES);
         let rt = self.service.rt.clone();

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand, ValueEnum};
-use interleave::command::Config;
+use interleave::command::{Config, PASSWORD_BYTES_MAX};
 use interleave::resp::Limits;
 use interleave::rt::Room;
 use interleave::sharing::{Kind, Options};
@@ -93,6 +93,11 @@ pub struct Flags {
           value_parser = between(1, Limits::REQUEST_BYTES_CEILING))]
     pub max_request_bytes: usize,
 
+    /// What clients must say by AUTH before anything else. Whoever lists this machine's processes can read it: CONFIG SET
+    /// requirepass is the other way.
+    #[arg(long, value_name = "PASSWORD", default_value = "", hide_default_value = true, value_parser = password)]
+    pub requirepass: String,
+
     /// Messages of channels that may wait for one client that listens; it is disconnected when there would be more.
     #[arg(long, value_name = "N", default_value_t = Config::default().messages.messages,
           value_parser = between(1, 1 << 30))]
@@ -146,10 +151,9 @@ impl Flags {
             port: resp.port(),
             messages: Room { messages: self.pubsub_queue, bytes: self.pubsub_queue_bytes },
             log: |line| warn!("{line}"),
-            settings: vec![
-                ("bind".to_owned(), resp.ip().to_string()),
-                ("timeout".to_owned(), self.idle_timeout_s.as_secs().to_string()),
-            ],
+            password: self.requirepass.clone(),
+            idle_timeout_s: self.idle_timeout_s.as_secs(),
+            settings: vec![("bind".to_owned(), resp.ip().to_string())],
             ..Config::default()
         }
     }
@@ -178,6 +182,13 @@ fn address(text: &str) -> Result<SocketAddr, String> {
 fn host_name(text: &str) -> Result<String, String> {
     if text.is_empty() || text.contains([':', '/', '@', ' ']) {
         return Err("expected a host's name alone, as in play.example".to_owned());
+    }
+    Ok(text.to_owned())
+}
+
+fn password(text: &str) -> Result<String, String> {
+    if text.len() > PASSWORD_BYTES_MAX {
+        return Err(format!("expected at most {PASSWORD_BYTES_MAX} bytes"));
     }
     Ok(text.to_owned())
 }

@@ -73,8 +73,10 @@ impl Server {
         let trace = Trace::new(flags.trace_queue_bytes);
         let browsers = Http::bind(flags, &info, &observed, trace.clone())?;
         let http = browsers.address();
-        warn_if_open(resp, "--resp");
-        warn_if_open(http, "--http");
+        if flags.requirepass.is_empty() {
+            warn_if_open(resp, "--resp");
+            warn_if_open(http, "--http");
+        }
         let stop_http = stopped.clone();
         let observed = thread("observed", move || observed.run(stopped))?;
         let browsers = thread("http", move || browsers.run(stop_http))?;

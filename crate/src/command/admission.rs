@@ -5,7 +5,8 @@
 
 use super::client::Client;
 use super::mistake::Mistake;
-use super::spec::Spec;
+use super::monitor;
+use super::spec::{Flag, Spec};
 use crate::resp::Protocol;
 
 /// What a client that listens may ask for in RESP2, where messages look like replies.
@@ -26,6 +27,15 @@ const WHILE_LISTENING: [&str; 9] = [
 /// # Errors
 /// The reply to write instead.
 pub fn admit(client: &Client, spec: &Spec) -> Result<(), Mistake> {
+    if !client.is_let_in() && !spec.has(Flag::NoAuth) {
+        return Err(Mistake::new("NOAUTH Authentication required."));
+    }
+    if !client.has_mailbox() {
+        return Ok(());
+    }
+    if client.looks_on() {
+        monitor::refuse_data(spec)?;
+    }
     if client.listens() && client.protocol() == Protocol::Resp2 && !WHILE_LISTENING.contains(&spec.name) {
         return Err(Mistake::from(format!(
             "ERR Can't execute '{}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context",

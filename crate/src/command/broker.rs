@@ -4,7 +4,7 @@
 //! under one lock, so that all who listen to the same channels see the same order. Nobody waits for a slow reader: one whose
 //! mailbox is full is disconnected. Everything has an order that repeats: that of subscribing. Knows no reply and no socket.
 
-use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use bytes::Bytes;
@@ -25,10 +25,12 @@ pub(super) enum Topic {
     Pattern,
     /// A channel of its own namespace, which in a cluster would belong to one shard.
     Shard,
+    /// All commands, for those who MONITOR.
+    Everything,
 }
 
 impl Topic {
-    pub(super) const ALL: [Self; 3] = [Self::Channel, Self::Pattern, Self::Shard];
+    pub(super) const ALL: [Self; 4] = [Self::Channel, Self::Pattern, Self::Shard, Self::Everything];
 }
 
 /// A message on its way to one client.
@@ -66,7 +68,7 @@ pub(super) struct Subscriptions {
     listener: Arc<Listener>,
     pub(super) mailbox: Mailbox<Message>,
     // To each name, the number of the subscription.
-    topics: [IndexMap<Bytes, u64, RandomState>; 3],
+    topics: [IndexMap<Bytes, u64, RandomState>; 4],
 }
 
 impl Subscriptions {
@@ -97,6 +99,8 @@ pub(super) struct Broker {
     // Made for the first who listens: a server to which nobody does shows no mailboxes.
     mailboxes: OnceLock<Arc<Mailboxes>>,
     topics: Mutex<Topics>,
+    // Whether anybody looks on: looked at for each command. Changed under the lock; orders nothing.
+    watched: AtomicBool,
 }
 
 /// Who listens to one name, by the number of the subscription. Numbers grow, so they are sorted.
@@ -104,13 +108,18 @@ type Listeners = Vec<(u64, Arc<Listener>)>;
 
 #[derive(Debug, Default)]
 struct Topics {
-    kinds: [IndexMap<Bytes, Listeners, RandomState>; 3],
+    kinds: [IndexMap<Bytes, Listeners, RandomState>; 4],
     subscribed: u64,
 }
 
 impl Broker {
     pub(super) fn new(room: Room) -> Self {
-        Self { room: Mutex::new(room), mailboxes: OnceLock::new(), topics: Mutex::default() }
+        Self {
+            room: Mutex::new(room),
+            mailboxes: OnceLock::new(),
+            topics: Mutex::default(),
+            watched: AtomicBool::new(false),
+        }
     }
 
     /// A panic while it was locked leaves every entry whole, so poison is of no interest.
@@ -163,6 +172,9 @@ impl Broker {
             }
         };
         listeners.push((number, Arc::clone(&who.listener)));
+        if topic == Topic::Everything {
+            self.watched.store(true, Relaxed);
+        }
         drop(topics);
         who.topics[topic as usize].insert(name, number);
         who.tell_counts();
@@ -172,7 +184,10 @@ impl Broker {
     /// Has `who` no longer listen to `name`; whether it did. What lies in its mailbox stays there.
     pub(super) fn unsubscribe(&self, who: &mut Subscriptions, topic: Topic, name: &[u8]) -> bool {
         let Some(number) = who.topics[topic as usize].swap_remove(name) else { return false };
-        self.topics().remove(topic, name, number);
+        let mut topics = self.topics();
+        topics.remove(topic, name, number);
+        self.tell_watched(&topics);
+        drop(topics);
         who.tell_counts();
         true
     }
@@ -185,8 +200,19 @@ impl Broker {
                 topics.remove(topic, &name, number);
             }
         }
+        self.tell_watched(&topics);
         drop(topics);
         who.tell_counts();
+    }
+
+    fn tell_watched(&self, topics: &Topics) {
+        self.watched.store(!topics.kinds[Topic::Everything as usize].is_empty(), Relaxed);
+    }
+
+    /// Whether anybody looks on.
+    #[inline]
+    pub(super) fn is_watched(&self) -> bool {
+        self.watched.load(Relaxed)
     }
 
     /// Hands a message to all who listen to `channel`; how often. A client that listens to it in several ways gets it as often.

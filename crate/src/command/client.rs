@@ -6,6 +6,7 @@
 use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use super::broker::{Message, Subscriptions, Topic};
 use super::client_control::Silence;
@@ -32,6 +33,9 @@ pub struct Client {
     protocol: Protocol,
     quitting: bool,
     pub(super) silence: Silence,
+    pub(super) authenticated: bool,
+    /// How long its task is to keep the worker, after this command.
+    pub(crate) busy: Option<Duration>,
     // Made when it first listens to something, gone when it listens to nothing. Few clients do.
     subscriptions: Option<Box<Subscriptions>>,
 }
@@ -47,8 +51,17 @@ pub(crate) enum Call {
 
 impl Client {
     pub(super) fn new(server: Arc<Server>, listed: Arc<Listed>) -> Self {
-        let (protocol, silence) = (Protocol::Resp2, Silence::None);
-        Self { server, listed, protocol, quitting: false, silence, subscriptions: None }
+        let authenticated = !server.settings.has_password();
+        Self {
+            server,
+            listed,
+            protocol: Protocol::Resp2,
+            quitting: false,
+            silence: Silence::None,
+            authenticated,
+            busy: None,
+            subscriptions: None,
+        }
     }
 
     /// The client's number, never used again by another.
@@ -110,9 +123,29 @@ impl Client {
         drop
     }
 
-    /// Whether it listens to anything.
-    pub(crate) fn listens(&self) -> bool {
+    /// The server it is connected to.
+    pub(super) fn server(&self) -> &Arc<Server> {
+        &self.server
+    }
+
+    /// Whether it may ask for more than to be let in.
+    pub(crate) fn is_let_in(&self) -> bool {
+        self.authenticated || !self.server.settings.has_password()
+    }
+
+    /// Whether messages may come for it.
+    pub(crate) fn has_mailbox(&self) -> bool {
         self.subscriptions.is_some()
+    }
+
+    /// Whether it listens to channels.
+    pub(super) fn listens(&self) -> bool {
+        self.has_mailbox() && self.listed.listens()
+    }
+
+    /// Whether it looks on at all commands.
+    pub(super) fn looks_on(&self) -> bool {
+        self.subscription_count(Topic::Everything) > 0
     }
 
     /// What others have for this client. To be polled by the task that serves it.
@@ -184,7 +217,7 @@ pub(super) struct Listed {
     last_command: AtomicU32,
     protocol: AtomicU8,
     /// How much it listens to, by [`Topic`].
-    pub(super) subscriptions: [AtomicU32; 3],
+    pub(super) subscriptions: [AtomicU32; 4],
     /// What else it is, see [`Self::NO_EVICT`].
     marks: AtomicU8,
     /// Tells its task to end.
@@ -236,21 +269,22 @@ impl Listed {
     /// The letters by which CLIENT LIST says what it is.
     fn flags(&self) -> String {
         let has = |mark| self.marks.load(Relaxed) & mark != 0;
-        let letters = [(self.listens(), 'P'), (has(Self::NO_EVICT), 'e')];
+        let looks_on = self.subscriptions[Topic::Everything as usize].load(Relaxed) > 0;
+        let letters = [(looks_on, 'O'), (self.listens(), 'P'), (has(Self::NO_EVICT), 'e')];
         let flags: String = letters.iter().filter(|(is, _)| *is).map(|(_, letter)| *letter).collect();
         if flags.is_empty() { "N".to_owned() } else { flags }
     }
 
-    /// Whether it listens to anything.
+    /// Whether it listens to channels.
     pub(super) fn listens(&self) -> bool {
-        self.subscriptions.iter().any(|count| count.load(Relaxed) > 0)
+        self.subscriptions[..Topic::Everything as usize].iter().any(|count| count.load(Relaxed) > 0)
     }
 
     /// The client in one line, as `CLIENT LIST` prints it, of what Redis prints leaving out what we have not:
     /// file descriptors and buffer sizes.
     pub(super) fn line(&self, now_ms: u64) -> String {
         let Names { name, lib_name, lib_version } = self.names().clone();
-        let [channels, patterns, shards] = self.subscriptions.each_ref().map(|count| count.load(Relaxed));
+        let [channels, patterns, shards, _] = self.subscriptions.each_ref().map(|count| count.load(Relaxed));
         let flags = self.flags();
         let seconds_since = |then: u64| now_ms.saturating_sub(then) / 1000;
         format!(

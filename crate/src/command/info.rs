@@ -30,11 +30,21 @@ enum Section {
     Clients,
     Memory,
     Stats,
+    Replication,
+    ErrorStats,
     Keyspace,
 }
 
 impl Section {
-    const ALL: [Self; 5] = [Self::Server, Self::Clients, Self::Memory, Self::Stats, Self::Keyspace];
+    const ALL: [Self; 7] = [
+        Self::Server,
+        Self::Clients,
+        Self::Memory,
+        Self::Stats,
+        Self::Replication,
+        Self::ErrorStats,
+        Self::Keyspace,
+    ];
 
     fn name(self) -> &'static str {
         match self {
@@ -42,6 +52,8 @@ impl Section {
             Self::Clients => "Clients",
             Self::Memory => "Memory",
             Self::Stats => "Stats",
+            Self::Replication => "Replication",
+            Self::ErrorStats => "Errorstats",
             Self::Keyspace => "Keyspace",
         }
     }
@@ -78,6 +90,8 @@ fn info(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
             Section::Clients => clients(ctx, &mut report),
             Section::Memory => memory(ctx, &mut report),
             Section::Stats => stats(ctx, &mut report),
+            Section::Replication => replication(&mut report),
+            Section::ErrorStats => error_stats(ctx, &mut report),
             Section::Keyspace => keyspace(ctx, &mut report),
         }
     }
@@ -116,7 +130,7 @@ fn server(ctx: &Ctx<'_>, report: &mut Report<'_>) {
 
 fn clients(ctx: &Ctx<'_>, report: &mut Report<'_>) {
     report.field("connected_clients", ctx.server.connected_clients());
-    report.field("maxclients", ctx.server.config.max_clients);
+    report.field("maxclients", ctx.server.settings.max_clients.load(Relaxed));
 }
 
 fn memory(ctx: &Ctx<'_>, report: &mut Report<'_>) {
@@ -149,7 +163,20 @@ fn stats(ctx: &mut Ctx<'_>, report: &mut Report<'_>) {
     report.field("pubsub_channels", ctx.server.broker.count(Topic::Channel));
     report.field("pubsub_patterns", ctx.server.broker.count(Topic::Pattern));
     report.field("pubsubshard_channels", ctx.server.broker.count(Topic::Shard));
+    report.field("total_error_replies", ctx.server.errors.total());
     report.field("client_output_buffer_limit_disconnections", load(&ctx.server.counters.too_slow));
+}
+
+/// There are no other servers.
+fn replication(report: &mut Report<'_>) {
+    report.field("role", "master");
+    report.field("connected_slaves", 0);
+}
+
+fn error_stats(ctx: &Ctx<'_>, report: &mut Report<'_>) {
+    for (word, count) in ctx.server.errors.by_word() {
+        report.line(format_args!("errorstat_{word}:count={count}"));
+    }
 }
 
 fn keyspace(ctx: &mut Ctx<'_>, report: &mut Report<'_>) {

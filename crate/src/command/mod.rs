@@ -34,15 +34,18 @@
 //! ```
 
 mod admission;
+mod auth;
 mod broker;
 mod client;
 mod context;
 mod decimal;
+mod errors;
 mod mistake;
 mod parse;
 mod pattern;
 mod pause;
 mod sample;
+mod settings;
 mod spec;
 mod table;
 mod usage;
@@ -51,8 +54,10 @@ mod walk;
 // The families.
 mod client_control;
 mod clients;
+mod config;
 mod connection;
 mod counters;
+mod debug;
 mod expiry;
 mod hashes;
 mod info;
@@ -60,11 +65,13 @@ mod introspection;
 mod keys;
 mod list_moves;
 mod lists;
+mod monitor;
 mod objects;
 mod pubsub;
 mod server;
 mod set_algebra;
 mod sets;
+mod slow_log;
 mod sort;
 mod sorted_set_algebra;
 mod sorted_set_ranges;
@@ -73,10 +80,12 @@ mod strings;
 mod substrings;
 
 pub use admission::admit;
+pub use auth::PASSWORD_BYTES_MAX;
 pub(crate) use client::Call;
 pub use client::{Client, Peer};
 pub use context::{Config, Counters, Server};
 pub use mistake::Mistake;
+pub(crate) use monitor::show;
 pub(crate) use pubsub::is_confirmed;
 pub use spec::{Ctx, Flag, Group, KeySpec, Keys, Outcome, Run, SessionCtx, Spec};
 pub use table::{Found, TABLE, lookup, resolve};

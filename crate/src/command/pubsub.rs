@@ -24,6 +24,7 @@ impl Topic {
             Self::Channel => "message",
             Self::Pattern => "pmessage",
             Self::Shard => "smessage",
+            Self::Everything => "monitor",
         }
     }
 
@@ -32,6 +33,7 @@ impl Topic {
             Self::Channel => "subscribe",
             Self::Pattern => "psubscribe",
             Self::Shard => "ssubscribe",
+            Self::Everything => "monitor",
         }
     }
 
@@ -40,6 +42,7 @@ impl Topic {
             Self::Channel => "unsubscribe",
             Self::Pattern => "punsubscribe",
             Self::Shard => "sunsubscribe",
+            Self::Everything => "reset",
         }
     }
 }
@@ -47,6 +50,11 @@ impl Topic {
 impl Message {
     /// Writes it the way the client it was handed to speaks now.
     pub(crate) fn write(&self, reply: &mut Reply<'_>) {
+        if self.topic == Topic::Everything {
+            // A line as it is, in both versions of the protocol.
+            reply.simple(&String::from_utf8_lossy(&self.payload));
+            return;
+        }
         let is_matched = self.topic == Topic::Pattern;
         reply.push(3 + usize::from(is_matched));
         reply.bulk(self.topic.message());
@@ -195,7 +203,7 @@ fn stop_listening(ctx: &mut SessionCtx<'_>, topic: Topic, args: Args<'_>, reply:
     };
     let names: Vec<&[u8]> = if all.is_empty() { named } else { all.iter().map(|name| &name[..]).collect() };
     for name in &names {
-        if ctx.client.listens() {
+        if ctx.client.has_mailbox() {
             ctx.server.broker.unsubscribe(ctx.client.subscriptions(), topic, name);
             // What was published before comes before the confirmation, after which nothing of that name comes.
             ctx.client.write_messages(reply, usize::MAX);
@@ -214,7 +222,7 @@ fn confirm(ctx: &SessionCtx<'_>, topic: Topic, what: &str, name: Option<&[u8]>, 
     let count = |topic| ctx.client.subscription_count(topic);
     let listens_to = match topic {
         Topic::Channel | Topic::Pattern => count(Topic::Channel) + count(Topic::Pattern),
-        Topic::Shard => count(Topic::Shard),
+        other => count(other),
     };
     reply.push(3);
     reply.bulk(what);

@@ -4,9 +4,9 @@
 
 use super::spec::Spec;
 use super::{
-    Mistake, clients, connection, counters, expiry, hashes, info, introspection, keys, list_moves, lists,
-    objects, pubsub, server, set_algebra, sets, sort, sorted_set_algebra, sorted_set_ranges, sorted_sets,
-    strings, substrings,
+    Mistake, auth, clients, config, connection, counters, debug, expiry, hashes, info, introspection, keys,
+    list_moves, lists, monitor, objects, pubsub, server, set_algebra, sets, slow_log, sort,
+    sorted_set_algebra, sorted_set_ranges, sorted_sets, strings, substrings,
 };
 use crate::resp::{Args, Reply};
 
@@ -17,6 +17,7 @@ pub static TABLE: &[Spec] = &[
     connection::HELLO,
     connection::QUIT,
     connection::RESET,
+    auth::AUTH,
     connection::SELECT,
     clients::CLIENT,
     pubsub::SUBSCRIBE,
@@ -30,7 +31,10 @@ pub static TABLE: &[Spec] = &[
     pubsub::SPUBLISH,
     introspection::COMMAND,
     info::INFO,
-    server::CONFIG,
+    config::CONFIG,
+    slow_log::SLOWLOG,
+    monitor::MONITOR,
+    debug::DEBUG,
     server::DBSIZE,
     server::FLUSHDB,
     server::FLUSHALL,

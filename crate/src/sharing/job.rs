@@ -172,6 +172,8 @@ pub(super) struct Executor {
     random: fastrand::Rng,
     /// The data is nobody else's.
     private: bool,
+    /// When the last command ended, or the data was reached: the start of the next one. 0 while no time is taken.
+    since_ns: u64,
 }
 
 impl Executor {
@@ -190,6 +192,7 @@ impl Executor {
             mirror: mirror.cloned(),
             random,
             private: false,
+            since_ns: 0,
         }
     }
 
@@ -211,6 +214,7 @@ impl Executor {
     /// lock is released.
     pub(super) fn run(&mut self, job: &mut Job, keyspace: &mut dyn Keyspace) {
         let now_ms = self.rt.unix_ms();
+        self.start_clock();
         loop {
             self.run_one(job, keyspace, now_ms);
             if job.is_done() || job.is_full() {
@@ -224,8 +228,26 @@ impl Executor {
     /// connection's task.
     pub(super) fn run_all(&mut self, job: &mut Job, keyspace: &mut dyn Keyspace) {
         let now_ms = self.rt.unix_ms();
+        self.start_clock();
         while !job.is_done() && !job.is_full() {
             self.run_one(job, keyspace, now_ms);
+        }
+    }
+
+    /// The next command starts now: the data has just been reached. Commands behind it start when the one before them ends, so
+    /// that the clock is read once a command.
+    pub(super) fn start_clock(&mut self) {
+        self.since_ns = self.server.settings.slower_than_ns().map_or(0, |_| self.rt.now_ns());
+    }
+
+    /// The command of `request` has run: if it took long, that is logged.
+    fn stop_clock(&mut self, client: u32, spec: &Spec, args: Args<'_>) {
+        let Some(slow_ns) = self.server.settings.slower_than_ns() else { return };
+        let now_ns = self.rt.now_ns();
+        let since_ns = std::mem::replace(&mut self.since_ns, now_ns);
+        let took_ns = now_ns.saturating_sub(since_ns);
+        if since_ns > 0 && took_ns >= slow_ns {
+            self.server.log_slow(client.into(), spec, args, took_ns, self.rt.unix_ms());
         }
     }
 
@@ -238,12 +260,15 @@ impl Executor {
         let mut reply = Reply::new(&mut job.replies, job.protocol);
         let mut ctx = Ctx { keyspace, now_ms, random: &mut self.random, server: &self.server };
         if let Err(mistake) = run(&mut ctx, job.batch.request(request.index), &mut reply) {
+            self.server.errors.count(&mistake);
             reply.error(mistake);
             request.failed = true;
         }
+        let (index, spec) = (request.index, request.found.spec);
+        self.stop_clock(job.client, spec, job.batch.request(index));
         if let Some(mirror) = &self.mirror {
-            let args = job.batch.request(request.index);
-            match request.found.spec.keys(args) {
+            let args = job.batch.request(index);
+            match spec.keys(args) {
                 Keys::All => mirror.note_all(job.client, keyspace),
                 keys => keys.iter(args).for_each(|key| mirror.note(job.client, key, keyspace)),
             }

@@ -41,6 +41,7 @@ impl Shared {
 impl Share for Connection {
     async fn run(&mut self, job: &mut Job) -> Result<(), OwnerGone> {
         let now_ms = self.executor.now_ms();
+        self.executor.start_clock();
         job.start_one(&self.executor.labels);
         while !self.run_one(job, now_ms) {}
         Ok(())
@@ -54,6 +55,10 @@ impl Connection {
         let mut locked = match Touched::by_next(job, shards.len()) {
             Touched::One(shard) => {
                 let mut store = shards[shard].lock();
+                if store.waited() {
+                    // That others held the lock for long does not make this command slow.
+                    self.executor.start_clock();
+                }
                 self.executor.run_one(job, &mut *store, now_ms);
                 let over = job.is_done() || job.is_full();
                 if over {
@@ -67,6 +72,9 @@ impl Connection {
             Touched::Several(wanted) => Locked::new(shards, wanted),
             Touched::All => Locked::new(shards, 0..shards.len()),
         };
+        if locked.held.iter().any(|(_, store)| store.waited()) {
+            self.executor.start_clock();
+        }
         self.executor.run_one(job, &mut locked, now_ms);
         drop(locked);
         let over = job.is_done() || job.is_full();

@@ -70,3 +70,44 @@ fn a_pause_does_not_hold_up_the_servers_end() {
     assert!(began.elapsed() < Duration::from_secs(4), "it took {:?}", began.elapsed());
     assert_eq!(second.receive_all(), "+OK\r\n", "what has arrived is answered");
 }
+
+#[test]
+fn a_password_is_asked_for_by_either_way() {
+    let server = start(&["--requirepass=secret"]);
+    for way in Way::ALL {
+        let mut client = Connection::open(&server, way);
+        client.ask("GET k\r\n", "-NOAUTH Authentication required.\r\n");
+        let wrong = "-WRONGPASS invalid username-password pair or user is disabled.\r\n";
+        client.ask("AUTH secre\r\n", wrong);
+        client.ask("AUTH secret\r\n", "+OK\r\n");
+        client.ask("GET k\r\n", "$-1\r\n");
+    }
+}
+
+#[test]
+fn settings_change_while_it_runs() {
+    let server = start(&["--max-clients=1", "--idle-timeout-s=100"]);
+    let mut first = Connection::open(&server, Way::Tcp);
+    first.ask("CONFIG GET timeout\r\n", "*2\r\n$7\r\ntimeout\r\n$3\r\n100\r\n");
+    let refused = "-ERR max number of clients reached\r\n";
+    assert_eq!(Connection::open(&server, Way::Tcp).receive_all(), refused);
+    first.ask("CONFIG SET maxclients 2 timeout 1\r\n", "+OK\r\n");
+    let mut second = Connection::open(&server, Way::Tcp);
+    second.ask("PING\r\n", "+PONG\r\n");
+    let began = Instant::now();
+    assert_eq!(second.receive(PATIENCE), Received::End);
+    assert!(began.elapsed() >= Duration::from_millis(900), "{:?}", began.elapsed());
+}
+
+#[test]
+fn a_busy_worker_is_slow_and_the_wait_for_it_is_not() {
+    for kind in ["mutex", "sharded", "actor"] {
+        let server = start(&["--flavor=multi-thread", "--worker-threads=2", &format!("--sharing={kind}")]);
+        let mut busy = Connection::open(&server, Way::Tcp);
+        let mut other = Connection::open(&server, Way::Tcp);
+        busy.send(b"DEBUG SLEEP 0.1\r\n");
+        other.ask("SET k 1\r\n", "+OK\r\n");
+        busy.ask("", "+OK\r\n");
+        other.ask("SLOWLOG LEN\r\n", ":1\r\n");
+    }
+}
