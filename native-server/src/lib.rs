@@ -75,8 +75,9 @@ impl Server {
         let http = browsers.address();
         if flags.requirepass.is_empty() {
             warn_if_open(resp, "--resp");
-            warn_if_open(http, "--http");
         }
+        // Whoever gets there sees the trace, password or not.
+        warn_if_open(http, "--http");
         let stop_http = stopped.clone();
         let observed = thread("observed", move || observed.run(stopped))?;
         let browsers = thread("http", move || browsers.run(stop_http))?;
@@ -115,10 +116,10 @@ fn thread<T: Send + 'static>(
     std::thread::Builder::new().name(name.to_owned()).spawn(run).map_err(StartError::System)
 }
 
-/// Says so when an address can be reached from other machines: there is no password.
+/// Says so when an address can be reached from other machines and there is no password.
 fn warn_if_open(address: SocketAddr, flag: &str) {
     if !address.ip().is_loopback() {
-        warn!("{address} can be reached from other machines, and there is no password; see {flag}");
+        warn!("{address} can be reached from other machines, and asks for no password; see {flag}");
     }
 }
 

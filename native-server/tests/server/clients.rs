@@ -81,6 +81,18 @@ fn a_password_is_asked_for_by_either_way() {
         client.ask("AUTH secre\r\n", wrong);
         client.ask("AUTH secret\r\n", "+OK\r\n");
         client.ask("GET k\r\n", "$-1\r\n");
+
+        // Who is not let in may not send much; who was let in before it came may.
+        let value = "v".repeat(20_000);
+        let large = format!("*2\r\n$4\r\nECHO\r\n$20000\r\n{value}\r\n");
+        let mut stranger = Connection::open(&server, way);
+        stranger.send(large.as_bytes());
+        assert_eq!(stranger.receive_all(), "-ERR Protocol error: unauthenticated bulk length\r\n");
+        let mut stranger = Connection::open(&server, way);
+        stranger.send(b"*11\r\n");
+        assert_eq!(stranger.receive_all(), "-ERR Protocol error: unauthenticated multibulk length\r\n");
+        let mut client = Connection::open(&server, way);
+        client.ask(&format!("AUTH secret\r\n{large}"), &format!("+OK\r\n$20000\r\n{value}\r\n"));
     }
 }
 
