@@ -16,7 +16,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::watch;
 
 use crate::command::{
-    self, Call, Client, Found, Group, Mistake, Outcome, Peer, Run, Server, SessionCtx, Spec,
+    self, Call, Client, Found, Group, Mistake, Outcome, Peer, Run, Server, SessionCtx, Slow, Spec,
 };
 use crate::resp::{Args, Decoder, Protocol, Reply};
 use crate::rt::{JoinHandle, Rt, step};
@@ -184,6 +184,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
         let now_ms = self.service.rt.unix_ms();
         for index in 0..self.job.batch.len() {
             match command::resolve(self.job.batch.request(index)) {
+                // Nearly all: what is to be run where the data is, of a client of whom nothing special is known.
+                Ok(found) if matches!(found.spec.run, Run::Keyspace(_)) && self.is_plain() => {
+                    self.client.note_command(found, now_ms);
+                    self.job.push(index, found);
+                }
                 Ok(found) => {
                     if self.client.begins_silent() {
                         self.run_silently(index, found, now_ms).await?;
@@ -211,6 +216,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
         }
         self.service.server.counters.commands.fetch_add(self.job.batch.len() as u64, Ordering::Relaxed);
         self.run_job().await
+    }
+
+    /// Whether a request may run without a further question.
+    #[inline]
+    fn is_plain(&self) -> bool {
+        self.client.is_plain() && !self.service.server.has_questions()
     }
 
     /// Runs a request here, or puts it to those that will run where the data is.
@@ -333,7 +344,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
             let took_ns = service.rt.now_ns().saturating_sub(began_ns);
             if took_ns >= slow_ns {
                 let (args, now_ms) = (job.batch.request(index), service.rt.unix_ms());
-                service.server.log_slow(client.id(), found.spec, args, took_ns, now_ms);
+                let slow = Slow { spec: found.spec, args, with: 0, took_ns };
+                service.server.log_slow(client.id(), &slow, now_ms);
             }
         }
         job.protocol = client.protocol();

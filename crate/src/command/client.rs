@@ -105,6 +105,12 @@ impl Client {
         self.listed.bell.rung().await;
     }
 
+    /// Whether it is let in, wants replies and has no mailbox: whatever else may keep a command from it is the server's.
+    #[inline]
+    pub(crate) fn is_plain(&self) -> bool {
+        self.authenticated && self.silence == Silence::None && self.subscriptions.is_none()
+    }
+
     /// A command begins: whether its reply may have to be dropped. Afterwards [`Self::is_silent`] tells.
     #[inline]
     pub(crate) fn begins_silent(&mut self) -> bool {

@@ -158,6 +158,12 @@ impl Server {
         Ok(Client::new(Arc::clone(self), listed))
     }
 
+    /// Whether something is to be asked before a command of any client: all wait, or somebody looks on.
+    #[inline]
+    pub(crate) fn has_questions(&self) -> bool {
+        self.pause.is_on() || self.broker.is_watched()
+    }
+
     /// How many clients are connected.
     pub fn connected_clients(&self) -> usize {
         self.clients().len()

@@ -87,6 +87,7 @@ pub use context::{Config, Counters, Server};
 pub use mistake::Mistake;
 pub(crate) use monitor::show;
 pub(crate) use pubsub::is_confirmed;
+pub(crate) use slow_log::Slow;
 pub use spec::{Ctx, Flag, Group, KeySpec, Keys, Outcome, Run, SessionCtx, Spec};
 pub use table::{Found, TABLE, lookup, resolve};
 pub use usage::{Argument, ArgumentKind};

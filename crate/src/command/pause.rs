@@ -54,6 +54,12 @@ impl Pause {
         self.changed.notify_waiters();
     }
 
+    /// Whether one may last.
+    #[inline]
+    pub(super) fn is_on(&self) -> bool {
+        self.on.load(Relaxed)
+    }
+
     /// How long a request for `spec` has to wait from now on, in milliseconds; `None`: not at all.
     #[inline]
     pub(crate) fn holds(&self, spec: &Spec, now_ms: impl FnOnce() -> u64) -> Option<u64> {

@@ -1,6 +1,8 @@
 //! SLOWLOG: the last commands that took long, and what they were.
 //!
 //! Owns the entries and how many are kept. Who ran a command says how long it took; the waiting for its lock is not counted.
+//! Commands of constant time that come in one pipeline are timed together where the limit is a millisecond or more; an entry
+//! for several says so.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -62,21 +64,34 @@ impl SlowLog {
     }
 }
 
+/// What took long.
+pub(crate) struct Slow<'a> {
+    pub(crate) spec: &'a Spec,
+    /// The request, or the first of several that were timed together.
+    pub(crate) args: Args<'a>,
+    /// How many more those were.
+    pub(crate) with: usize,
+    pub(crate) took_ns: u64,
+}
+
 impl Server {
-    /// Logs that a request of `client` took `took_ns`, until `now_ms`.
+    /// Logs what of `client` took long, until `now_ms`.
     #[cold]
-    pub(crate) fn log_slow(&self, client: u64, spec: &Spec, args: Args<'_>, took_ns: u64, now_ms: u64) {
+    pub(crate) fn log_slow(&self, client: u64, slow: &Slow<'_>, now_ms: u64) {
         let (address, name) = match self.clients().get(&client) {
             Some(client) => (client.peer.address.clone(), client.names().name.clone()),
             // It is gone already.
             None => Default::default(),
         };
-        let arguments = kept_of(spec, args);
+        let mut arguments = kept_of(slow.spec, slow.args);
+        if slow.with > 0 {
+            arguments.push(format!("... (with {} more commands of the pipeline)", slow.with).into_bytes());
+        }
         let len_max = self.slow_log.len_max();
         let mut entries = self.slow_log.entries();
         let id = entries.next_id;
         entries.next_id += 1;
-        let (at_s, took_us) = (now_ms / 1000, took_ns / 1000);
+        let (at_s, took_us) = (now_ms / 1000, slow.took_ns / 1000);
         entries.newest_first.push_front(Entry { id, at_s, took_us, arguments, address, name });
         entries.newest_first.truncate(len_max);
     }
@@ -216,4 +231,41 @@ const HELP: Spec = Spec {
 fn help(_: &mut SessionCtx<'_>, _: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
     write_help(&SLOWLOG, reply);
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::command::{Config, resolve};
+    use crate::resp::Batch;
+
+    #[test]
+    fn commands_timed_together_say_so_and_the_oldest_entries_go() {
+        let server = Arc::new(Server::new(Config { slow_log_len: 2, ..Config::default() }, 0, 7));
+        let mut batch = Batch::default();
+        batch.push(&["GET", "k"]);
+        let args = batch.request(0);
+        let spec = resolve(args).unwrap().spec;
+        for with in [0, 1, 15] {
+            server.log_slow(1, &Slow { spec, args, with, took_ns: 20_000_000 }, 5_000);
+        }
+        let entries = server.slow_log.entries();
+        let shown: Vec<String> = entries
+            .newest_first
+            .iter()
+            .map(|entry| {
+                let text = entry.arguments.concat();
+                format!("{} {} {}: {}", entry.id, entry.at_s, entry.took_us, text.escape_ascii())
+            })
+            .collect();
+        assert_eq!(
+            shown,
+            [
+                "2 5 20000: GETk... (with 15 more commands of the pipeline)",
+                "1 5 20000: GETk... (with 1 more commands of the pipeline)"
+            ]
+        );
+    }
 }

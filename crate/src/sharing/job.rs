@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 
-use crate::command::{Ctx, Found, Keys, Run, Server, Spec, TABLE};
+use crate::command::{Ctx, Found, Keys, Run, Server, Slow, Spec, TABLE};
 use crate::resp::{Args, Batch, Protocol, Reply};
 use crate::rt::{Rt, ledger, step};
 use crate::scope::event::{Event, LabelId, ObjectId, REFUSED};
@@ -172,8 +172,21 @@ pub(super) struct Executor {
     random: fastrand::Rng,
     /// The data is nobody else's.
     private: bool,
-    /// When the last command ended, or the data was reached: the start of the next one. 0 while no time is taken.
+    /// When the last command ended, or the data was reached: the start of the next one.
     since_ns: u64,
+    /// How long one may take before it is logged as slow; `None`: none is, and the clock is not read.
+    slow_ns: Option<u64>,
+    /// How many commands have run since the clock was read.
+    untimed: usize,
+}
+
+/// From this limit on, in nanoseconds, commands of constant time that come together are timed together: the clock costs as much
+/// as a quarter of a GET.
+const TIMED_TOGETHER_NS: u64 = 1_000_000;
+
+/// Whether a command is timed together with others of its kind.
+fn is_short(spec: &Spec, slow_ns: u64) -> bool {
+    slow_ns >= TIMED_TOGETHER_NS && spec.complexity == "O(1)"
 }
 
 impl Executor {
@@ -193,6 +206,8 @@ impl Executor {
             random,
             private: false,
             since_ns: 0,
+            slow_ns: None,
+            untimed: 0,
         }
     }
 
@@ -234,25 +249,54 @@ impl Executor {
         }
     }
 
-    /// The next command starts now: the data has just been reached. Commands behind it start when the one before them ends, so
-    /// that the clock is read once a command.
+    /// The next command starts now: the data has just been reached.
     pub(super) fn start_clock(&mut self) {
-        self.since_ns = self.server.settings.slower_than_ns().map_or(0, |_| self.rt.now_ns());
+        self.slow_ns = self.server.settings.slower_than_ns();
+        if self.slow_ns.is_some() {
+            (self.since_ns, self.untimed) = (self.rt.now_ns(), 0);
+        }
     }
 
-    /// The command of `request` has run: if it took long, that is logged.
-    fn stop_clock(&mut self, client: u32, spec: &Spec, args: Args<'_>) {
-        let Some(slow_ns) = self.server.settings.slower_than_ns() else { return };
+    /// The next request of `job` starts. One that may take long is timed on its own, so what came before it is timed now.
+    #[inline]
+    fn begin_timing(&mut self, job: &Job, spec: &Spec) {
+        if let Some(slow_ns) = self.slow_ns
+            && self.untimed > 0
+            && !is_short(spec, slow_ns)
+        {
+            self.time(job, job.done - 1, slow_ns);
+        }
+    }
+
+    /// The next request of `job` has run.
+    #[inline]
+    fn end_timing(&mut self, job: &Job, spec: &Spec) {
+        if let Some(slow_ns) = self.slow_ns {
+            self.untimed += 1;
+            let is_last = job.done + 1 == job.requests.len() || job.is_full();
+            if is_last || !is_short(spec, slow_ns) {
+                self.time(job, job.done, slow_ns);
+            }
+        }
+    }
+
+    /// Logs the requests that have run since the clock was read, `last` the last of them, if they took long.
+    fn time(&mut self, job: &Job, last: usize, slow_ns: u64) {
         let now_ns = self.rt.now_ns();
-        let since_ns = std::mem::replace(&mut self.since_ns, now_ns);
-        let took_ns = now_ns.saturating_sub(since_ns);
-        if since_ns > 0 && took_ns >= slow_ns {
-            self.server.log_slow(client.into(), spec, args, took_ns, self.rt.unix_ms());
+        let took_ns = now_ns.saturating_sub(std::mem::replace(&mut self.since_ns, now_ns));
+        let timed = std::mem::replace(&mut self.untimed, 0);
+        if took_ns >= slow_ns
+            && let Some(first) = job.requests.get((last + 1).saturating_sub(timed))
+        {
+            let (args, now_ms) = (job.batch.request(first.index), self.rt.unix_ms());
+            let slow = Slow { spec: first.found.spec, args, with: timed - 1, took_ns };
+            self.server.log_slow(job.client.into(), &slow, now_ms);
         }
     }
 
     /// Runs the next request of `job`.
     pub(super) fn run_one(&mut self, job: &mut Job, keyspace: &mut dyn Keyspace, now_ms: u64) {
+        self.begin_timing(job, job.requests[job.done].found.spec);
         let request = &mut job.requests[job.done];
         let Run::Keyspace(run) = request.found.spec.run else {
             unreachable!("a session runs its own commands itself")
@@ -265,7 +309,7 @@ impl Executor {
             request.failed = true;
         }
         let (index, spec) = (request.index, request.found.spec);
-        self.stop_clock(job.client, spec, job.batch.request(index));
+        self.end_timing(job, spec);
         if let Some(mirror) = &self.mirror {
             let args = job.batch.request(index);
             match spec.keys(args) {
