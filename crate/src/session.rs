@@ -15,17 +15,22 @@ use bytes::BytesMut;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::watch;
 
-use crate::command::{
-    self, Call, Client, Found, Group, Mistake, Outcome, Peer, Run, Server, SessionCtx, Slow, Spec,
-};
+use crate::command::{self, Call, Client, Found, Mistake, Outcome, Peer, Run, Server, SessionCtx, Slow};
 use crate::resp::{Args, Decoder, Protocol, Reply};
 use crate::rt::{JoinHandle, Rt, step};
 use crate::scope::event::Event;
 use crate::scope::record;
-use crate::sharing::{Connection, Job, REPLY_BYTES_MAX, Share, Sharing};
+use crate::sharing::{Blocked, Connection, Job, REPLY_BYTES_MAX, Share, Sharing};
+use crate::store::Waiter;
+
+mod questions;
 
 /// Room made for one read, in bytes. A pipeline of 64 requests of a hundred bytes fits in one.
 const READ_BYTES: usize = 16 * 1024;
+
+/// What a client may send ahead, in bytes, while it waits for the answer to a blocking command. It is read to see the client
+/// leave; of one that has sent more that is seen when it is served or its time has passed.
+const AHEAD_BYTES_MAX: usize = 64 * 1024;
 
 /// A reply buffer that one large reply has grown past this many bytes is given back.
 const REPLY_CAPACITY_KEPT: usize = 256 * 1024;
@@ -91,7 +96,7 @@ where
         stream,
         decoder: Decoder::new(service.server.config.limits),
         arrived: BytesMut::new(),
-        job: Job::new(client.id() as u32, client.protocol()),
+        job: Job::new(&client),
         connection: service.sharing.connect(),
         name: String::new(),
         silent: false,
@@ -185,16 +190,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
         for index in 0..self.job.batch.len() {
             match command::resolve(self.job.batch.request(index)) {
                 // Nearly all: what is to be run where the data is, of a client of whom nothing special is known.
-                Ok(found) if matches!(found.spec.run, Run::Keyspace(_)) && self.is_plain() => {
+                Ok(found)
+                    if matches!(found.spec.run, Run::Keyspace(_) | Run::Blocking(_)) && self.is_plain() =>
+                {
                     self.client.note_command(found, now_ms);
                     self.job.push(index, found);
                 }
                 Ok(found) => {
-                    if self.client.begins_silent() {
-                        self.run_silently(index, found, now_ms).await?;
-                    } else {
-                        self.run_found(index, found, now_ms).await?;
-                    }
+                    self.run_found(index, found, now_ms).await?;
                     if self.client.is_quitting() {
                         return Ok(());
                     }
@@ -204,13 +207,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
                     if is_http(self.job.batch.request(index)) {
                         return Err(io::Error::new(io::ErrorKind::InvalidData, "expected RESP, found HTTP"));
                     }
-                    if self.client.begins_silent() {
-                        self.write().await?;
-                    }
-                    self.refuse(None, mistake);
-                    if self.client.is_silent() {
-                        self.job.replies.clear();
-                    }
+                    self.refuse_unknown(index, mistake).await?;
                 }
             }
         }
@@ -218,86 +215,68 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
         self.run_job().await
     }
 
-    /// Whether a request may run without a further question.
-    #[inline]
-    fn is_plain(&self) -> bool {
-        self.client.is_plain() && !self.service.server.has_questions()
+    /// Has a request wait for EXEC, if it is one that does; true if it was answered.
+    async fn gather(&mut self, index: usize, found: Found) -> io::Result<bool> {
+        self.run_job().await?;
+        let limits = &self.service.server.config.limits;
+        let request = self.job.batch.request(index);
+        let Some(outcome) = self.client.gather(found, request, limits) else { return Ok(false) };
+        record::record(self.service.sharing.labels().start(self.job.client, found));
+        let failed = outcome.is_err();
+        let mut reply = Reply::new(&mut self.job.replies, self.job.protocol);
+        match outcome {
+            Ok(()) => reply.simple("QUEUED"),
+            Err(mistake) => {
+                self.service.server.errors.count(&mistake);
+                reply.error(mistake);
+            }
+        }
+        record::record(Event::CommandEnd { failed });
+        Ok(true)
     }
 
-    /// Runs a request here, or puts it to those that will run where the data is.
-    async fn run_found(&mut self, index: usize, found: Found, now_ms: u64) -> io::Result<()> {
-        self.client.note_command(found, now_ms);
-        if let Err(mistake) = command::admit(&self.client, found.spec) {
-            self.run_job().await?;
-            self.refuse(Some(found), mistake);
-            return Ok(());
-        }
-        self.wait_while_paused(found.spec).await?;
-        command::show(&self.client, found.spec, self.job.batch.request(index), now_ms);
-        let Run::Session(run) = found.spec.run else {
-            self.job.push(index, found);
-            return Ok(());
-        };
+    /// Carries out what the client has gathered, as one command where the store is reached.
+    async fn exec(&mut self, index: usize, found: Found) -> io::Result<()> {
         self.run_job().await?;
-        if found.spec.group == Group::PubSub {
-            // What it does others see.
-            step::preempt().await;
+        match self.client.end_transaction() {
+            Ok(transaction) => {
+                let now_ms = self.service.rt.unix_ms();
+                let request = (found, self.job.batch.request(index));
+                for (found, args) in transaction.requests().chain([request]) {
+                    command::show(&transaction.client, found.spec, args, now_ms);
+                }
+                let commands = transaction.requests().len() as u64;
+                self.service.server.counters.commands.fetch_add(commands, Ordering::Relaxed);
+                self.job.transaction = Some(Box::new(transaction));
+                self.job.push(index, found);
+                self.run_job().await?;
+                if let Some(transaction) = self.job.transaction.take() {
+                    self.client = transaction.client;
+                    self.tell_client();
+                }
+            }
+            Err(mistake) => {
+                self.service.server.errors.count(&mistake);
+                record::record(self.service.sharing.labels().start(self.job.client, found));
+                Reply::new(&mut self.job.replies, self.job.protocol).error(mistake);
+                record::record(Event::CommandEnd { failed: true });
+            }
         }
-        self.run_here(index, found, run, now_ms);
         Ok(())
     }
 
-    /// Runs a request whose reply is not to be sent. Its confirmations are, if it is one to subscribe.
-    async fn run_silently(&mut self, index: usize, found: Found, now_ms: u64) -> io::Result<()> {
-        self.run_job().await?;
-        self.write().await?;
-        self.silent = true;
-        let ran = match self.run_found(index, found, now_ms).await {
-            Ok(()) => self.run_job().await,
-            failed => failed,
-        };
-        self.silent = false;
-        if self.client.is_silent() && !command::is_confirmed(found.spec) {
-            self.job.replies.clear();
+    /// Takes over what a command has changed about the client.
+    fn tell_client(&mut self) {
+        let Self { job, client, name, service, .. } = self;
+        if let Some(busy) = client.busy.take() {
+            service.rt.compute(busy, || true);
         }
-        ran
-    }
-
-    /// Writes what a client did wrong as the reply: to ask for what no command takes, or for one it may not have now.
-    fn refuse(&mut self, found: Option<Found>, mistake: Mistake) {
-        let labels = self.service.sharing.labels();
-        record::record(
-            found.map_or(labels.refused(self.job.client), |found| labels.start(self.job.client, found)),
-        );
-        self.service.server.errors.count(&mistake);
-        Reply::new(&mut self.job.replies, self.job.protocol).error(mistake);
-        record::record(Event::CommandEnd { failed: true });
-    }
-
-    /// Waits as long as CLIENT PAUSE holds up commands like this one. What came before it is done and answered.
-    async fn wait_while_paused(&mut self, spec: &Spec) -> io::Result<()> {
-        let rt = self.service.rt.clone();
-        while let Some(left_ms) = self.service.server.pause.holds(spec, || rt.unix_ms()) {
-            self.run_job().await?;
-            if !self.silent {
-                self.write().await?;
-            }
-            let server = Arc::clone(&self.service.server);
-            let mut ended = pin!(server.pause.ended());
-            // From here on an end is not missed.
-            ended.as_mut().enable();
-            if server.pause.holds(spec, || rt.unix_ms()).is_none() {
-                break;
-            }
-            tokio::select! {
-                biased;
-                () = ended => {}
-                () = self.client.killed() => return Err(io::ErrorKind::ConnectionAborted.into()),
-                _ = self.service.stop.wait_for(|stop| *stop) => break,
-                () = rt.sleep(Duration::from_millis(left_ms)) => {}
-            }
+        (job.protocol, job.database) = (client.protocol(), client.database());
+        let named = client.name();
+        if *name != named {
+            record::client_name(job.client, &named);
+            *name = named;
         }
-        Ok(())
     }
 
     /// Runs the requests gathered for the keyspace.
@@ -307,13 +286,49 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
                 .run(&mut self.job)
                 .await
                 .map_err(|_| io::Error::other("the store's owner is gone"))?;
-            if self.silent && self.job.is_full() {
+            if let Some(blocked) = self.job.blocked.take() {
+                self.wait(blocked).await?;
+            } else if self.silent && self.job.is_full() {
                 self.job.replies.clear();
             } else if self.job.is_full() {
                 self.write().await?;
             }
         }
         self.job.clear();
+        Ok(())
+    }
+
+    /// Waits until a command that found nothing has an answer. Ends with an error when the client leaves meanwhile, or the
+    /// server stops: nobody is there to be answered then.
+    async fn wait(&mut self, mut blocked: Box<Blocked>) -> io::Result<()> {
+        self.write().await?;
+        self.client.wait_with(Some(Arc::clone(&blocked.ticket) as Arc<dyn Waiter>));
+        let Self { stream, arrived, service, client, .. } = self;
+        let (rt, mut stop) = (service.rt.clone(), service.stop.clone());
+        let answer = {
+            let mut ended = pin!(blocked.ended(&rt));
+            loop {
+                tokio::select! {
+                    // In order, not at random: a run must repeat.
+                    biased;
+                    answer = &mut ended => break answer,
+                    read = read_ahead(stream, arrived) => {
+                        let bytes = read?;
+                        if bytes == 0 {
+                            return Err(io::ErrorKind::UnexpectedEof.into());
+                        }
+                        service.server.counters.bytes_in.fetch_add(bytes as u64, Ordering::Relaxed);
+                    }
+                    () = client.killed() => return Err(io::ErrorKind::ConnectionAborted.into()),
+                    _ = stop.wait_for(|stop| *stop) => return Err(io::Error::other("the server stops")),
+                }
+            }
+        };
+        self.client.wait_with(None);
+        match answer {
+            Some(answer) => self.job.replies.extend_from_slice(&answer),
+            None => Reply::new(&mut self.job.replies, self.job.protocol).null_array(),
+        }
         Ok(())
     }
 
@@ -325,7 +340,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
         run: impl FnOnce(&mut SessionCtx<'_>, Args<'_>, &mut Reply<'_>) -> Outcome,
         now_ms: u64,
     ) {
-        let Self { job, client, service, name, .. } = self;
+        let Self { job, client, service, .. } = self;
         record::record(service.sharing.labels().start(job.client, found));
         let slow_ns = service.server.settings.slower_than_ns();
         let began_ns = slow_ns.map_or(0, |_| service.rt.now_ns());
@@ -337,9 +352,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
             service.server.errors.count(&mistake);
             reply.error(mistake);
         }
-        if let Some(busy) = client.busy.take() {
-            service.rt.compute(busy, || true);
-        }
+        self.tell_client();
+        let Self { job, client, service, .. } = self;
         if let Some(slow_ns) = slow_ns {
             let took_ns = service.rt.now_ns().saturating_sub(began_ns);
             if took_ns >= slow_ns {
@@ -347,12 +361,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
                 let slow = Slow { spec: found.spec, args, with: 0, took_ns };
                 service.server.log_slow(client.id(), &slow, now_ms);
             }
-        }
-        job.protocol = client.protocol();
-        let named = client.name();
-        if *name != named {
-            record::client_name(job.client, &named);
-            *name = named;
         }
         record::record(Event::CommandEnd { failed });
     }
@@ -471,6 +479,20 @@ pub(crate) async fn read_some<S: AsyncRead + Unpin>(
         poll
     })
     .await?;
+    if read > 0 {
+        record::record(Event::Read { bytes: read as u32 });
+    }
+    Ok(read)
+}
+
+/// Reads what a client sends that waits for an answer, until it is [`AHEAD_BYTES_MAX`]; 0 when the client has left. Does not
+/// say that it waits: it is for the answer that the client does. Cancellation safe.
+async fn read_ahead<S: AsyncRead + Unpin>(stream: &mut S, arrived: &mut BytesMut) -> io::Result<usize> {
+    if arrived.len() >= AHEAD_BYTES_MAX {
+        return std::future::pending().await;
+    }
+    arrived.reserve(READ_BYTES);
+    let read = stream.read_buf(arrived).await?;
     if read > 0 {
         record::record(Event::Read { bytes: read as u32 });
     }

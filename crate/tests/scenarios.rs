@@ -519,6 +519,7 @@ fn one_line_says_what_came_of_it() {
     deadlock of cook, waiter
     deadlock of asker, answerer
     `GET lease == "held"` does not hold: nil == "held"; lease = nil
+    `GET done == 3` does not hold: nil == 3; done = nil; jobs = "[paint, paint, paint]"
     "#);
     let error = "client a { INCRBY k x }";
     assert_snapshot!(outcome(error).headline(error), @"a: the server answers: ERR value is not an integer or out of range; k = nil");

@@ -9,7 +9,7 @@ mod transcript;
 
 use interleave::command::TABLE;
 use interleave::resp::{format_raw, format_value, prints_raw, split_line};
-use interleave::store::{Keyspace, Store};
+use interleave::store::{Databases, Keyspace};
 use local::Local;
 use shards::Shards;
 
@@ -32,7 +32,7 @@ fn check<K: Keyspace>(keyspace: impl Fn() -> K) {
 
 #[test]
 fn one_store_answers_as_the_transcripts_say() {
-    check(Store::default);
+    check(Databases::default);
 }
 
 #[test]

@@ -63,6 +63,10 @@ pub struct Flags {
     #[arg(long, value_name = "N", default_value_t = 10_000)]
     pub max_clients: usize,
 
+    /// Databases that clients can choose from with SELECT.
+    #[arg(long, value_name = "N", default_value_t = Config::default().databases, value_parser = between(1, 1024))]
+    pub databases: usize,
+
     /// Parts of the keyspace, each with a lock of its own, under `--sharing sharded`.
     #[arg(long, value_name = "N", default_value_t = 64, value_parser = between(1, 65_536))]
     pub shards: usize,
@@ -148,6 +152,7 @@ impl Flags {
                 ..Limits::default()
             },
             max_clients: self.max_clients,
+            databases: self.databases,
             port: resp.port(),
             messages: Room { messages: self.pubsub_queue, bytes: self.pubsub_queue_bytes },
             log: |line| warn!("{line}"),
@@ -229,6 +234,7 @@ mod tests {
         assert_eq!(flags.config(flags.resp).limits, Limits::default());
         assert_eq!(flags.config(flags.resp).max_clients, Config::default().max_clients);
         assert_eq!(flags.config(flags.resp).messages, Config::default().messages);
+        assert_eq!(flags.config(flags.resp).databases, Config::default().databases);
         assert_eq!(
             (flags.sharing, flags.flavor, flags.idle_timeout()),
             (Kind::Sharded, Flavor::MultiThread, None)
@@ -242,6 +248,7 @@ mod tests {
             ("--allow-host=http://a", "expected a host's name alone"),
             ("--sharing=shared", "expected isolated, mutex, async-mutex, sharded, actor, found 'shared'"),
             ("--flavor=threads", "current-thread, multi-thread"),
+            ("--databases=0", "expected a number from 1 to 1024"),
             ("--shards=0", "expected a number from 1 to 65536"),
             ("--pubsub-queue=0", "expected a number from 1"),
             ("--idle-timeout-s=-1", "expected a number of seconds"),

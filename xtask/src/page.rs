@@ -34,13 +34,13 @@ struct Module {
 
 const PAGE: Module = Module { package: "interleave-web", name: "page", config: &[] };
 
-/// What runs in workers. The tab's server, which has a visitor's whole second for a command, is sent small; the time machine is
+/// What runs in workers. The tab's server, which has a visitor's whole second for a command, is sent as small as it can be; the time machine is
 /// there to be quick.
 const WORKERS: [Module; 2] = [
     Module {
         package: "interleave-tab",
         name: "tab",
-        config: &["--config", r#"profile.page.package.interleave.opt-level="s""#],
+        config: &["--config", r#"profile.page.package.interleave.opt-level="z""#],
     },
     Module { package: "interleave-engine", name: "engine", config: &[] },
 ];

@@ -65,10 +65,20 @@ pub(super) struct Listener {
 /// place of one that is given up.
 #[derive(Debug)]
 pub(super) struct Subscriptions {
+    server: Arc<Server>,
     listener: Arc<Listener>,
     pub(super) mailbox: Mailbox<Message>,
     // To each name, the number of the subscription.
     topics: [IndexMap<Bytes, u64, RandomState>; 4],
+}
+
+impl Drop for Subscriptions {
+    fn drop(&mut self) {
+        if self.total() > 0 {
+            let server = Arc::clone(&self.server);
+            server.broker.unsubscribe_all(self);
+        }
+    }
 }
 
 impl Subscriptions {
@@ -145,11 +155,11 @@ impl Broker {
     }
 
     /// A mailbox for `client`, which listens to nothing yet.
-    pub(super) fn open(&self, client: &Arc<Listed>) -> Subscriptions {
+    pub(super) fn open(&self, server: &Arc<Server>, client: &Arc<Listed>) -> Subscriptions {
         let mailboxes = self.mailboxes.get_or_init(|| Arc::new(Mailboxes::new("messages", *self.room())));
         let (slot, mailbox) = mailboxes.open();
         let listener = Arc::new(Listener { client: Arc::clone(client), slot });
-        Subscriptions { listener, mailbox, topics: Default::default() }
+        Subscriptions { server: Arc::clone(server), listener, mailbox, topics: Default::default() }
     }
 
     /// Has `who` listen to `name`; whether it did not before.
@@ -193,7 +203,7 @@ impl Broker {
     }
 
     /// Has `who` no longer listen to anything.
-    pub(super) fn unsubscribe_all(&self, who: &mut Subscriptions) {
+    fn unsubscribe_all(&self, who: &mut Subscriptions) {
         let mut topics = self.topics();
         for topic in Topic::ALL {
             for (name, number) in std::mem::take(&mut who.topics[topic as usize]) {

@@ -11,9 +11,12 @@ use std::time::Duration;
 use super::broker::{Message, Subscriptions, Topic};
 use super::client_control::Silence;
 use super::context::Server;
+use super::mistake::Mistake;
 use super::table::{Found, TABLE};
+use super::transactions::Queue;
 use crate::resp::{Protocol, Reply};
 use crate::rt::Bell;
+use crate::store::{Waiter, Watcher};
 
 /// Both ends of a connection, as text for people: `127.0.0.1:6379`, or whatever names a pipe in the tab.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -28,10 +31,14 @@ pub struct Peer {
 /// server's list.
 #[derive(Debug)]
 pub struct Client {
-    server: Arc<Server>,
     listed: Arc<Listed>,
+    // Whoever drops the last copy takes the client off the list.
+    place: Arc<Place>,
+    watcher: Arc<Watcher>,
     protocol: Protocol,
+    database: usize,
     quitting: bool,
+    transaction: Option<Box<Queue>>,
     pub(super) silence: Silence,
     pub(super) authenticated: bool,
     /// How long its task is to keep the worker, after this command.
@@ -49,18 +56,49 @@ pub(crate) enum Call {
     Killed,
 }
 
+/// A client's place on the server's list.
+#[derive(Debug)]
+struct Place {
+    server: Arc<Server>,
+    id: u64,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.server.disconnect(self.id);
+    }
+}
+
 impl Client {
     pub(super) fn new(server: Arc<Server>, listed: Arc<Listed>) -> Self {
         let authenticated = !server.settings.has_password();
+        let place = Arc::new(Place { server, id: listed.id });
+        let watcher = Arc::new(Watcher::default());
+        watcher.identify(listed.id);
         Self {
-            server,
             listed,
+            place,
+            watcher,
             protocol: Protocol::Resp2,
+            database: 0,
             quitting: false,
+            transaction: None,
             silence: Silence::None,
             authenticated,
             busy: None,
             subscriptions: None,
+        }
+    }
+
+    /// The same client, to be changed elsewhere and put in this one's place.
+    pub(super) fn lend(&mut self) -> Self {
+        Self {
+            listed: Arc::clone(&self.listed),
+            place: Arc::clone(&self.place),
+            watcher: Arc::clone(&self.watcher),
+            transaction: self.transaction.take(),
+            subscriptions: self.subscriptions.take(),
+            ..*self
         }
     }
 
@@ -77,6 +115,21 @@ impl Client {
     /// The protocol version its replies are written in.
     pub fn protocol(&self) -> Protocol {
         self.protocol
+    }
+
+    /// The database its commands mean.
+    pub fn database(&self) -> usize {
+        self.database
+    }
+
+    /// What watches keys for it.
+    pub fn watcher(&self) -> &Arc<Watcher> {
+        &self.watcher
+    }
+
+    /// Whether its requests are gathered until EXEC.
+    pub fn is_in_transaction(&self) -> bool {
+        self.transaction.is_some()
     }
 
     /// Whether it asked to leave: close after the reply.
@@ -105,10 +158,13 @@ impl Client {
         self.listed.bell.rung().await;
     }
 
-    /// Whether it is let in, wants replies and has no mailbox: whatever else may keep a command from it is the server's.
+    /// Whether it is let in, wants replies, has no mailbox and gathers no transaction: whatever else may keep a command from it is the server's.
     #[inline]
     pub(crate) fn is_plain(&self) -> bool {
-        self.authenticated && self.silence == Silence::None && self.subscriptions.is_none()
+        self.authenticated
+            && self.silence == Silence::None
+            && self.subscriptions.is_none()
+            && self.transaction.is_none()
     }
 
     /// A command begins: whether its reply may have to be dropped. Afterwards [`Self::is_silent`] tells.
@@ -131,12 +187,12 @@ impl Client {
 
     /// The server it is connected to.
     pub(super) fn server(&self) -> &Arc<Server> {
-        &self.server
+        &self.place.server
     }
 
     /// Whether it may ask for more than to be let in.
     pub(crate) fn is_let_in(&self) -> bool {
-        self.authenticated || !self.server.settings.has_password()
+        self.authenticated || !self.place.server.settings.has_password()
     }
 
     /// Whether messages may come for it.
@@ -181,7 +237,8 @@ impl Client {
 
     /// What it listens to, to be changed; afterwards [`Self::settle_subscriptions`].
     pub(super) fn subscriptions(&mut self) -> &mut Subscriptions {
-        self.subscriptions.get_or_insert_with(|| Box::new(self.server.broker.open(&self.listed)))
+        self.subscriptions
+            .get_or_insert_with(|| Box::new(self.place.server.broker.open(&self.place.server, &self.listed)))
     }
 
     /// Gives the mailbox up if nothing more will come.
@@ -191,9 +248,49 @@ impl Client {
 
     /// Has it listen to nothing; messages that it has not been written are lost.
     pub(crate) fn unsubscribe_all(&mut self) {
-        if let Some(mut subscriptions) = self.subscriptions.take() {
-            self.server.broker.unsubscribe_all(&mut subscriptions);
+        // Dropped, they are given up.
+        self.subscriptions = None;
+    }
+
+    /// The number is below [`Config::databases`](super::Config::databases).
+    pub(super) fn select(&mut self, database: usize) {
+        self.database = database;
+        self.listed.database.store(database as u32, Relaxed);
+    }
+
+    /// Lets others see that it waits, and release it; or that it waits no longer.
+    pub(crate) fn wait_with(&self, waiter: Option<Arc<dyn Waiter>>) {
+        *self.listed.waits() = waiter;
+    }
+
+    pub(super) fn begin_transaction(&mut self) -> Result<(), Mistake> {
+        if self.transaction.is_some() {
+            return Err(Mistake::new("ERR MULTI calls can not be nested"));
         }
+        self.transaction = Some(Box::default());
+        self.tell_transaction();
+        Ok(())
+    }
+
+    /// Forgets what was gathered, and watches nothing any more.
+    pub(super) fn discard_transaction(&mut self) {
+        self.transaction = None;
+        self.watcher.forget();
+        self.tell_transaction();
+    }
+
+    pub(super) fn queue_mut(&mut self) -> Option<&mut Queue> {
+        self.transaction.as_deref_mut()
+    }
+
+    pub(super) fn take_queue(&mut self) -> Option<Queue> {
+        self.transaction.take().map(|queue| *queue)
+    }
+
+    /// Lets the list say how many requests are gathered.
+    pub(super) fn tell_transaction(&self) {
+        let gathered = self.transaction.as_ref().map_or(NO_TRANSACTION, |queue| queue.len() as u32);
+        self.listed.gathered.store(gathered, Relaxed);
     }
 
     pub(super) fn quit(&mut self) {
@@ -202,13 +299,6 @@ impl Client {
 
     pub(super) fn listed(&self) -> &Listed {
         &self.listed
-    }
-}
-
-impl Drop for Client {
-    fn drop(&mut self) {
-        self.unsubscribe_all();
-        self.server.disconnect(self.listed.id);
     }
 }
 
@@ -228,6 +318,11 @@ pub(super) struct Listed {
     marks: AtomicU8,
     /// Tells its task to end.
     pub(super) bell: Bell,
+    database: AtomicU32,
+    // Requests of a transaction under way.
+    gathered: AtomicU32,
+    // What it waits with.
+    waits: Mutex<Option<Arc<dyn Waiter>>>,
     names: Mutex<Names>,
 }
 
@@ -238,6 +333,9 @@ pub(super) struct Names {
     pub(super) lib_name: String,
     pub(super) lib_version: String,
 }
+
+/// No transaction is under way.
+const NO_TRANSACTION: u32 = u32::MAX;
 
 /// No command yet.
 const NO_COMMAND: u32 = u32::MAX;
@@ -254,8 +352,16 @@ impl Listed {
             subscriptions: Default::default(),
             marks: AtomicU8::new(0),
             bell: Bell::default(),
+            database: AtomicU32::new(0),
+            gathered: AtomicU32::new(NO_TRANSACTION),
+            waits: Mutex::default(),
             names: Mutex::default(),
         }
+    }
+
+    /// What it waits with, locked. A panic while it was locked leaves it whole, so poison is of no interest.
+    pub(super) fn waits(&self) -> MutexGuard<'_, Option<Arc<dyn Waiter>>> {
+        self.waits.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The names, locked. A panic while they were locked leaves them whole, so poison is of no interest.
@@ -276,7 +382,15 @@ impl Listed {
     fn flags(&self) -> String {
         let has = |mark| self.marks.load(Relaxed) & mark != 0;
         let looks_on = self.subscriptions[Topic::Everything as usize].load(Relaxed) > 0;
-        let letters = [(looks_on, 'O'), (self.listens(), 'P'), (has(Self::NO_EVICT), 'e')];
+        let gathers = self.gathered.load(Relaxed) != NO_TRANSACTION;
+        let waits = !gathers && self.waits().is_some();
+        let letters = [
+            (looks_on, 'O'),
+            (self.listens(), 'P'),
+            (gathers, 'x'),
+            (waits, 'b'),
+            (has(Self::NO_EVICT), 'e'),
+        ];
         let flags: String = letters.iter().filter(|(is, _)| *is).map(|(_, letter)| *letter).collect();
         if flags.is_empty() { "N".to_owned() } else { flags }
     }
@@ -291,17 +405,20 @@ impl Listed {
     pub(super) fn line(&self, now_ms: u64) -> String {
         let Names { name, lib_name, lib_version } = self.names().clone();
         let [channels, patterns, shards, _] = self.subscriptions.each_ref().map(|count| count.load(Relaxed));
+        let gathered = self.gathered.load(Relaxed);
+        let multi = if gathered == NO_TRANSACTION { -1 } else { i64::from(gathered) };
         let flags = self.flags();
         let seconds_since = |then: u64| now_ms.saturating_sub(then) / 1000;
         format!(
-            "id={} addr={} laddr={} name={name} age={} idle={} flags={flags} db=0 sub={channels} psub={patterns} \
-             ssub={shards} multi=-1 \
+            "id={} addr={} laddr={} name={name} age={} idle={} flags={flags} db={} sub={channels} psub={patterns} \
+             ssub={shards} multi={multi} \
              cmd={} user=default redir=-1 resp={} lib-name={lib_name} lib-ver={lib_version}",
             self.id,
             self.peer.address,
             self.peer.local_address,
             seconds_since(self.connected_ms),
             seconds_since(self.last_active_ms.load(Relaxed)),
+            self.database.load(Relaxed),
             decode_command(self.last_command.load(Relaxed)),
             self.protocol.load(Relaxed),
         )

@@ -5,7 +5,7 @@
 use super::client::{Listed, Names};
 use super::client_control::{KILL, NO_EVICT, PAUSE, REPLY, UNPAUSE};
 use super::mistake::Mistake;
-use super::parse::is;
+use super::parse::{integer, is};
 use super::spec::{Flag, Group, KeySpec, Outcome, Run, SessionCtx, Spec};
 use super::table::write_help;
 use crate::resp::{Args, Reply, parse_i64};
@@ -20,7 +20,9 @@ pub(super) const CLIENT: Spec = Spec {
     arity: -2,
     flags: &[],
     keys: KeySpec::None,
-    subcommands: &[ID, INFO, LIST, KILL, PAUSE, UNPAUSE, REPLY, NO_EVICT, GETNAME, SETNAME, SETINFO, HELP],
+    subcommands: &[
+        ID, INFO, LIST, KILL, PAUSE, UNPAUSE, REPLY, NO_EVICT, GETNAME, SETNAME, SETINFO, UNBLOCK, HELP,
+    ],
     run: Run::session(help),
 };
 
@@ -220,6 +222,36 @@ fn setinfo(ctx: &mut SessionCtx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> O
     })?;
     *field(&mut ctx.client.listed().names()) = value;
     reply.ok();
+    Ok(())
+}
+
+const UNBLOCK: Spec = Spec {
+    name: "client|unblock",
+    summary: "Lets a client wait no longer, as if its time had passed or with an error; answers whether it waited.",
+    usage: "client-id [TIMEOUT | ERROR]",
+    since: "5.0.0",
+    group: Group::Connection,
+    complexity: "O(log(N)) in the number of connections",
+    arity: -3,
+    flags: &[Flag::Admin, Flag::NoScript, Flag::Loading, Flag::Stale, Flag::Dangerous],
+    keys: KeySpec::None,
+    subcommands: &[],
+    run: Run::session(unblock),
+};
+
+fn unblock(ctx: &mut SessionCtx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    let error = match args.get(3) {
+        None => None,
+        Some(reason) if is(reason, "TIMEOUT") => None,
+        Some(reason) if is(reason, "ERROR") => Some("UNBLOCKED client unblocked via CLIENT UNBLOCK"),
+        Some(_) => return Err(Mistake::new("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR")),
+    };
+    if args.len() > 4 {
+        return Err(Mistake::SYNTAX);
+    }
+    let id = integer(&args[2])?;
+    let waiter = ctx.server.clients().get(&(id as u64)).and_then(|client| client.waits().clone());
+    reply.integer(i64::from(waiter.is_some_and(|waiter| waiter.release(error))));
     Ok(())
 }
 

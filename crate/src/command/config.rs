@@ -165,7 +165,7 @@ fn list(server: &Server) -> Vec<(&str, String)> {
     list.extend([
         ("appendonly", "no".to_owned()),
         ("client-query-buffer-limit", config.limits.request_bytes.to_string()),
-        ("databases", "1".to_owned()),
+        ("databases", config.databases.to_string()),
         ("maxmemory", "0".to_owned()),
         ("maxmemory-policy", "noeviction".to_owned()),
         ("port", config.port.to_string()),

@@ -8,7 +8,7 @@ use super::client_control::Silence;
 use super::context::REDIS_VERSION;
 use super::parse::is;
 use super::spec::{Flag, Group, KeySpec, Outcome, Run, SessionCtx, Spec};
-use super::{Mistake, clients};
+use super::{Mistake, clients, databases};
 use crate::resp::{Args, Protocol, Reply, parse_i64};
 
 /// What a command has that may be used at any time: before authentication, while data loads.
@@ -152,7 +152,7 @@ fn quit(ctx: &mut SessionCtx<'_>, _: Args<'_>, reply: &mut Reply<'_>) -> Outcome
 
 pub(super) const RESET: Spec = Spec {
     name: "reset",
-    summary: "Makes the connection as it was when new: RESP2, without a name, listening to nothing.",
+    summary: "Makes the connection as it was when new: RESP2, database 0, nothing listened to, watched or gathered, no name.",
     usage: "",
     since: "6.2.0",
     group: Group::Connection,
@@ -170,6 +170,8 @@ fn reset(ctx: &mut SessionCtx<'_>, _: Args<'_>, reply: &mut Reply<'_>) -> Outcom
     ctx.client.authenticated = !ctx.server.settings.has_password();
     ctx.client.listed().set(Listed::NO_EVICT, false);
     ctx.client.set_protocol(Protocol::Resp2);
+    ctx.client.select(0);
+    ctx.client.discard_transaction();
     ctx.client.listed().names().name.clear();
     reply.set_protocol(Protocol::Resp2);
     reply.simple("RESET");
@@ -178,7 +180,7 @@ fn reset(ctx: &mut SessionCtx<'_>, _: Args<'_>, reply: &mut Reply<'_>) -> Outcom
 
 pub(super) const SELECT: Spec = Spec {
     name: "select",
-    summary: "Chooses a database. There is one, number 0.",
+    summary: "Chooses the database that further commands mean; the first is number 0.",
     usage: "index",
     since: "1.0.0",
     group: Group::Connection,
@@ -190,20 +192,9 @@ pub(super) const SELECT: Spec = Spec {
     run: Run::session(select),
 };
 
-fn select(_: &mut SessionCtx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
-    check_database(&args[1])?;
+fn select(ctx: &mut SessionCtx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    let number = databases::number(&args[1], ctx.server)?;
+    ctx.client.select(number);
     reply.ok();
     Ok(())
-}
-
-/// A database's number must be 0.
-pub(super) fn check_database(number: &[u8]) -> Result<(), Mistake> {
-    let number = parse_i64(number).ok_or(Mistake::NOT_AN_INTEGER)?;
-    match i32::try_from(number) {
-        Ok(0) => Ok(()),
-        Ok(_) => Err(Mistake::new("ERR DB index is out of range")),
-        Err(_) => {
-            Err(Mistake::new("ERR value is out of range, value must between -2147483648 and 2147483647"))
-        }
-    }
 }

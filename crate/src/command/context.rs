@@ -26,6 +26,8 @@ pub struct Config {
     pub limits: Limits,
     /// Most clients at a time, at first. Redis: 10,000.
     pub max_clients: usize,
+    /// How many databases there are; at least 1. Redis: 16.
+    pub databases: usize,
     /// The TCP port of the Redis protocol; 0 where there is none.
     pub port: u16,
     /// How much may wait for one client that listens to channels. One for which more does is disconnected: it takes its messages
@@ -53,6 +55,7 @@ impl Default for Config {
         Self {
             limits: Limits::default(),
             max_clients: 10_000,
+            databases: 16,
             port: 0,
             // As many bytes as Redis's `client-output-buffer-limit pubsub`.
             messages: Room { messages: 256 << 10, bytes: 32 << 20 },
@@ -167,6 +170,11 @@ impl Server {
     /// How many clients are connected.
     pub fn connected_clients(&self) -> usize {
         self.clients().len()
+    }
+
+    /// How many of them wait for a key to have something.
+    pub(super) fn waiting_clients(&self) -> usize {
+        self.clients().values().filter(|client| client.waits().is_some()).count()
     }
 
     pub(super) fn disconnect(&self, id: u64) {

@@ -85,6 +85,8 @@ fn hsetnx(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
     let is_absent = hash.get(field).is_none();
     if is_absent {
         hash.set(field, &args[3]);
+    } else {
+        ctx.keyspace.store(key).unchanged(key);
     }
     reply.integer(i64::from(is_absent));
     Ok(())
@@ -154,6 +156,8 @@ fn hdel(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
             let removed = args.from(2).filter(|field| hash.remove(field)).count();
             if hash.is_empty() {
                 store.remove(key, ctx.now_ms);
+            } else if removed == 0 {
+                store.unchanged(key);
             }
             removed
         }

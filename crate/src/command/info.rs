@@ -130,6 +130,7 @@ fn server(ctx: &Ctx<'_>, report: &mut Report<'_>) {
 
 fn clients(ctx: &Ctx<'_>, report: &mut Report<'_>) {
     report.field("connected_clients", ctx.server.connected_clients());
+    report.field("blocked_clients", ctx.server.waiting_clients());
     report.field("maxclients", ctx.server.settings.max_clients.load(Relaxed));
 }
 
@@ -151,10 +152,12 @@ fn stats(ctx: &mut Ctx<'_>, report: &mut Report<'_>) {
     report.field("rejected_connections", load(&counters.rejected));
     let mut total = Stats::default();
     for shard in 0..ctx.keyspace.count() {
-        let stats = ctx.keyspace.nth(shard).stats();
-        total.expired += stats.expired;
-        total.hits += stats.hits;
-        total.misses += stats.misses;
+        for store in ctx.keyspace.shard(shard).stores() {
+            let stats = store.stats();
+            total.expired += stats.expired;
+            total.hits += stats.hits;
+            total.misses += stats.misses;
+        }
     }
     report.field("expired_keys", total.expired);
     report.field("evicted_keys", 0);
@@ -180,14 +183,18 @@ fn error_stats(ctx: &Ctx<'_>, report: &mut Report<'_>) {
 }
 
 fn keyspace(ctx: &mut Ctx<'_>, report: &mut Report<'_>) {
-    let (mut keys, mut expires) = (0, 0);
+    let mut databases = Vec::new();
     for shard in 0..ctx.keyspace.count() {
-        let store = ctx.keyspace.nth(shard);
-        keys += store.len();
-        expires += store.volatile();
+        for (number, store) in ctx.keyspace.shard(shard).stores().enumerate() {
+            if number == databases.len() {
+                databases.push((0, 0));
+            }
+            databases[number].0 += store.len();
+            databases[number].1 += store.volatile();
+        }
     }
-    if keys > 0 {
-        report.line(format_args!("db0:keys={keys},expires={expires}"));
+    for (number, (keys, expires)) in databases.iter().enumerate().filter(|(_, (keys, _))| *keys > 0) {
+        report.line(format_args!("db{number}:keys={keys},expires={expires}"));
     }
 }
 

@@ -133,15 +133,20 @@ fn write_info(spec: &Spec, reply: &mut Reply<'_>) {
         KeySpec::Range { first, last, step } => (first, last, step),
         KeySpec::FirstAndComputed(_) => (1, 1, 1),
         KeySpec::Counted { destination: Some(at), .. } => (at, at as i32, 1),
-        KeySpec::Counted { destination: None, .. } | KeySpec::None | KeySpec::All | KeySpec::Computed(_) => {
-            (0, 0, 0)
-        }
+        KeySpec::Counted { destination: None, .. }
+        | KeySpec::AfterWord { .. }
+        | KeySpec::None
+        | KeySpec::All
+        | KeySpec::Computed(_) => (0, 0, 0),
     };
     reply.array(10);
     reply.bulk(spec.name);
     reply.integer(i64::from(spec.arity));
     let mut flags: Vec<&str> = spec.flags.iter().filter_map(|flag| flag.name()).collect();
-    let are_movable = matches!(spec.keys, KeySpec::Counted { .. } | KeySpec::FirstAndComputed(_));
+    let are_movable = matches!(
+        spec.keys,
+        KeySpec::Counted { .. } | KeySpec::AfterWord { .. } | KeySpec::FirstAndComputed(_)
+    );
     flags.extend(are_movable.then_some("movablekeys"));
     write_set(&flags, reply);
     reply.count(first);
@@ -168,7 +173,7 @@ fn categories(spec: &Spec) -> Vec<&'static str> {
     // What sorts is of the families whose values it takes, and a container of none.
     let sorts = spec.name.starts_with("sort");
     let is_generic = spec.group == Group::Generic && !sorts && spec.subcommands.is_empty();
-    add(is_generic || matches!(spec.name, "dbsize" | "flushdb" | "flushall"), "@keyspace");
+    add(is_generic || matches!(spec.name, "dbsize" | "flushdb" | "flushall" | "swapdb"), "@keyspace");
     add(spec.has(Flag::ReadOnly), "@read");
     add(spec.has(Flag::Write), "@write");
     add(sorts || spec.group == Group::Set, "@set");
@@ -177,66 +182,104 @@ fn categories(spec: &Spec) -> Vec<&'static str> {
     add(spec.group == Group::Hash, "@hash");
     add(spec.group == Group::String, "@string");
     add(spec.has(Flag::PubSub), "@pubsub");
+    add(spec.group == Group::Stream && spec.subcommands.is_empty(), "@stream");
     add(spec.has(Flag::Admin), "@admin");
     add(spec.has(Flag::Fast), "@fast");
     add(!spec.has(Flag::Fast), "@slow");
+    add(spec.has(Flag::Blocking), "@blocking");
     add(spec.has(Flag::Dangerous), "@dangerous");
     let is_about_connections = spec.group == Group::Connection && spec.name != "client";
     add(is_about_connections || spec.name.starts_with("command"), "@connection");
+    add(spec.group == Group::Transactions, "@transaction");
     categories
 }
 
 /// Where the keys are in the newer, longer form.
 fn write_key_specs(spec: &Spec, reply: &mut Reply<'_>) {
-    let access = if spec.has(Flag::ReadOnly) { "RO" } else { "RW" };
+    let access = if spec.has(Flag::Write) { "RW" } else { "RO" };
     match spec.keys {
         KeySpec::None | KeySpec::All | KeySpec::Computed(_) => reply.array(0),
         KeySpec::Range { first, last, step } => {
             reply.array(1);
             // Counted from the first key here, unless from the end.
             let last = if last < 0 { last } else { last - first as i32 };
-            write_key_spec(access, first, KeysFound::Range { last, step }, reply);
+            write_key_spec(access, Begin::Index(first), KeysFound::Range { last, step, limit: 0 }, reply);
         }
         KeySpec::FirstAndComputed(_) => {
             reply.array(1);
-            write_key_spec("RO", 1, KeysFound::Range { last: 0, step: 1 }, reply);
+            write_key_spec("RO", Begin::Index(1), ONE_KEY, reply);
+        }
+        KeySpec::AfterWord { word, from, .. } => {
+            reply.array(1);
+            // A reader of a group reads, though it writes what the group knows.
+            let half = KeysFound::Range { last: -1, step: 1, limit: 2 };
+            write_key_spec("RO", Begin::Word(word, from), half, reply);
         }
         KeySpec::Counted { count, destination } => {
             reply.array(1 + usize::from(destination.is_some()));
             if let Some(destination) = destination {
-                write_key_spec("OW", destination, KeysFound::Range { last: 0, step: 1 }, reply);
+                write_key_spec("OW", Begin::Index(destination), ONE_KEY, reply);
             }
             let access = if destination.is_some() { "RO" } else { access };
-            write_key_spec(access, count, KeysFound::Counted, reply);
+            write_key_spec(access, Begin::Index(count), KeysFound::Counted, reply);
         }
     }
 }
 
-/// How keys are found from a position on.
+/// Where the search for keys begins.
+#[derive(Clone, Copy)]
+enum Begin {
+    /// At a position.
+    Index(usize),
+    /// After a word, which is not in front of a position.
+    Word(&'static str, usize),
+}
+
+/// How keys are found from there on.
 #[derive(Clone, Copy)]
 enum KeysFound {
-    Range { last: i32, step: usize },
+    /// The `limit`: of the arguments only the first half, third and so on are keys.
+    Range {
+        last: i32,
+        step: usize,
+        limit: i64,
+    },
     Counted,
 }
 
-fn write_key_spec(access: &str, index: usize, found: KeysFound, reply: &mut Reply<'_>) {
+/// The key is right there.
+const ONE_KEY: KeysFound = KeysFound::Range { last: 0, step: 1, limit: 0 };
+
+fn write_key_spec(access: &str, begin: Begin, found: KeysFound, reply: &mut Reply<'_>) {
     reply.map(3);
     reply.bulk("flags");
     write_set(&[access], reply);
     reply.bulk("begin_search");
     reply.map(2);
     reply.bulk("type");
-    reply.bulk("index");
-    reply.bulk("spec");
-    reply.map(1);
-    reply.bulk("index");
-    reply.count(index);
+    match begin {
+        Begin::Index(index) => {
+            reply.bulk("index");
+            reply.bulk("spec");
+            reply.map(1);
+            reply.bulk("index");
+            reply.count(index);
+        }
+        Begin::Word(word, from) => {
+            reply.bulk("keyword");
+            reply.bulk("spec");
+            reply.map(2);
+            write_field("keyword", word, reply);
+            reply.bulk("startfrom");
+            reply.count(from);
+        }
+    }
     reply.bulk("find_keys");
     reply.map(2);
     reply.bulk("type");
     let (kind, numbers) = match found {
-        KeysFound::Range { last, step } => {
-            ("range", [("lastkey", i64::from(last)), ("keystep", step as i64), ("limit", 0)])
+        KeysFound::Range { last, step, limit } => {
+            ("range", [("lastkey", i64::from(last)), ("keystep", step as i64), ("limit", limit)])
         }
         KeysFound::Counted => ("keynum", [("keynumidx", 0), ("firstkey", 1), ("keystep", 1)]),
     };

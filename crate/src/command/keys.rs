@@ -1,10 +1,10 @@
 //! Commands on keys whatever they hold.
 
-use super::Mistake;
 use super::parse::is;
 use super::pattern::{Case, matches};
 use super::spec::{Ctx, Flag, Group, KeySpec, Outcome, Run, Spec};
 use super::walk::{self, Found, WalkOptions};
+use super::{Mistake, databases};
 use crate::resp::{Args, Reply};
 use crate::store::{self, Entry};
 
@@ -258,28 +258,32 @@ pub(super) const COPY: Spec = Spec {
     run: Run::keyspace(copy),
 };
 
+pub(super) const SAME_OBJECT: Mistake = Mistake::new("ERR source and destination objects are the same");
+
 fn copy(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
     let (from, to) = (&args[1], &args[2]);
-    let mut replace = false;
+    let (mut replace, mut database) = (false, ctx.database);
     let mut rest = args.from(3);
     while let Some(option) = rest.next() {
         if is(option, "REPLACE") {
             replace = true;
         } else if is(option, "DB") {
-            super::connection::check_database(rest.next().ok_or(Mistake::SYNTAX)?)?;
+            database = databases::number(rest.next().ok_or(Mistake::SYNTAX)?, ctx.server)?;
         } else {
             return Err(Mistake::SYNTAX);
         }
     }
-    if from == to {
-        return Err(Mistake::new("ERR source and destination objects are the same"));
+    if from == to && database == ctx.database {
+        return Err(SAME_OBJECT);
     }
     let source = ctx.keyspace.store(from).get(from, ctx.now_ms).cloned();
-    let free = replace || ctx.keyspace.store(to).peek(to, ctx.now_ms).is_none();
+    let destination = ctx.keyspace.shard_of(to).of(database);
+    let free = replace || destination.peek(to, ctx.now_ms).is_none();
     let source = source.filter(|_| free);
     reply.integer(i64::from(source.is_some()));
     if let Some(entry) = source {
-        put(ctx, to, entry);
+        let expires_ms = entry.expires_ms();
+        destination.insert(to, entry.value, expires_ms);
     }
     Ok(())
 }

@@ -40,7 +40,7 @@ fn rpoplpush(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcom
     move_one(ctx, (&args[1], End::Right), (&args[2], End::Left), reply)
 }
 
-fn end(word: &[u8]) -> Result<End, Mistake> {
+pub(super) fn end(word: &[u8]) -> Result<End, Mistake> {
     match word {
         word if is(word, "LEFT") => Ok(End::Left),
         word if is(word, "RIGHT") => Ok(End::Right),
@@ -48,7 +48,7 @@ fn end(word: &[u8]) -> Result<End, Mistake> {
     }
 }
 
-fn move_one(
+pub(super) fn move_one(
     ctx: &mut Ctx<'_>,
     (source, from): (&[u8], End),
     (destination, to): (&[u8], End),
@@ -90,7 +90,7 @@ pub(super) const LMPOP: Spec = Spec {
 };
 
 fn lmpop(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
-    let (keys, from, count) = parse_multi_pop(args, end)?;
+    let (keys, from, count) = parse_multi_pop(args, 1, end)?;
     for key in args.from(2).take(keys) {
         let store = ctx.keyspace.store(key);
         let Some(list) = store.change::<List>(key, ctx.now_ms)? else { continue };
@@ -108,20 +108,22 @@ fn lmpop(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
     Ok(())
 }
 
-/// The arguments of LMPOP and ZMPOP: how many keys, from which end, how many elements.
+/// The arguments of LMPOP, ZMPOP and their like from the number of keys on, which is argument `at`: how many keys, from
+/// which end, how many elements.
 pub(super) fn parse_multi_pop<T>(
     args: Args<'_>,
+    at: usize,
     end: impl FnOnce(&[u8]) -> Result<T, Mistake>,
 ) -> Result<(usize, T, usize), Mistake> {
-    let keys = counted(args, 1).map_err(|miscounted| match miscounted {
+    let keys = counted(args, at).map_err(|miscounted| match miscounted {
         Miscounted::TooMany => Mistake::SYNTAX,
         Miscounted::NoNumber | Miscounted::NotPositive => {
             Mistake::new("ERR numkeys should be greater than 0")
         }
     })?;
-    let end = end(args.get(2 + keys).ok_or(Mistake::SYNTAX)?)?;
+    let end = end(args.get(at + 1 + keys).ok_or(Mistake::SYNTAX)?)?;
     let mut count = None;
-    let mut rest = args.from(3 + keys);
+    let mut rest = args.from(at + 2 + keys);
     while let Some(option) = rest.next() {
         let value = rest.next().filter(|_| is(option, "COUNT") && count.is_none()).ok_or(Mistake::SYNTAX)?;
         count = Some(

@@ -137,6 +137,8 @@ fn pop(ctx: &mut Ctx<'_>, command: &str, args: Args<'_>, end: End, reply: &mut R
     take(list, end, taken, reply);
     if list.is_empty() {
         store.remove(key, ctx.now_ms);
+    } else if taken == 0 {
+        store.unchanged(key);
     }
     Ok(())
 }
@@ -260,7 +262,8 @@ fn linsert(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome 
         return Err(Mistake::SYNTAX);
     }
     let key = &args[1];
-    let Some(list) = ctx.keyspace.store(key).change::<List>(key, ctx.now_ms)? else {
+    let store = ctx.keyspace.store(key);
+    let Some(list) = store.change::<List>(key, ctx.now_ms)? else {
         reply.integer(0);
         return Ok(());
     };
@@ -270,7 +273,10 @@ fn linsert(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome 
             list.insert(index + usize::from(after), &args[4]);
             reply.count(list.len());
         }
-        None => reply.integer(-1),
+        None => {
+            store.unchanged(key);
+            reply.integer(-1);
+        }
     }
     Ok(())
 }
@@ -296,10 +302,13 @@ fn lrem(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
         reply.integer(0);
         return Ok(());
     };
-    reply.count(list.remove_equal(&args[3], end, most));
+    let removed = list.remove_equal(&args[3], end, most);
     if list.is_empty() {
         store.remove(key, ctx.now_ms);
+    } else if removed == 0 {
+        store.unchanged(key);
     }
+    reply.count(removed);
     Ok(())
 }
 

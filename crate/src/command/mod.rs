@@ -7,7 +7,7 @@
 //! use std::sync::Arc;
 //! use interleave::command::{self, Config, Ctx, Peer, Run, Server, SessionCtx};
 //! use interleave::resp::{Batch, Reply};
-//! use interleave::store::Store;
+//! use interleave::store::Databases;
 //!
 //! let server = Arc::new(Server::new(Config::default(), 0, 7));
 //! let mut client = server.connect(Peer::default(), 0).unwrap();
@@ -22,10 +22,13 @@
 //!         run(&mut SessionCtx { client: &mut client, server: &server, now_ms: 0 }, args, &mut reply)
 //!     }
 //!     Run::Keyspace(run) => {
-//!         let (mut store, mut random) = (Store::default(), fastrand::Rng::with_seed(1));
-//!         let mut ctx = Ctx { keyspace: &mut store, now_ms: 0, random: &mut random, server: &server };
+//!         let (mut keyspace, mut random) = (Databases::default(), fastrand::Rng::with_seed(1));
+//!         let (keyspace, server) = (&mut keyspace, &*server);
+//!         let (watcher, random) = (client.watcher(), &mut random);
+//!         let mut ctx = Ctx { keyspace, database: 0, now_ms: 0, random, server, watcher };
 //!         run(&mut ctx, args, &mut reply)
 //!     }
+//!     Run::Blocking(_) | Run::Exec => unreachable!("INCR neither waits nor ends a transaction"),
 //! });
 //! if let Err(mistake) = outcome {
 //!     reply.error(mistake);
@@ -47,16 +50,19 @@ mod pause;
 mod sample;
 mod settings;
 mod spec;
+mod stream_words;
 mod table;
 mod usage;
 mod walk;
 
 // The families.
+mod blocking;
 mod client_control;
 mod clients;
 mod config;
 mod connection;
 mod counters;
+mod databases;
 mod debug;
 mod expiry;
 mod hashes;
@@ -76,8 +82,14 @@ mod sort;
 mod sorted_set_algebra;
 mod sorted_set_ranges;
 mod sorted_sets;
+mod stream_claims;
+mod stream_groups;
+mod stream_info;
+mod stream_reads;
+mod streams;
 mod strings;
 mod substrings;
+mod transactions;
 
 pub use admission::admit;
 pub use auth::PASSWORD_BYTES_MAX;
@@ -88,6 +100,7 @@ pub use mistake::Mistake;
 pub(crate) use monitor::show;
 pub(crate) use pubsub::is_confirmed;
 pub(crate) use slow_log::Slow;
-pub use spec::{Ctx, Flag, Group, KeySpec, Keys, Outcome, Run, SessionCtx, Spec};
+pub use spec::{Ctx, Flag, Group, KeySpec, Keys, Outcome, Run, SessionCtx, Spec, Try, Wait};
 pub use table::{Found, TABLE, lookup, resolve};
+pub use transactions::Transaction;
 pub use usage::{Argument, ArgumentKind};

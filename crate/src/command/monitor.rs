@@ -46,7 +46,7 @@ pub(crate) fn show(client: &Client, spec: &Spec, args: Args<'_>, now_ms: u64) {
 #[cold]
 fn show_to_all(client: &Client, spec: &Spec, args: Args<'_>, now_ms: u64) {
     let address = &client.listed().peer.address;
-    let mut line = format!("{}.{:06} [0 {address}]", now_ms / 1000, now_ms % 1000 * 1000);
+    let mut line = format!("{}.{:06} [{} {address}]", now_ms / 1000, now_ms % 1000 * 1000, client.database());
     for (index, argument) in args.iter().enumerate() {
         line.push(' ');
         quote(if is_secret_argument(spec, args, index) { b"(redacted)" } else { argument }, &mut line);

@@ -8,7 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
 
-use super::spec::{Flag, Spec};
+use super::spec::{Flag, Run, Spec};
 
 /// What waits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -73,7 +73,10 @@ impl Pause {
         }
         let is_held = match state.pausing {
             Pausing::All => true,
-            Pausing::Writes => spec.has(Flag::Write) || spec.has(Flag::MayReplicate),
+            // What a transaction has gathered is not looked at.
+            Pausing::Writes => {
+                spec.has(Flag::Write) || spec.has(Flag::MayReplicate) || matches!(spec.run, Run::Exec)
+            }
         };
         is_held.then_some(state.until_ms - now_ms)
     }

@@ -7,6 +7,7 @@ use super::mistake::Mistake;
 use super::parse::is;
 use super::spec::{Ctx, Flag, Group, KeySpec, Outcome, Run, SessionCtx, Spec};
 use crate::resp::{Args, Reply};
+use crate::store::Store;
 
 pub(super) const DBSIZE: Spec = Spec {
     name: "dbsize",
@@ -39,12 +40,12 @@ pub(super) const FLUSHDB: Spec = Spec {
     flags: &[Flag::Write, Flag::Dangerous],
     keys: KeySpec::All,
     subcommands: &[],
-    run: Run::keyspace(flush),
+    run: Run::keyspace(flushdb),
 };
 
 pub(super) const FLUSHALL: Spec = Spec {
     name: "flushall",
-    summary: "Removes all keys.",
+    summary: "Removes all keys of all databases.",
     usage: "[ASYNC | SYNC]",
     since: "1.0.0",
     group: Group::Server,
@@ -53,20 +54,31 @@ pub(super) const FLUSHALL: Spec = Spec {
     flags: &[Flag::Write, Flag::Dangerous],
     keys: KeySpec::All,
     subcommands: &[],
-    run: Run::keyspace(flush),
+    run: Run::keyspace(flushall),
 };
 
-/// ASYNC is taken and done at once all the same: nobody can tell but by the time.
-fn flush(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
-    let known = args.get(1).is_none_or(|option| is(option, "ASYNC") || is(option, "SYNC"));
-    if args.len() > 2 || !known {
-        return Err(Mistake::SYNTAX);
-    }
+fn flushdb(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    check_flush(args)?;
     for shard in 0..ctx.keyspace.count() {
         ctx.keyspace.nth(shard).clear();
     }
     reply.ok();
     Ok(())
+}
+
+fn flushall(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    check_flush(args)?;
+    for shard in 0..ctx.keyspace.count() {
+        ctx.keyspace.shard(shard).stores().for_each(Store::clear);
+    }
+    reply.ok();
+    Ok(())
+}
+
+/// ASYNC is taken and done at once all the same: nobody can tell but by the time.
+fn check_flush(args: Args<'_>) -> Result<(), Mistake> {
+    let known = args.get(1).is_none_or(|option| is(option, "ASYNC") || is(option, "SYNC"));
+    if args.len() > 2 || !known { Err(Mistake::SYNTAX) } else { Ok(()) }
 }
 
 /// The host's clock counts milliseconds, so the microseconds end in three zeros.

@@ -39,7 +39,11 @@ pub(super) const SADD: Spec = Spec {
 fn sadd(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
     let key = &args[1];
     let set: &mut Set = ctx.keyspace.store(key).change_or_insert(key, ctx.now_ms)?;
-    reply.count(args.from(2).filter(|member| set.add(member)).count());
+    let added = args.from(2).filter(|member| set.add(member)).count();
+    if added == 0 {
+        ctx.keyspace.store(key).unchanged(key);
+    }
+    reply.count(added);
     Ok(())
 }
 
@@ -59,6 +63,8 @@ fn srem(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
             let removed = args.from(2).filter(|member| set.remove(member)).count();
             if set.is_empty() {
                 store.remove(key, ctx.now_ms);
+            } else if removed == 0 {
+                store.unchanged(key);
             }
             removed
         }
@@ -155,7 +161,10 @@ fn smove(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
         Some(set) => {
             let is_there = set.contains(member);
             // Nothing is taken where it cannot be put.
-            ctx.keyspace.store(destination).change::<Set>(destination, now_ms)?;
+            if ctx.keyspace.store(destination).change::<Set>(destination, now_ms)?.is_some() {
+                ctx.keyspace.store(destination).unchanged(destination);
+            }
+            ctx.keyspace.store(source).unchanged(source);
             is_there
         }
         None => false,
@@ -168,7 +177,10 @@ fn smove(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
                 store.remove(source, now_ms);
             }
         }
-        ctx.keyspace.store(destination).change_or_insert::<Set>(destination, now_ms)?.add(member);
+        let store = ctx.keyspace.store(destination);
+        if !store.change_or_insert::<Set>(destination, now_ms)?.add(member) {
+            store.unchanged(destination);
+        }
     }
     reply.integer(i64::from(is_there));
     Ok(())
@@ -210,6 +222,9 @@ fn spop(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
     } else {
         for member in &taken {
             set.remove(member);
+        }
+        if taken.is_empty() {
+            store.unchanged(key);
         }
     }
     taken.iter().for_each(|member| reply.bulk(member));

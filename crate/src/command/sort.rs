@@ -267,13 +267,15 @@ mod tests {
     use super::*;
     use crate::command::{Config, Server};
     use crate::resp::{Batch, Limits, Protocol};
-    use crate::store::Store;
+    use crate::store::Databases;
 
     #[test]
     fn a_result_is_no_longer_than_a_request_may_be() {
         let limits = Limits { request_bytes: 1_000, ..Limits::default() };
         let server = Server::new(Config { limits, ..Config::default() }, 0, 7);
-        let mut store = Store::default();
+        let watcher = std::sync::Arc::default();
+        let mut databases = Databases::default();
+        let store = databases.selected();
         let list: &mut List = store.change_or_insert(b"l", 0).unwrap();
         list.push(End::Left, &[b'1'; 100]);
         let mut check = |gets: usize, is_answered: bool| {
@@ -282,7 +284,14 @@ mod tests {
                 ["SORT", "l", "ALPHA"].into_iter().chain(["GET", "#"].into_iter().cycle().take(gets * 2));
             batch.push(&words.collect::<Vec<_>>());
             let (mut out, mut random) = (bytes::BytesMut::new(), fastrand::Rng::with_seed(1));
-            let mut ctx = Ctx { keyspace: &mut store, now_ms: 0, random: &mut random, server: &server };
+            let mut ctx = Ctx {
+                keyspace: &mut databases,
+                database: 0,
+                now_ms: 0,
+                random: &mut random,
+                server: &server,
+                watcher: &watcher,
+            };
             let outcome = sort(&mut ctx, batch.request(0), &mut Reply::new(&mut out, Protocol::Resp2));
             assert_eq!(outcome.is_ok(), is_answered, "{gets}");
         };

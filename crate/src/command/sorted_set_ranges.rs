@@ -384,10 +384,13 @@ fn remove(ctx: &mut Ctx<'_>, args: Args<'_>, by: By, reply: &mut Reply<'_>) -> O
         return Ok(());
     };
     let ranks = ends.ranks(set);
-    reply.count(ranks.len());
+    let removed = ranks.len();
     set.remove_range(ranks);
     if set.is_empty() {
         store.remove(key, ctx.now_ms);
+    } else if removed == 0 {
+        store.unchanged(key);
     }
+    reply.count(removed);
     Ok(())
 }

@@ -115,6 +115,10 @@ fn add(
     let key = &args[1];
     let store = ctx.keyspace.store(key);
     let is_there = store.change::<SortedSet>(key, ctx.now_ms)?.is_some();
+    if is_there {
+        // Not changed yet.
+        store.unchanged(key);
+    }
     if options.only_old && !is_there {
         match options.increment {
             true => reply.null(),
@@ -150,6 +154,9 @@ fn add(
         changed += usize::from(old.is_some_and(|old| old != score));
         last = Some(score);
     }
+    if added + changed == 0 {
+        store.unchanged(key);
+    }
     match (options.increment, last) {
         (true, Some(score)) => reply.double(score),
         (true, None) => reply.null(),
@@ -177,6 +184,8 @@ fn zrem(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
             let removed = args.from(2).filter(|member| set.remove(member).is_some()).count();
             if set.is_empty() {
                 store.remove(key, ctx.now_ms);
+            } else if removed == 0 {
+                store.unchanged(key);
             }
             removed
         }
@@ -310,9 +319,20 @@ fn zpopmax(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome 
 
 /// Which members are taken.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Extreme {
+pub(super) enum Extreme {
     Min,
     Max,
+}
+
+impl Extreme {
+    /// The one that `word` names.
+    pub(super) fn parse(word: &[u8]) -> Result<Self, Mistake> {
+        match word {
+            word if is(word, "MIN") => Ok(Self::Min),
+            word if is(word, "MAX") => Ok(Self::Max),
+            _ => Err(Mistake::SYNTAX),
+        }
+    }
 }
 
 fn pop(ctx: &mut Ctx<'_>, args: Args<'_>, extreme: Extreme, reply: &mut Reply<'_>) -> Outcome {
@@ -333,12 +353,20 @@ fn pop(ctx: &mut Ctx<'_>, args: Args<'_>, extreme: Extreme, reply: &mut Reply<'_
     take(set, extreme, taken, are_pairs, reply);
     if set.is_empty() {
         store.remove(key, ctx.now_ms);
+    } else if taken == 0 {
+        store.unchanged(key);
     }
     Ok(())
 }
 
 /// Writes `count` members and their scores, the outermost first, and removes them. The set has so many.
-fn take(set: &mut SortedSet, extreme: Extreme, count: usize, are_pairs: bool, reply: &mut Reply<'_>) {
+pub(super) fn take(
+    set: &mut SortedSet,
+    extreme: Extreme,
+    count: usize,
+    are_pairs: bool,
+    reply: &mut Reply<'_>,
+) {
     let mut write = |(member, score): (&[u8], f64)| {
         if are_pairs {
             reply.array(2);
@@ -373,12 +401,7 @@ pub(super) const ZMPOP: Spec = Spec {
 };
 
 fn zmpop(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
-    let extreme = |word: &[u8]| match word {
-        word if is(word, "MIN") => Ok(Extreme::Min),
-        word if is(word, "MAX") => Ok(Extreme::Max),
-        _ => Err(Mistake::SYNTAX),
-    };
-    let (keys, extreme, count) = parse_multi_pop(args, extreme)?;
+    let (keys, extreme, count) = parse_multi_pop(args, 1, Extreme::parse)?;
     for key in args.from(2).take(keys) {
         let store = ctx.keyspace.store(key);
         let Some(set) = store.change::<SortedSet>(key, ctx.now_ms)? else { continue };

@@ -2,10 +2,13 @@
 //!
 //! Owns the shape of the table's entries and what a command is given to work with. Knows no particular command.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use super::usage::{self, Argument};
 use super::{Client, Mistake, Server};
 use crate::resp::{Args, Reply, parse_i64};
-use crate::store::Keyspace;
+use crate::store::{Keyspace, Watcher};
 
 /// One command, or one subcommand: the source of its checks, its `COMMAND` entry, its help in the page.
 #[derive(Clone, Copy, Debug)]
@@ -51,6 +54,10 @@ pub enum Group {
     Set,
     /// Sorted sets.
     SortedSet,
+    /// Transactions.
+    Transactions,
+    /// Streams.
+    Stream,
     /// The client's own connection.
     Connection,
     /// Channels and who listens to them.
@@ -69,6 +76,8 @@ impl Group {
             Self::Hash => "hash",
             Self::Set => "set",
             Self::SortedSet => "sorted-set",
+            Self::Transactions => "transactions",
+            Self::Stream => "stream",
             Self::Connection => "connection",
             Self::PubSub => "pubsub",
             Self::Server => "server",
@@ -103,6 +112,10 @@ pub enum Flag {
     PubSub,
     /// Changes no data, and replicas are told all the same.
     MayReplicate,
+    /// May let its client wait.
+    Blocking,
+    /// Not timed by itself: its parts are.
+    SkipSlowlog,
     /// Costly or destructive enough to think twice; shown as a category, not as a flag.
     Dangerous,
 }
@@ -123,6 +136,8 @@ impl Flag {
             Self::AllowBusy => "allow_busy",
             Self::PubSub => "pubsub",
             Self::MayReplicate => "may_replicate",
+            Self::Blocking => "blocking",
+            Self::SkipSlowlog => "skip_slowlog",
             Self::Dangerous => return None,
         })
     }
@@ -150,6 +165,15 @@ pub enum KeySpec {
         count: usize,
         /// The position of the key that the result goes to.
         destination: Option<usize>,
+    },
+    /// They follow a word, and as many other arguments follow them.
+    AfterWord {
+        /// The word.
+        word: &'static str,
+        /// No option before this position is the word.
+        from: usize,
+        /// Finds them.
+        keys: fn(Args<'_>) -> Keys,
     },
     /// The first argument is one; whether there are others depends on the arguments after it.
     FirstAndComputed(fn(Args<'_>) -> Keys),
@@ -238,7 +262,9 @@ impl Spec {
                 // The command will say what is wrong before it looks at any key.
                 Err(_) => Keys::None,
             },
-            KeySpec::FirstAndComputed(keys) | KeySpec::Computed(keys) => keys(args),
+            KeySpec::AfterWord { keys, .. } | KeySpec::FirstAndComputed(keys) | KeySpec::Computed(keys) => {
+                keys(args)
+            }
         }
     }
 
@@ -268,6 +294,11 @@ pub enum Run {
     Session(fn(&mut SessionCtx<'_>, Args<'_>, &mut Reply<'_>) -> Outcome),
     /// A command that needs the keyspace; run it where the store is reached.
     Keyspace(fn(&mut Ctx<'_>, Args<'_>, &mut Reply<'_>) -> Outcome),
+    /// A command on the keyspace that may have to wait. It looks at the key given besides alone, if one is: somebody has
+    /// changed that key, and no other is locked but those it moves to.
+    Blocking(Try),
+    /// EXEC: carry out the [`Transaction`](super::Transaction) that the client has gathered where the store is reached.
+    Exec,
     /// The table only tells of commands: the crate was built without the feature `serve`, for a page that need not hold the
     /// code of them all.
     #[cfg(not(feature = "serve"))]
@@ -286,6 +317,25 @@ impl Run {
         }
     }
 
+    /// What a command on the keyspace does that may have to wait.
+    pub(super) const fn blocking(run: Try) -> Self {
+        #[cfg(feature = "serve")]
+        return Self::Blocking(run);
+        #[cfg(not(feature = "serve"))]
+        {
+            let _ = run;
+            Self::Untold
+        }
+    }
+
+    /// What EXEC does.
+    pub(super) const fn exec() -> Self {
+        #[cfg(feature = "serve")]
+        return Self::Exec;
+        #[cfg(not(feature = "serve"))]
+        Self::Untold
+    }
+
     /// What a command on the keyspace does.
     pub(super) const fn keyspace(run: fn(&mut Ctx<'_>, Args<'_>, &mut Reply<'_>) -> Outcome) -> Self {
         #[cfg(feature = "serve")]
@@ -300,6 +350,26 @@ impl Run {
 
 /// Whether a reply was written, or what to write instead.
 pub type Outcome = Result<(), Mistake>;
+
+/// Carries a command out that may have to wait: what for, if it does, and then nothing was written.
+pub type Try = fn(&mut Ctx<'_>, Args<'_>, Option<&[u8]>, &mut Reply<'_>) -> Result<Option<Wait>, Mistake>;
+
+/// What a command that found nothing waits for.
+#[derive(Clone, Debug)]
+pub struct Wait {
+    /// How long; `None`: for ever.
+    pub timeout: Option<Duration>,
+    /// For which keys to have something.
+    pub keys: Keys,
+    /// Whether it answers a null array where it may not wait, in a transaction. After its time has passed every command
+    /// does.
+    pub null_array: bool,
+    /// What it is to be called with in place of some arguments, by their positions, when it is called again: they stood for
+    /// something that will have changed by then.
+    pub settled: Vec<(usize, Box<[u8]>)>,
+    /// Whether it is called again as well when a key it waits for is there no more.
+    pub minds_absence: bool,
+}
 
 /// What a command about the connection or the server works with.
 #[derive(Debug)]
@@ -316,10 +386,14 @@ pub struct SessionCtx<'a> {
 pub struct Ctx<'a> {
     /// The stores its [keys](Spec::keys) are in.
     pub keyspace: &'a mut dyn Keyspace,
+    /// The database that is [selected](Keyspace::select) there.
+    pub database: usize,
     /// Milliseconds since the Unix epoch.
     pub now_ms: u64,
     /// Where chance comes from.
     pub random: &'a mut fastrand::Rng,
     /// The server's limits and statistics.
     pub server: &'a Server,
+    /// The client, as stores know it.
+    pub watcher: &'a Arc<Watcher>,
 }

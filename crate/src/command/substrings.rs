@@ -122,7 +122,11 @@ fn setrange(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome
     let bulk_bytes = ctx.server.config.limits.bulk_bytes;
     let store = ctx.keyspace.store(key);
     let len = match store.value_mut(key, ctx.now_ms) {
-        Some(value) if patch.is_empty() => with_string(value, <[u8]>::len)?,
+        Some(value) if patch.is_empty() => {
+            let len = with_string(value, <[u8]>::len)?;
+            store.unchanged(key);
+            len
+        }
         None if patch.is_empty() => 0,
         mut value => {
             // What is no string is told before what is too long.

@@ -63,7 +63,8 @@ impl ArgumentKind {
             "key" | "newkey" | "source" | "destination" => Self::Key,
             "seconds" | "milliseconds" | "increment" | "decrement" | "offset" | "start" | "end" | "stop"
             | "cursor" | "count" | "numkeys" | "rank" | "num-matches" | "len" | "limit" | "index"
-            | "destination-db" | "protover" | "client-id" => Self::Integer,
+            | "destination-db" | "protover" | "client-id" | "ms" | "min-idle-time" | "entries-added"
+            | "entries-read" => Self::Integer,
             "float-increment" | "score" | "weight" => Self::Double,
             "pattern" => Self::Pattern,
             "unix-time-seconds" | "unix-time-milliseconds" => Self::UnixTime,

@@ -209,6 +209,64 @@ proptest::proptest! {
 }
 
 #[test]
+fn who_waits_and_who_watches_is_part_of_the_state() {
+    // Two who wait, and who is first gets the first element.
+    let waiting = "client boss {
+            RPUSH q a b
+        }
+        client worker * 2 {
+            let job = BLMOVE q done LEFT RIGHT 0
+        }";
+    // One gives up, perhaps in the moment in which it is served.
+    let timed = "client boss {
+            sleep 1ms
+            RPUSH q a
+        }
+        client worker * 2 {
+            let job = BLMOVE q done LEFT RIGHT 0.001
+        }";
+    let taken = "client boss {
+            RPUSH q a
+            LPOP q
+        }
+        client worker {
+            let job = BLMOVE q done LEFT RIGHT 0
+        }
+        client other {
+            RPUSH q b
+        }";
+    let watching = "setup { SET k 0 }
+        client adder * 2 {
+            WATCH k
+            let old = GET k
+            MULTI
+            SET k $old$me
+            let done = EXEC
+        }
+        client looker {
+            GET k
+        }";
+    let unwatched = "client a {
+            WATCH k
+            UNWATCH
+            WATCH l
+            MULTI
+            SET mine 1
+            let done = EXEC
+        }
+        client b {
+            SET k 1
+            SET l 1
+        }";
+    for source in [waiting, timed, taken, watching, unwatched] {
+        for sharing in [Kind::Mutex, Kind::AsyncMutex, Kind::Sharded, Kind::Actor] {
+            let made = check(source, under(sharing), 20_000);
+            assert!(made || sharing == Kind::Actor, "under {sharing}:\n{source}");
+        }
+    }
+}
+
+#[test]
 fn a_lock_had_again_is_not_a_lock_had_still() {
     // Both times the second client has read the same and has the lock; once it has let it go between.
     let source = "client one {

@@ -11,6 +11,7 @@ use crate::engine::{Choice, Steal, WorkerState};
 use crate::scenario::{ChannelProgress, End, Span, TaskProgress, panicked};
 use crate::scope::event::{ObjectId, TaskId};
 use crate::scope::frame::{ObjectKind, Origin};
+use crate::sharing::MirroredKey;
 
 /// Keys that are shown, the first in their order.
 const KEYS_SHOWN: usize = 200;
@@ -136,6 +137,8 @@ pub struct LookTimer {
 #[derive(Clone, Debug, Serialize)]
 pub struct LookKey {
     pub key: String,
+    /// The number of the database it is in.
+    pub database: usize,
     #[serde(rename = "type")]
     pub value_type: &'static str,
     pub value: String,
@@ -329,8 +332,9 @@ fn keys(machine: &Machine) -> (Vec<LookKey>, usize) {
     let started_ms = super::STARTED_UNIX_MS;
     let all = mirror.list();
     let more = all.len().saturating_sub(KEYS_SHOWN);
-    let key = |(owner, key, entry): (Option<u32>, Box<[u8]>, crate::sharing::Mirrored)| LookKey {
+    let key = |MirroredKey { owner, database, key, entry }| LookKey {
         key: shortened(&String::from_utf8_lossy(&key)),
+        database,
         value_type: entry.value_type.name(),
         value: entry.shown,
         expires_ns: entry.expires_ms.map(|at_ms| at_ms.saturating_sub(started_ms) * 1_000_000),

@@ -107,6 +107,36 @@ impl Batch {
     }
 }
 
+/// Gathers requests one by one, each copied once.
+#[derive(Clone, Debug, Default)]
+pub struct BatchBuilder {
+    bytes: BytesMut,
+    spans: Vec<Span>,
+    ends: Vec<u32>,
+}
+
+impl BatchBuilder {
+    /// Adds a request. All together must stay below [`Limits::BATCH_BYTES_CEILING`](super::Limits::BATCH_BYTES_CEILING).
+    pub fn push(&mut self, request: Args<'_>) {
+        for argument in request {
+            let start = self.bytes.len();
+            self.bytes.extend_from_slice(argument);
+            self.spans.push(Span::new(start, self.bytes.len()));
+        }
+        self.ends.push(self.spans.len() as u32);
+    }
+
+    /// How many bytes the arguments take.
+    pub fn bytes_len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// All that was gathered.
+    pub fn build(self) -> Batch {
+        Batch { bytes: self.bytes.freeze(), spans: self.spans, ends: self.ends }
+    }
+}
+
 /// The arguments of one request, the command's name first. A view: copying it copies two pointers.
 #[derive(Clone, Copy)]
 pub struct Args<'a> {
@@ -119,6 +149,11 @@ impl<'a> Args<'a> {
     #[expect(clippy::len_without_is_empty, reason = "a request has at least its command's name")]
     pub fn len(self) -> usize {
         self.spans.len()
+    }
+
+    /// How many bytes all arguments take together.
+    pub fn bytes_len(self) -> usize {
+        self.iter().map(<[u8]>::len).sum()
     }
 
     /// Argument `index`, the command's name being 0.

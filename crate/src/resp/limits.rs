@@ -4,8 +4,8 @@
 
 /// What one connection may send. Memory is only ever taken for bytes that arrived, never for a length announced.
 ///
-/// Passing a limit is a [`ProtocolError`](super::ProtocolError): the client gets an error reply and the connection
-/// closes.
+/// Passing a limit is a [`ProtocolError`](super::ProtocolError) where nothing else is said: the client gets an error reply
+/// and the connection closes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Longest line, in bytes: an inline command, or the count in front of an array or a bulk string.
@@ -25,6 +25,13 @@ pub struct Limits {
     pub batch_requests: usize,
     /// A batch takes no further request once it holds this many bytes. No error either.
     pub batch_bytes: usize,
+    /// Most requests gathered in one transaction. One more is an error reply, and EXEC refuses the whole. Redis counts
+    /// them against `client-query-buffer-limit` and closes the connection.
+    pub transaction_requests: usize,
+    /// Most bytes the arguments of these may take; as above. At most [`Limits::BATCH_BYTES_CEILING`].
+    pub transaction_bytes: usize,
+    /// Most keys one connection may watch. One more is an error reply, and those before it are watched.
+    pub watched_keys: usize,
 }
 
 impl Limits {
@@ -47,6 +54,9 @@ impl Default for Limits {
             request_bytes: 1 << 30,
             batch_requests: 1024,
             batch_bytes: 1 << 20,
+            transaction_requests: 1 << 20,
+            transaction_bytes: 256 << 20,
+            watched_keys: 1 << 14,
         }
     }
 }

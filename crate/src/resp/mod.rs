@@ -15,7 +15,7 @@ mod reply;
 mod request;
 mod value;
 
-pub use batch::{Args, ArgsIter, Batch};
+pub use batch::{Args, ArgsIter, Batch, BatchBuilder};
 pub use limits::Limits;
 pub use line::{UnbalancedQuotes, split_line};
 pub use number::{parse_f64, parse_i64, write_f64};

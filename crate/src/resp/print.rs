@@ -63,10 +63,19 @@ fn print(value: &Value, indent: usize, out: &mut String) {
                 start_element(index, width, '#', indent, out);
                 print(key, indent + width + 2, out);
                 out.push_str(" => ");
+                let start = out.len();
                 print(value, indent + width + 2, out);
+                // What takes several lines begins on one of its own.
+                if is_aggregate(value) && out[start..].contains('\n') {
+                    out.insert_str(start, &format!("\n{:1$}", "", indent + width + 2));
+                }
             }
         }
     }
+}
+
+fn is_aggregate(value: &Value) -> bool {
+    matches!(value, Value::Array(_) | Value::Set(_) | Value::Push(_) | Value::Map(_))
 }
 
 fn print_elements(values: &[Value], separator: char, indent: usize, out: &mut String) {
@@ -159,11 +168,11 @@ mod tests {
         10) 1) (integer) 8
             2) (integer) 9
         ");
-        assert_snapshot!(printed("%2\r\n$1\r\nk\r\n:1\r\n$1\r\nl\r\n*2\r\n:1\r\n:2\r\n"), @r#"
-        1# "k" => (integer) 1
-        2# "l" => 1) (integer) 1
-           2) (integer) 2
-        "#);
+        // No snapshot: an editor would take the space at the end of a line away.
+        let printed_map = printed("%2\r\n$1\r\nk\r\n:1\r\n$1\r\nl\r\n*2\r\n:1\r\n:2\r\n");
+        let lines = ["1# \"k\" => (integer) 1", "2# \"l\" => ", "   1) (integer) 1", "   2) (integer) 2"];
+        assert_eq!(printed_map, lines.join("\n"));
+        assert_snapshot!(printed("%1\r\n$1\r\nk\r\n%1\r\n$1\r\nl\r\n*1\r\n:1\r\n"), @r#"1# "k" => 1# "l" => 1) (integer) 1"#);
         assert_snapshot!(printed("~2\r\n:1\r\n:2\r\n"), @"
         1~ (integer) 1
         2~ (integer) 2

@@ -342,6 +342,9 @@ mod tests {
         request_bytes: 150,
         batch_requests: 1024,
         batch_bytes: 1 << 20,
+        transaction_requests: 10,
+        transaction_bytes: 1000,
+        watched_keys: 10,
     };
 
     /// All requests in `bytes`, arriving in pieces of `piece` bytes, one a line; then the error, if any, or what is

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use crate::command::{self, Client, Found, Mistake, Peer, Run, Server, SessionCtx, Spec};
 use crate::resp::{Protocol, Reply, ReplyDecoder, Value};
-use crate::rt::{Rt, step};
+use crate::rt::{Rt, ledger, step};
 use crate::scope::event::Event;
 use crate::scope::record;
 use crate::session::Service;
@@ -17,10 +17,13 @@ use crate::sharing::{Connection, Job, Labels, Share};
 
 /// Commands about the connection or the server that mean the same without a session: they answer the same whoever asks
 /// and whatever others do. The rest of their kind is refused in the plain mode.
-const WITHOUT_SESSION: [&str; 10] = [
+const WITHOUT_SESSION: [&str; 13] = [
     "ping",
     "echo",
     "select",
+    "multi",
+    "discard",
+    "unwatch",
     "time",
     "command",
     "command|count",
@@ -54,13 +57,15 @@ impl Direct {
         let client = service.server.connect(peer, service.rt.unix_ms());
         let client = client
             .unwrap_or_else(|full| unreachable!("a run has fewer clients than a server takes: {full:?}"));
+        // Who it is must not depend on who was connected before.
+        client.watcher().identify(ledger::digest(name));
         Self {
             server: Arc::clone(&service.server),
             rt: service.rt.clone(),
             labels: service.sharing.labels().clone(),
             connection: service.sharing.connect_as(name),
             decoder: ReplyDecoder::default(),
-            job: Job::new(client.id() as u32, client.protocol()),
+            job: Job::new(&client),
             client,
         }
     }
@@ -70,32 +75,57 @@ impl Direct {
         self.job.batch.clear();
         self.job.batch.push(request);
         match command::resolve(self.job.batch.request(0)) {
-            Ok(found) => self.run(found).await?,
-            Err(mistake) => self.answer_error(mistake),
+            Ok(found) if needs_session(found.spec) => {
+                let name = found.spec.name.replace('|', " ").to_uppercase();
+                self.refuse(Mistake::from(format!(
+                    "ERR expected a command that needs no session, for there is none here, found '{name}'"
+                )));
+            }
+            Ok(found) => {
+                let request = self.job.batch.request(0);
+                match self.client.gather(found, request, &self.server.config.limits) {
+                    Some(Ok(())) => Reply::new(&mut self.job.replies, Protocol::Resp2).simple("QUEUED"),
+                    Some(Err(mistake)) => self.answer_error(mistake),
+                    None => self.run(found).await?,
+                }
+            }
+            Err(mistake) => self.refuse(mistake),
         }
         let reply = self.decoder.decode(&mut self.job.replies).map_err(io::Error::other)?;
         reply.ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
     }
 
     async fn run(&mut self, found: Found) -> io::Result<()> {
-        if needs_session(found.spec) {
-            let name = found.spec.name.replace('|', " ").to_uppercase();
-            self.answer_error(Mistake::from(format!(
-                "ERR expected a command that needs no session, for there is none here, found '{name}'"
-            )));
-            return Ok(());
-        }
         // A command on the data is one thing that others can see; what time it is, one that they can change.
-        if matches!(found.spec.run, Run::Keyspace(_)) || found.spec.name == "time" {
+        if !matches!(found.spec.run, Run::Session(_)) || found.spec.name == "time" {
             step::preempt().await;
         }
         let Run::Session(run) = found.spec.run else {
+            if matches!(found.spec.run, Run::Exec) {
+                match self.client.end_transaction() {
+                    Ok(transaction) => self.job.transaction = Some(Box::new(transaction)),
+                    Err(mistake) => {
+                        self.answer_error(mistake);
+                        return Ok(());
+                    }
+                }
+            }
             self.job.push(0, found);
             while !self.job.is_done() {
                 let ran = self.connection.run(&mut self.job).await;
                 ran.map_err(|_| io::Error::other("the store's owner is gone"))?;
             }
             self.job.clear();
+            if let Some(transaction) = self.job.transaction.take() {
+                self.client = transaction.client;
+                self.job.database = self.client.database();
+            }
+            if let Some(mut blocked) = self.job.blocked.take() {
+                match blocked.ended(&self.rt).await {
+                    Some(answer) => self.job.replies.extend_from_slice(&answer),
+                    None => Reply::new(&mut self.job.replies, Protocol::Resp2).null_array(),
+                }
+            }
             if !step::is_asked() {
                 // One poll a command elsewhere, too: with a session the reply takes at least that long.
                 self.rt.yield_now().await;
@@ -111,8 +141,15 @@ impl Direct {
         if let Err(mistake) = outcome {
             reply.error(mistake);
         }
+        job.database = client.database();
         record::record(Event::CommandEnd { failed });
         Ok(())
+    }
+
+    /// Answers that a request will not be carried out, which spoils a transaction under way.
+    fn refuse(&mut self, mistake: Mistake) {
+        let mistake = self.client.refuse(self.job.batch.request(0), mistake);
+        self.answer_error(mistake);
     }
 
     fn answer_error(&mut self, mistake: Mistake) {

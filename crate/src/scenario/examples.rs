@@ -24,11 +24,12 @@ macro_rules! example {
 }
 
 /// All of them, from the simplest on.
-pub const EXAMPLES: [Example; 6] = [
+pub const EXAMPLES: [Example; 7] = [
     example!("oversell"),
     example!("lost-update"),
     example!("deadlock"),
     example!("held-lock"),
     example!("full-channel"),
     example!("starvation"),
+    example!("work-queue"),
 ];

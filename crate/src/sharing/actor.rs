@@ -6,7 +6,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::rt::{Answers, Promise, Receiver, Rt, Sender, channel};
-use crate::store::Store;
+use crate::store::Databases;
 
 use super::job::{Executor, Job, Labels};
 use super::{OwnerGone, Share};
@@ -52,7 +52,7 @@ impl Owner {
 }
 
 async fn own(mut executor: Executor, mut inbox: Receiver<Message>) {
-    let mut store = Store::default();
+    let mut store = Databases::default();
     while let Some(message) = inbox.receive().await {
         match message {
             Message::Run(mut job, promise) => {

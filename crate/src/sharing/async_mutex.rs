@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::rt::AsyncMutex;
-use crate::store::Store;
+use crate::store::Databases;
 
 use super::job::{Executor, Job};
 use super::{OwnerGone, Share};
@@ -15,7 +15,7 @@ use super::{OwnerGone, Share};
 /// The store and its lock.
 #[derive(Clone, Debug)]
 pub(super) struct Shared {
-    store: Arc<AsyncMutex<Store>>,
+    store: Arc<AsyncMutex<Databases>>,
     hold: Duration,
 }
 
@@ -27,7 +27,7 @@ pub(crate) struct Connection {
 
 impl Shared {
     pub(super) fn new(hold: Duration) -> Self {
-        Self { store: Arc::new(AsyncMutex::new("store", 0, Store::default())), hold }
+        Self { store: Arc::new(AsyncMutex::new("store", 0, Databases::default())), hold }
     }
 
     pub(super) fn connect(&self, executor: Executor) -> Connection {

@@ -2,7 +2,7 @@
 //!
 //! No lock, no message, no waiting, and two clients each buy the last item. Expired keys go when they are looked up.
 
-use crate::store::Store;
+use crate::store::Databases;
 
 use super::job::{Executor, Job};
 use super::{OwnerGone, Share};
@@ -10,12 +10,12 @@ use super::{OwnerGone, Share};
 /// A connection and the store that is its own.
 pub(crate) struct Connection {
     executor: Executor,
-    store: Store,
+    store: Databases,
 }
 
 impl Connection {
     pub(super) fn new(executor: Executor) -> Self {
-        Self { executor, store: Store::default() }
+        Self { executor, store: Databases::default() }
     }
 }
 

@@ -8,13 +8,14 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 
-use crate::command::{Ctx, Found, Keys, Run, Server, Slow, Spec, TABLE};
+use crate::command::{Client, Ctx, Found, Keys, Run, Server, Slow, Spec, TABLE, Transaction, Wait};
 use crate::resp::{Args, Batch, Protocol, Reply};
-use crate::rt::{Rt, ledger, step};
+use crate::rt::{Answers, Rt, ledger, step};
 use crate::scope::event::{Event, LabelId, ObjectId, REFUSED};
 use crate::scope::record;
-use crate::store::Keyspace;
+use crate::store::{Keyspace, Store, Watcher};
 
+use super::blocking::{Blocked, Ready};
 use super::mirror::Mirror;
 
 /// Replies are written to the client before another command runs once they are this many bytes: a pipeline of large
@@ -30,6 +31,14 @@ pub(crate) struct Job {
     pub(crate) replies: BytesMut,
     /// What the client speaks.
     pub(crate) protocol: Protocol,
+    /// Whose requests these are, as stores know it. None only in a job that stands in for one that is elsewhere.
+    pub(crate) watcher: Option<Arc<Watcher>>,
+    /// What the EXEC among the requests carries out, which is alone then.
+    pub(crate) transaction: Option<Box<Transaction>>,
+    /// What the last request that has run waits for, if it does; then the others wait, too.
+    pub(crate) blocked: Option<Box<Blocked>>,
+    /// The database the requests are for.
+    pub(crate) database: usize,
     /// Whose requests these are.
     pub(crate) client: u32,
     /// In order; the first `done` have run, and of these the first `ended` are recorded as ended.
@@ -47,9 +56,10 @@ struct Request {
 }
 
 impl Job {
-    /// Nothing to do yet for `client`, which speaks `protocol`.
-    pub(crate) fn new(client: u32, protocol: Protocol) -> Self {
-        Self { client, protocol, ..Self::default() }
+    /// Nothing to do yet for `client`.
+    pub(crate) fn new(client: &Client) -> Self {
+        let watcher = Some(Arc::clone(client.watcher()));
+        Self { client: client.id() as u32, protocol: client.protocol(), watcher, ..Self::default() }
     }
 
     /// Adds request `index` of the batch, which asks for `found`, a command on the keyspace.
@@ -62,9 +72,9 @@ impl Job {
         self.done == self.requests.len()
     }
 
-    /// Whether the replies should be written before more are made.
+    /// Whether something else comes before more requests: the replies should be written, or the client waits.
     pub(crate) fn is_full(&self) -> bool {
-        self.replies.len() >= REPLY_BYTES_MAX
+        self.replies.len() >= REPLY_BYTES_MAX || self.blocked.is_some()
     }
 
     /// Forgets the requests, to be filled again.
@@ -161,15 +171,39 @@ impl Labels {
     }
 }
 
+/// A request for the data.
+#[derive(Clone, Copy)]
+pub(super) struct Asked<'a> {
+    pub(super) found: Found,
+    pub(super) args: Args<'a>,
+    /// The database that is selected.
+    pub(super) database: usize,
+    pub(super) client: u32,
+    pub(super) watcher: &'a Arc<Watcher>,
+}
+
+/// What came of a request for the data.
+pub(super) enum Done {
+    Answered,
+    /// A mistake was answered, and nothing changed.
+    Failed,
+    /// Nothing was answered: there was nothing yet.
+    Waits(Box<Wait>),
+}
+
 /// What carries commands out, given the data.
 #[derive(Debug)]
 pub(super) struct Executor {
     pub(super) labels: Labels,
-    rt: Rt,
-    server: Arc<Server>,
+    pub(super) rt: Rt,
+    pub(super) server: Arc<Server>,
     /// Where onlookers see what the commands touched.
-    mirror: Option<Arc<Mirror>>,
-    random: fastrand::Rng,
+    pub(super) mirror: Option<Arc<Mirror>>,
+    pub(super) random: fastrand::Rng,
+    /// What was changed and is waited for, until those who wait are served.
+    pub(super) ready: Ready,
+    /// Where the answers to those who wait are numbered.
+    pub(super) answers: Answers,
     /// The data is nobody else's.
     private: bool,
     /// When the last command ended, or the data was reached: the start of the next one.
@@ -194,6 +228,7 @@ impl Executor {
         labels: &Labels,
         rt: &Rt,
         server: &Arc<Server>,
+        answers: &Answers,
         mirror: Option<&Arc<Mirror>>,
         seed: u64,
     ) -> Self {
@@ -204,6 +239,8 @@ impl Executor {
             server: Arc::clone(server),
             mirror: mirror.cloned(),
             random,
+            ready: Ready::default(),
+            answers: answers.clone(),
             private: false,
             since_ns: 0,
             slow_ns: None,
@@ -227,9 +264,10 @@ impl Executor {
     ///
     /// The first command has been recorded as started, and the last one's end is the caller's to record: once the
     /// lock is released.
-    pub(super) fn run(&mut self, job: &mut Job, keyspace: &mut dyn Keyspace) {
+    pub(super) fn run<K: Keyspace>(&mut self, job: &mut Job, keyspace: &mut K) {
         let now_ms = self.rt.unix_ms();
         self.start_clock();
+        keyspace.select(job.database);
         loop {
             self.run_one(job, keyspace, now_ms);
             if job.is_done() || job.is_full() {
@@ -241,9 +279,10 @@ impl Executor {
 
     /// Runs `job` until it is done or its replies should be written. Records nothing: the caller is not the
     /// connection's task.
-    pub(super) fn run_all(&mut self, job: &mut Job, keyspace: &mut dyn Keyspace) {
+    pub(super) fn run_all<K: Keyspace>(&mut self, job: &mut Job, keyspace: &mut K) {
         let now_ms = self.rt.unix_ms();
         self.start_clock();
+        keyspace.select(job.database);
         while !job.is_done() && !job.is_full() {
             self.run_one(job, keyspace, now_ms);
         }
@@ -259,10 +298,10 @@ impl Executor {
 
     /// The next request of `job` starts. One that may take long is timed on its own, so what came before it is timed now.
     #[inline]
-    fn begin_timing(&mut self, job: &Job, spec: &Spec) {
+    fn begin_timing(&mut self, job: &Job) {
         if let Some(slow_ns) = self.slow_ns
             && self.untimed > 0
-            && !is_short(spec, slow_ns)
+            && !is_short(job.requests[job.done].found.spec, slow_ns)
         {
             self.time(job, job.done - 1, slow_ns);
         }
@@ -270,8 +309,9 @@ impl Executor {
 
     /// The next request of `job` has run.
     #[inline]
-    fn end_timing(&mut self, job: &Job, spec: &Spec) {
+    fn end_timing(&mut self, job: &Job) {
         if let Some(slow_ns) = self.slow_ns {
+            let spec = job.requests[job.done].found.spec;
             self.untimed += 1;
             let is_last = job.done + 1 == job.requests.len() || job.is_full();
             if is_last || !is_short(spec, slow_ns) {
@@ -294,29 +334,31 @@ impl Executor {
         }
     }
 
-    /// Runs the next request of `job`.
-    pub(super) fn run_one(&mut self, job: &mut Job, keyspace: &mut dyn Keyspace, now_ms: u64) {
-        self.begin_timing(job, job.requests[job.done].found.spec);
-        let request = &mut job.requests[job.done];
-        let Run::Keyspace(run) = request.found.spec.run else {
-            unreachable!("a session runs its own commands itself")
-        };
-        let mut reply = Reply::new(&mut job.replies, job.protocol);
-        let mut ctx = Ctx { keyspace, now_ms, random: &mut self.random, server: &self.server };
-        if let Err(mistake) = run(&mut ctx, job.batch.request(request.index), &mut reply) {
-            self.server.errors.count(&mistake);
-            reply.error(mistake);
-            request.failed = true;
-        }
-        let (index, spec) = (request.index, request.found.spec);
-        self.end_timing(job, spec);
-        if let Some(mirror) = &self.mirror {
-            let args = job.batch.request(index);
-            match spec.keys(args) {
-                Keys::All => mirror.note_all(job.client, keyspace),
-                keys => keys.iter(args).for_each(|key| mirror.note(job.client, key, keyspace)),
+    /// Runs the next request of `job`, whose database is selected.
+    pub(super) fn run_one<K: Keyspace>(&mut self, job: &mut Job, keyspace: &mut K, now_ms: u64) {
+        self.begin_timing(job);
+        if job.transaction.is_some() {
+            self.run_transaction(job, keyspace, now_ms);
+        } else {
+            let request = &mut job.requests[job.done];
+            let args = job.batch.request(request.index);
+            let watcher = job.watcher.as_ref();
+            let watcher = watcher.unwrap_or_else(|| unreachable!("a job of requests is a client's"));
+            let asked =
+                Asked { found: request.found, args, database: job.database, client: job.client, watcher };
+            let mut reply = Reply::new(&mut job.replies, job.protocol);
+            match self.carry_out(asked, keyspace, now_ms, &mut reply) {
+                Done::Answered => {}
+                Done::Failed => request.failed = true,
+                Done::Waits(wait) => {
+                    job.blocked = Some(Box::new(self.block(asked, job.protocol, &wait, keyspace)));
+                }
             }
         }
+        if !self.ready.is_empty() {
+            self.serve(keyspace, job.database, now_ms);
+        }
+        self.end_timing(job);
         job.done += 1;
         step::acted();
         if ledger::is_kept() {
@@ -324,10 +366,46 @@ impl Executor {
         }
     }
 
+    /// Carries out one command on the data, or has its mistake answered. Generic, so that to find nothing touched takes no
+    /// call.
+    #[inline]
+    pub(super) fn carry_out<K: Keyspace>(
+        &mut self,
+        asked: Asked<'_>,
+        keyspace: &mut K,
+        now_ms: u64,
+        reply: &mut Reply<'_>,
+    ) -> Done {
+        let Asked { found, args, database, client, watcher } = asked;
+        let (random, server) = (&mut self.random, &*self.server);
+        let mut ctx = Ctx { keyspace: &mut *keyspace, database, now_ms, random, server, watcher };
+        let done = match found.spec.run {
+            Run::Keyspace(run) => run(&mut ctx, args, reply).map(|()| Done::Answered),
+            Run::Blocking(run) => run(&mut ctx, args, None, reply)
+                .map(|wait| wait.map_or(Done::Answered, |wait| Done::Waits(Box::new(wait)))),
+            _ => unreachable!("a session runs its own commands itself"),
+        };
+        let done = done.unwrap_or_else(|mistake| {
+            self.server.errors.count(&mistake);
+            reply.error(mistake);
+            Done::Failed
+        });
+        if keyspace.any_touched() {
+            self.ready.settle(keyspace, matches!(done, Done::Failed));
+        }
+        if let Some(mirror) = &self.mirror {
+            match found.spec.keys(args) {
+                Keys::All => mirror.note_all(client, keyspace),
+                keys => keys.iter(args).for_each(|key| mirror.note(client, key, keyspace)),
+            }
+        }
+        done
+    }
+
     /// Notes what the command may have changed and read besides its reply.
     fn note(&self, keyspace: &mut dyn Keyspace) {
         for index in 0..keyspace.count() {
-            let store = keyspace.nth(index);
+            let store = keyspace.shard(index);
             if self.private {
                 ledger::read(store.digest());
             } else {
@@ -348,13 +426,13 @@ impl Executor {
         self.rt.sleep(duration).await;
     }
 
-    /// Removes a sample of `keyspace`'s expired keys; whether any key is left that will expire.
+    /// Removes a sample of `keyspace`'s expired keys, and forgets who looked on and has gone; whether any key is left that will expire.
     pub(super) fn expire(&mut self, keyspace: &mut dyn Keyspace) -> bool {
         let now_ms = self.rt.unix_ms();
         let mut any_expire = false;
         for index in 0..keyspace.count() {
-            let store = keyspace.nth(index);
-            if store.volatile() > 0 {
+            keyspace.shard(index).stores().for_each(Store::forget_gone);
+            for store in keyspace.shard(index).stores().filter(|store| store.volatile() > 0) {
                 store.expire_some(now_ms, EXPIRE_LOOKUPS_MAX);
                 any_expire |= store.volatile() > 0;
             }

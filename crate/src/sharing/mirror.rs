@@ -28,8 +28,8 @@ pub struct Mirror {
     ignores_touches: AtomicBool,
 }
 
-/// Whose key, and which.
-type Place = (Option<u32>, Box<[u8]>);
+/// Whose key, in which database, and which.
+type Place = (Option<u32>, usize, Box<[u8]>);
 
 /// What a key holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,6 +40,19 @@ pub struct Mirrored {
     pub shown: String,
     /// When the key expires, in milliseconds since the Unix epoch; it may have by now, and nobody has noticed.
     pub expires_ms: Option<u64>,
+}
+
+/// A key and where it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MirroredKey {
+    /// The client whose store it is in, where every client has its own.
+    pub owner: Option<u32>,
+    /// The number of its database.
+    pub database: usize,
+    /// The key.
+    pub key: Box<[u8]>,
+    /// What it holds.
+    pub entry: Mirrored,
 }
 
 impl Mirror {
@@ -56,20 +69,23 @@ impl Mirror {
 
     /// Notes what `keyspace` holds under `key`, or that it holds nothing, after a command of `client`.
     pub(crate) fn note(&self, client: u32, key: &[u8], keyspace: &mut dyn Keyspace) {
-        // What has expired is kept as it is until a command removes it: looking on changes nothing.
-        let entry = keyspace.store(key).peek(key, 0).map(Mirrored::of);
-        let place = (self.by_client.then_some(client), key.into());
+        let owner = self.by_client.then_some(client);
         let mut touched = self.touched();
         if touched.len() < MIRROR_KEYS_MAX && !self.ignores_touches.load(Relaxed) {
             touched.push(key.into());
         }
         drop(touched);
         let mut keys = self.keys();
-        match entry {
-            Some(entry) => drop(keys.insert(place, entry)),
-            None => drop(keys.remove(&place)),
+        // A command may take a key from one database to another.
+        for (database, store) in keyspace.shard_of(key).stores().enumerate() {
+            let place = (owner, database, key.into());
+            // What has expired is kept as it is until a command removes it: looking on changes nothing.
+            match store.peek(key, 0).map(Mirrored::of) {
+                Some(entry) => drop(keys.insert(place, entry)),
+                None => drop(keys.remove(&place)),
+            }
         }
-        if keys.len() > MIRROR_KEYS_MAX {
+        while keys.len() > MIRROR_KEYS_MAX {
             keys.pop_last();
         }
     }
@@ -78,22 +94,30 @@ impl Mirror {
     pub(crate) fn note_all(&self, client: u32, keyspace: &mut dyn Keyspace) {
         let owner = self.by_client.then_some(client);
         let mut keys = self.keys();
-        keys.retain(|(whose, _), _| *whose != owner);
+        keys.retain(|(whose, ..), _| *whose != owner);
         for index in 0..keyspace.count() {
-            let store = keyspace.nth(index);
-            for (key, entry) in (0..store.len()).filter_map(|position| store.at(position)) {
-                keys.insert((owner, key.into()), Mirrored::of(entry));
-                if keys.len() > MIRROR_KEYS_MAX {
-                    keys.pop_last();
+            for (database, store) in keyspace.shard(index).stores().enumerate() {
+                for (key, entry) in (0..store.len()).filter_map(|position| store.at(position)) {
+                    keys.insert((owner, database, key.into()), Mirrored::of(entry));
+                    if keys.len() > MIRROR_KEYS_MAX {
+                        keys.pop_last();
+                    }
                 }
             }
         }
     }
 
-    /// The keys in their order, each with the client whose it is if every client has a store of its own.
+    /// The keys in the order of databases and their own, each with the client whose it is if every client has a store of its
+    /// own.
     #[must_use]
-    pub fn list(&self) -> Vec<(Option<u32>, Box<[u8]>, Mirrored)> {
-        self.keys().iter().map(|((owner, key), entry)| (*owner, key.clone(), entry.clone())).collect()
+    pub fn list(&self) -> Vec<MirroredKey> {
+        let key = |((owner, database, key), entry): (&Place, &Mirrored)| MirroredKey {
+            owner: *owner,
+            database: *database,
+            key: key.clone(),
+            entry: entry.clone(),
+        };
+        self.keys().iter().map(key).collect()
     }
 
     /// The keys that commands named since the last call, at most [`MIRROR_KEYS_MAX`].
@@ -128,50 +152,50 @@ impl Mirrored {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::{Store, Value};
+    use crate::store::{Databases, Value};
 
     fn listed(mirror: &Mirror) -> Vec<(Option<u32>, String)> {
         let text = |key: &[u8]| String::from_utf8(key.to_vec()).unwrap();
-        mirror.list().iter().map(|(owner, key, _)| (*owner, text(key))).collect()
+        mirror.list().iter().map(|key| (key.owner, text(&key.key))).collect()
     }
 
     #[test]
     fn what_is_noted_is_listed_and_what_is_gone_is_not() {
-        let (mirror, mut store) = (Mirror::new(false), Store::default());
-        store.insert(b"b", Value::Int(1), Some(5));
-        store.insert(b"a", Value::Int(2), None);
+        let (mirror, mut store) = (Mirror::new(false), Databases::default());
+        store.selected().insert(b"b", Value::Int(1), Some(5));
+        store.selected().insert(b"a", Value::Int(2), None);
         mirror.note(1, b"b", &mut store);
         mirror.note(2, b"a", &mut store);
         assert_eq!(listed(&mirror), [(None, "a".to_owned()), (None, "b".to_owned())]);
         let expected = Mirrored { value_type: ValueType::String, shown: "1".to_owned(), expires_ms: Some(5) };
-        assert_eq!(mirror.list()[1].2, expected);
-        store.remove(b"a", 0);
+        assert_eq!(mirror.list()[1].entry, expected);
+        store.selected().remove(b"a", 0);
         mirror.note(1, b"a", &mut store);
         assert_eq!(listed(&mirror), [(None, "b".to_owned())]);
-        store.clear();
+        store.selected().clear();
         mirror.note_all(1, &mut store);
         assert_eq!(listed(&mirror), []);
     }
 
     #[test]
     fn clients_with_stores_of_their_own_are_told_apart() {
-        let (mirror, mut one, mut two) = (Mirror::new(true), Store::default(), Store::default());
-        one.insert(b"k", Value::Int(1), None);
-        two.insert(b"k", Value::Int(2), None);
+        let (mirror, mut one, mut two) = (Mirror::new(true), Databases::default(), Databases::default());
+        one.selected().insert(b"k", Value::Int(1), None);
+        two.selected().insert(b"k", Value::Int(2), None);
         mirror.note(1, b"k", &mut one);
         mirror.note_all(2, &mut two);
         assert_eq!(listed(&mirror), [(Some(1), "k".to_owned()), (Some(2), "k".to_owned())]);
-        one.clear();
+        one.selected().clear();
         mirror.note_all(1, &mut one);
         assert_eq!(listed(&mirror), [(Some(2), "k".to_owned())]);
     }
 
     #[test]
     fn no_more_keys_are_kept_than_the_limit() {
-        let (mirror, mut store) = (Mirror::new(false), Store::default());
+        let (mirror, mut store) = (Mirror::new(false), Databases::default());
         for number in 0..MIRROR_KEYS_MAX + 10 {
             let key = format!("{number:06}");
-            store.insert(key.as_bytes(), Value::Int(0), None);
+            store.selected().insert(key.as_bytes(), Value::Int(0), None);
             mirror.note(1, key.as_bytes(), &mut store);
         }
         let listed = listed(&mirror);

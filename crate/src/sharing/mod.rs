@@ -12,11 +12,13 @@
 
 mod actor;
 mod async_mutex;
+mod blocking;
 mod isolated;
 mod job;
 mod mirror;
 mod mutex;
 mod sharded;
+mod transaction;
 
 use std::fmt;
 use std::future::Future;
@@ -26,11 +28,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::command::Server;
-use crate::rt::{Rt, ledger};
+use crate::rt::{Answers, Rt, ledger};
 
+pub(crate) use self::blocking::Blocked;
 use self::job::Executor;
 pub(crate) use self::job::{Job, Labels, REPLY_BYTES_MAX};
-pub use self::mirror::{MIRROR_CHARS_MAX, MIRROR_KEYS_MAX, Mirror, Mirrored};
+pub use self::mirror::{MIRROR_CHARS_MAX, MIRROR_KEYS_MAX, Mirror, Mirrored, MirroredKey};
 
 /// Which way connections share the store.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -140,6 +143,8 @@ pub struct Sharing {
     labels: Labels,
     // Each has random choices of its own, and all repeat with the seed.
     executors: Arc<AtomicU64>,
+    // What those who wait are answered.
+    answers: Answers,
     mirror: Option<Arc<Mirror>>,
     data: Data,
 }
@@ -190,18 +195,19 @@ impl Sharing {
         mirror: Option<Arc<Mirror>>,
     ) -> Self {
         let labels = Labels::new();
+        let answers = Answers::new("element");
         let data = match kind {
             Kind::Isolated => Data::Isolated,
             Kind::Mutex => Data::Mutex(mutex::Shared::new()),
             Kind::AsyncMutex => Data::AsyncMutex(async_mutex::Shared::new(options.hold)),
             Kind::Sharded => Data::Sharded(sharded::Shared::new(options.shards)),
             Kind::Actor => {
-                let executor = Executor::new(&labels, rt, server, mirror.as_ref(), options.seed);
+                let executor = Executor::new(&labels, rt, server, &answers, mirror.as_ref(), options.seed);
                 Data::Actor(actor::Owner::spawn(rt, executor, options.actor_queue))
             }
         };
         let (rt, server) = (rt.clone(), Arc::clone(server));
-        Self { kind, options, rt, server, labels, executors: Arc::default(), mirror, data }
+        Self { kind, options, rt, server, labels, executors: Arc::default(), answers, mirror, data }
     }
 
     /// Which way this is.
@@ -223,7 +229,7 @@ impl Sharing {
     /// The way to the data of the connection called `name`, whose random choices do not depend on when it is opened.
     pub(crate) fn connect_as(&self, name: &str) -> Connection {
         let seed = ledger::digest((name, self.options.seed));
-        self.connect_with(Executor::new(&self.labels, &self.rt, &self.server, self.mirror.as_ref(), seed))
+        self.connect_with(self.executor_with(seed))
     }
 
     fn connect_with(&self, executor: Executor) -> Connection {
@@ -255,7 +261,12 @@ impl Sharing {
     fn executor(&self) -> Executor {
         let number = self.executors.fetch_add(1, Ordering::Relaxed) + 1;
         let seed = self.options.seed.wrapping_add(number);
-        Executor::new(&self.labels, &self.rt, &self.server, self.mirror.as_ref(), seed)
+        self.executor_with(seed)
+    }
+
+    fn executor_with(&self, seed: u64) -> Executor {
+        let Self { labels, rt, server, answers, mirror, .. } = self;
+        Executor::new(labels, rt, server, answers, mirror.as_ref(), seed)
     }
 }
 

@@ -6,14 +6,14 @@
 use std::sync::Arc;
 
 use crate::rt::Mutex;
-use crate::store::Store;
+use crate::store::Databases;
 
 use super::job::{Executor, Job};
 use super::{OwnerGone, Share};
 
 /// The store and its lock.
 #[derive(Clone, Debug)]
-pub(super) struct Shared(Arc<Mutex<Store>>);
+pub(super) struct Shared(Arc<Mutex<Databases>>);
 
 /// A connection that locks.
 pub(crate) struct Connection {
@@ -23,7 +23,7 @@ pub(crate) struct Connection {
 
 impl Shared {
     pub(super) fn new() -> Self {
-        Self(Arc::new(Mutex::new("store", 0, Store::default())))
+        Self(Arc::new(Mutex::new("store", 0, Databases::default())))
     }
 
     pub(super) fn connect(&self, executor: Executor) -> Connection {

@@ -5,16 +5,16 @@
 
 use std::sync::Arc;
 
-use crate::command::Keys;
+use crate::command::{Keys, Transaction};
 use crate::rt::{Mutex, MutexGuard};
-use crate::store::{Keyspace, Store, shard_of};
+use crate::store::{Databases, Keyspace, Store, shard_of};
 
 use super::job::{Executor, Job};
 use super::{OwnerGone, Share};
 
 /// The shards, each with its lock.
 #[derive(Clone, Debug)]
-pub(super) struct Shared(Arc<[Mutex<Store>]>);
+pub(super) struct Shared(Arc<[Mutex<Databases>]>);
 
 /// A connection that locks what its commands touch.
 pub(crate) struct Connection {
@@ -25,7 +25,7 @@ pub(crate) struct Connection {
 impl Shared {
     pub(super) fn new(shards: usize) -> Self {
         assert!(shards > 0, "a keyspace has at least one shard");
-        Self((0..shards).map(|number| Mutex::new("shard", number as u32, Store::default())).collect())
+        Self((0..shards).map(|number| Mutex::new("shard", number as u32, Databases::default())).collect())
     }
 
     pub(super) fn connect(&self, executor: Executor) -> Connection {
@@ -52,13 +52,19 @@ impl Connection {
     /// Runs the next request of `job` and records that the one after it starts; true if there is none, or not yet.
     fn run_one(&mut self, job: &mut Job, now_ms: u64) -> bool {
         let shards = &*self.shards.0;
-        let mut locked = match Touched::by_next(job, shards.len()) {
-            Touched::One(shard) => {
-                let mut store = shards[shard].lock();
+        let mut touched = Touched::by_next(job, shards.len());
+        if let Touched::One(shard) = touched {
+            let mut store = shards[shard].lock();
+            if store.has_far_waiters() {
+                // Serving one of them takes other shards, too; these may be locked by somebody who wants this one.
+                store.stores().for_each(Store::forget_gone);
+                touched = Touched::All;
+            } else {
                 if store.waited() {
                     // That others held the lock for long does not make this command slow.
                     self.executor.start_clock();
                 }
+                store.select(job.database);
                 self.executor.run_one(job, &mut *store, now_ms);
                 let over = job.is_done() || job.is_full();
                 if over {
@@ -69,12 +75,20 @@ impl Connection {
                 }
                 return over;
             }
+        }
+        let mut locked = match touched {
+            Touched::One(shard) => Locked::new(shards, [shard]),
             Touched::Several(wanted) => Locked::new(shards, wanted),
             Touched::All => Locked::new(shards, 0..shards.len()),
         };
-        if locked.held.iter().any(|(_, store)| store.waited()) {
+        if locked.held.len() < shards.len() && locked.held.iter().any(|(_, shard)| shard.has_far_waiters()) {
+            drop(locked);
+            locked = Locked::new(shards, 0..shards.len());
+        }
+        if locked.held.iter().any(|(_, shard)| shard.waited()) {
             self.executor.start_clock();
         }
+        locked.select(job.database);
         self.executor.run_one(job, &mut locked, now_ms);
         drop(locked);
         let over = job.is_done() || job.is_full();
@@ -98,6 +112,9 @@ enum Touched {
 impl Touched {
     /// What the next request of `job` touches.
     fn by_next(job: &Job, shards: usize) -> Self {
+        if let Some(transaction) = &job.transaction {
+            return Self::by_transaction(transaction, shards);
+        }
         let Some((args, spec)) = job.next() else { return Self::Several(Vec::new()) };
         let keys = spec.keys(args);
         if keys == Keys::All {
@@ -115,18 +132,34 @@ impl Touched {
             }
         }
     }
+
+    /// What any of the gathered requests touches, and the keys whose changes would break the transaction.
+    fn by_transaction(transaction: &Transaction, shards: usize) -> Self {
+        let mut all: Vec<usize> = Vec::new();
+        for (found, args) in transaction.requests() {
+            match found.spec.keys(args) {
+                Keys::All => return Self::All,
+                keys => all.extend(keys.iter(args).map(|key| shard_of(key, shards))),
+            }
+        }
+        let watched = transaction.client.watcher().keys();
+        all.extend(watched.iter().map(|(_, key)| shard_of(key, shards)));
+        all.sort_unstable();
+        all.dedup();
+        Self::Several(all)
+    }
 }
 
 /// Several shards, locked, as one keyspace.
 struct Locked<'a> {
     shards: usize,
     // Ascending by shard.
-    held: Vec<(usize, MutexGuard<'a, Store>)>,
+    held: Vec<(usize, MutexGuard<'a, Databases>)>,
 }
 
 impl<'a> Locked<'a> {
     /// Locks `wanted`, which must ascend.
-    fn new(shards: &'a [Mutex<Store>], wanted: impl IntoIterator<Item = usize>) -> Self {
+    fn new(shards: &'a [Mutex<Databases>], wanted: impl IntoIterator<Item = usize>) -> Self {
         Self {
             shards: shards.len(),
             held: wanted.into_iter().map(|shard| (shard, shards[shard].lock())).collect(),
@@ -135,18 +168,22 @@ impl<'a> Locked<'a> {
 }
 
 impl Keyspace for Locked<'_> {
-    fn store(&mut self, key: &[u8]) -> &mut Store {
+    fn shard_of(&mut self, key: &[u8]) -> &mut Databases {
         let wanted = shard_of(key, self.shards);
         let place = self.held.binary_search_by_key(&wanted, |&(shard, _)| shard);
         let place = place.expect("a command touches no key but those its table entry names");
         &mut self.held[place].1
     }
 
+    fn is_same_shard(&self, one: &[u8], other: &[u8]) -> bool {
+        shard_of(one, self.shards) == shard_of(other, self.shards)
+    }
+
     fn count(&self) -> usize {
         self.held.len()
     }
 
-    fn nth(&mut self, index: usize) -> &mut Store {
+    fn shard(&mut self, index: usize) -> &mut Databases {
         &mut self.held[index].1
     }
 }

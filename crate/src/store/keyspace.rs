@@ -1,42 +1,61 @@
-//! The keyspace as commands see it: one store, or several that share the keys out.
+//! The keyspace as commands see it: one shard, or several that share the keys out.
 //!
 //! Owns which shard a key belongs to and the walk over all of them. Does not know how the shards are reached or
 //! locked.
 
+use super::databases::Databases;
 use super::shard::{Entry, Store};
 
-/// All keys, in one store or several. A command that names its keys asks for their stores; one that looks at
-/// everything walks them.
+/// All keys, in one shard or several. A command that names its keys asks for their stores; one that looks at
+/// everything walks them. Both see the database that was selected.
 pub trait Keyspace {
-    /// The store that `key` is in, or would be.
+    /// The shard that `key` is in, or would be, in every database.
     ///
     /// # Panics
     /// An implementation that holds only some shards panics when asked for another: then the command's
     /// key positions are wrong.
-    fn store(&mut self, key: &[u8]) -> &mut Store;
+    fn shard_of(&mut self, key: &[u8]) -> &mut Databases;
 
-    /// How many stores there are.
+    /// How many shards there are.
     fn count(&self) -> usize;
 
-    /// The store at `index`, below [`Keyspace::count`].
+    /// The shard at `index`, below [`Keyspace::count`].
     ///
     /// # Panics
-    /// As [`Keyspace::store`], and when there is no such index.
-    fn nth(&mut self, index: usize) -> &mut Store;
-}
+    /// When there is no such index.
+    fn shard(&mut self, index: usize) -> &mut Databases;
 
-impl Keyspace for Store {
-    fn store(&mut self, _key: &[u8]) -> &mut Store {
-        self
+    /// The store of the selected database that `key` is in, or would be.
+    ///
+    /// # Panics
+    /// As [`Keyspace::shard_of`].
+    fn store(&mut self, key: &[u8]) -> &mut Store {
+        self.shard_of(key).selected()
     }
 
-    fn count(&self) -> usize {
-        1
-    }
-
+    /// The store of the selected database at `index`, below [`Keyspace::count`].
+    ///
+    /// # Panics
+    /// As [`Keyspace::shard`].
     fn nth(&mut self, index: usize) -> &mut Store {
-        assert_eq!(index, 0, "one store has no other shard");
-        self
+        self.shard(index).selected()
+    }
+
+    /// Whether two keys are in the same shard.
+    fn is_same_shard(&self, _one: &[u8], _other: &[u8]) -> bool {
+        true
+    }
+
+    /// Whether the command has changed a key that somebody looks on at.
+    fn any_touched(&mut self) -> bool {
+        (0..self.count()).any(|index| self.shard(index).is_touched())
+    }
+
+    /// From now on commands mean this database.
+    fn select(&mut self, database: usize) {
+        for index in 0..self.count() {
+            self.shard(index).select(database);
+        }
     }
 }
 
@@ -121,9 +140,9 @@ mod tests {
 
     #[test]
     fn any_cursor_is_valid() {
-        let mut store = Store::default();
+        let mut store = Databases::default();
         for number in 0..5 {
-            store.insert_bytes(&[number], b"", None);
+            store.selected().insert_bytes(&[number], b"", None);
         }
         for cursor in [0, 1, 3, 6, 1_000, u64::MAX] {
             let mut seen = 0;

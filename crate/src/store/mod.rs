@@ -5,37 +5,46 @@
 //!
 //! A value is a string or a collection, a file a type; small ones lie packed in one allocation.
 //!
-//! One [`Store`] is one shard. Commands are written against [`Keyspace`], which is one store or several.
+//! One [`Store`] is one shard of one database, [`Databases`] are the shard in all of them. Commands are written against
+//! [`Keyspace`], which is one shard or several.
 
+mod databases;
 mod hash;
 mod key;
 mod keyspace;
 mod list;
+mod onlookers;
 mod packed;
 mod ranked;
 mod set;
 mod shard;
 mod shown;
 mod sorted_set;
+pub mod stream;
 mod value;
 
+pub use databases::Databases;
 pub use hash::Hash;
 pub use keyspace::{Keyspace, scan, shard_of};
 pub use list::{End, List};
+pub use onlookers::{Waiter, Watcher};
 pub use set::{Member, Set};
 pub use shard::{Entry, Stats, Store, Sweep};
 pub use sorted_set::SortedSet;
+pub use stream::Stream;
 pub use value::{Bytes, Collection, Value, ValueType, WrongType};
 
-/// Up to where small collections are packed, by the names `CONFIG GET` has for it. A list's is a size: -2 says rows
-/// of 8 KiB.
-pub const LAYOUT_LIMITS: [(&str, i64); 8] = [
+/// Up to where small collections are packed, by the names `CONFIG GET` has for it, and how large a block of a stream's
+/// entries is. A list's is a size: -2 says rows of 8 KiB.
+pub const LAYOUT_LIMITS: [(&str, i64); 10] = [
     ("hash-max-listpack-entries", hash::PACKED_LEN_MAX as i64),
     ("hash-max-listpack-value", hash::PACKED_BYTES_MAX as i64),
     ("list-max-listpack-size", -2),
     ("set-max-intset-entries", set::INTEGERS_MAX as i64),
     ("set-max-listpack-entries", set::PACKED_LEN_MAX as i64),
     ("set-max-listpack-value", set::PACKED_BYTES_MAX as i64),
+    ("stream-node-max-bytes", stream::BLOCK_BYTES_MAX as i64),
+    ("stream-node-max-entries", stream::BLOCK_LEN_MAX as i64),
     ("zset-max-listpack-entries", sorted_set::PACKED_LEN_MAX as i64),
     ("zset-max-listpack-value", sorted_set::PACKED_BYTES_MAX as i64),
 ];

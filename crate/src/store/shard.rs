@@ -1,16 +1,21 @@
-//! One shard of the keyspace.
+//! One shard of one database.
 //!
 //! Owns a table of keys, values and expiries whose order is its own: a key added goes last, and where one is removed
 //! the last one takes its place. So entries only ever move to *lower* positions, which is what lets SCAN and active
 //! expiry walk downward without missing any. The order never depends on a hash: the same commands give the same order.
 
+use std::collections::VecDeque;
 use std::hash::{BuildHasher, Hash, Hasher};
+use std::sync::Arc;
 
 use foldhash::fast::{FixedState, RandomState};
 use indexmap::IndexMap;
 
 use super::key::Key;
+use super::onlookers::{Onlookers, Waiter, Watcher};
 use super::value::{Collection, Value, WrongType};
+
+type Entries = IndexMap<Key, Entry, RandomState>;
 
 /// A point in time no clock reaches: the key does not expire.
 const NEVER: u64 = u64::MAX;
@@ -55,7 +60,7 @@ pub struct Sweep {
     pub expired: usize,
 }
 
-/// One shard of the keyspace: look-ups, changes and expiry, each a hash look-up or less.
+/// One shard of one database: look-ups, changes and expiry, each a hash look-up or less.
 ///
 /// Every look-up takes the time (`now_ms`, milliseconds since the Unix epoch) and removes the key if it has expired:
 /// lazy expiry. A key's memory is one 64-byte slot and its share of the hash table when key and value are short.
@@ -70,12 +75,14 @@ pub struct Sweep {
 /// ```
 #[derive(Debug, Default)]
 pub struct Store {
-    entries: IndexMap<Key, Entry, RandomState>,
+    entries: Entries,
     /// How many entries have an expiry.
     volatile: usize,
     /// Active expiry has looked at the positions from here on up.
     swept_from: usize,
     stats: Stats,
+    /// None while nobody looks on, which is all that a change costs then.
+    onlookers: Option<Box<Onlookers>>,
 }
 
 impl Store {
@@ -87,6 +94,11 @@ impl Store {
     /// Whether there is no key.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
+    }
+
+    /// Whether there is nothing that a command could find out.
+    pub(crate) fn is_blank(&self) -> bool {
+        self.entries.is_empty() && self.onlookers.is_none()
     }
 
     /// How many keys have an expiry.
@@ -124,9 +136,10 @@ impl Store {
         Some(&self.entries[position])
     }
 
-    /// Looks a key's value up to change it. Its expiry stays.
+    /// Looks a key's value up to change it. Its expiry stays. Who finds nothing to change says so: [`Self::unchanged`].
     pub fn value_mut(&mut self, key: &[u8], now_ms: u64) -> Option<&mut Value> {
         let position = self.find(key, now_ms)?;
+        self.touch(key);
         Some(&mut self.entries[position].value)
     }
 
@@ -138,7 +151,8 @@ impl Store {
         self.get(key, now_ms).map(|entry| T::of(&entry.value).ok_or(WrongType)).transpose()
     }
 
-    /// Looks a key's collection up to change it; none where there is no key. Who empties it removes the key.
+    /// Looks a key's collection up to change it; none where there is no key. Who empties it removes the key,
+    /// and who finds nothing to change says so: [`Self::unchanged`].
     ///
     /// # Errors
     /// When the key holds something else.
@@ -146,7 +160,8 @@ impl Store {
         self.value_mut(key, now_ms).map(|value| T::of_mut(value).ok_or(WrongType)).transpose()
     }
 
-    /// Looks a key's collection up to add to it; an empty one where there is no key.
+    /// Looks a key's collection up to add to it; an empty one where there is no key. Who finds nothing to add says so:
+    /// [`Self::unchanged`].
     ///
     /// # Errors
     /// When the key holds something else.
@@ -158,6 +173,7 @@ impl Store {
                 self.entries.insert_full(Key::from(key), entry).0
             }
         };
+        self.touch(key);
         T::of_mut(&mut self.entries[position].value).ok_or(WrongType)
     }
 
@@ -174,6 +190,7 @@ impl Store {
     pub fn insert(&mut self, key: &[u8], value: Value, expires_ms: Option<u64>) {
         let entry = Entry { value, expires_ms: expires_ms.unwrap_or(NEVER) };
         let is_volatile = expires_ms.is_some();
+        self.touch(key);
         match self.entries.get_mut(key) {
             Some(old) => {
                 let was_volatile = old.expires_ms != NEVER;
@@ -193,6 +210,7 @@ impl Store {
             old.assign(bytes);
             let was_volatile = std::mem::replace(old_ms, expires_ms.unwrap_or(NEVER)) != NEVER;
             self.count_volatile(was_volatile, expires_ms.is_some());
+            self.touch(key);
         } else {
             self.insert(key, Value::from(bytes), expires_ms);
         }
@@ -205,18 +223,23 @@ impl Store {
         let slot = &mut self.entries[position].expires_ms;
         let was_volatile = std::mem::replace(slot, expires_ms.unwrap_or(NEVER)) != NEVER;
         self.count_volatile(was_volatile, expires_ms.is_some());
+        if was_volatile || expires_ms.is_some() {
+            self.touch(key);
+        }
         true
     }
 
     /// Removes a key and hands out what it held.
     pub fn remove(&mut self, key: &[u8], now_ms: u64) -> Option<Entry> {
         let position = self.find(key, now_ms)?;
+        self.touch(key);
         self.remove_at(position)
     }
 
     /// Removes all keys. Takes as long as freeing them takes.
     pub fn clear(&mut self) {
-        self.entries = IndexMap::default();
+        self.touch_all_of(&Entries::default());
+        self.entries = Entries::default();
         self.volatile = 0;
     }
 
@@ -262,12 +285,90 @@ impl Store {
         sweep
     }
 
-    /// A hash of all that a command could find out: keys in their order, values, how they lie in memory, and expiries.
+    /// Lets `watcher` know when `key` is changed. It must note the key as its own, too.
+    pub fn watch(&mut self, key: &[u8], watcher: &Arc<Watcher>) {
+        self.onlookers.get_or_insert_default().watch(key, watcher);
+    }
+
+    /// Lets `waiter` wait for `key` to have something, behind those who do already.
+    pub fn wait(&mut self, key: &[u8], waiter: Arc<dyn Waiter>) {
+        self.onlookers.get_or_insert_default().wait(key, waiter);
+    }
+
+    /// Takes those who wait for `key`, the first one first. Who still waits is to be [put back](Self::put_back).
+    pub fn take_waiters(&mut self, key: &[u8]) -> VecDeque<Arc<dyn Waiter>> {
+        self.onlookers.as_mut().map_or(VecDeque::new(), |onlookers| onlookers.take_waiters(key))
+    }
+
+    /// Puts those who still wait for `key` back, in their order.
+    pub fn put_back(&mut self, key: &[u8], waiters: VecDeque<Arc<dyn Waiter>>) {
+        self.onlookers.get_or_insert_default().put_back(key, waiters);
+    }
+
+    /// Whether anybody waits here who needs another shard, too; perhaps one who has gone.
+    #[inline]
+    pub fn has_far_waiters(&self) -> bool {
+        self.onlookers.as_ref().is_some_and(|onlookers| onlookers.far() > 0)
+    }
+
+    /// The command found nothing to change in what it has just looked `key` up to change.
+    pub fn unchanged(&mut self, key: &[u8]) {
+        if let Some(onlookers) = &mut self.onlookers {
+            onlookers.untouch(key);
+        }
+    }
+
+    /// Whether the command has changed a key that somebody looks on at.
+    #[inline]
+    pub fn is_touched(&self) -> bool {
+        self.onlookers.as_ref().is_some_and(|onlookers| onlookers.is_touched())
+    }
+
+    /// The command is done: tells who watches what it changed. Which of the keys it changed somebody waits for, in order.
+    pub fn settle(&mut self) -> Vec<Box<[u8]>> {
+        self.onlookers.as_mut().map_or(Vec::new(), |onlookers| onlookers.settle())
+    }
+
+    /// The command has failed: whatever it looked up to change it has left alone.
+    pub fn settle_nothing(&mut self) {
+        if let Some(onlookers) = &mut self.onlookers {
+            onlookers.settle_nothing();
+        }
+    }
+
+    /// How many watch or wait, those who have gone and are not forgotten yet included.
+    pub fn onlookers(&self) -> usize {
+        self.onlookers.as_ref().map_or(0, |onlookers| onlookers.len())
+    }
+
+    /// Forgets watchers and waiters that have gone. It happens by and by anyway.
+    pub fn forget_gone(&mut self) {
+        if let Some(onlookers) = &mut self.onlookers {
+            onlookers.sweep();
+            if onlookers.is_empty() {
+                self.onlookers = None;
+            }
+        }
+    }
+
+    /// Lets two stores change places, but for those who look on: to them what one of the stores has is changed.
+    pub(super) fn swap(&mut self, other: &mut Self) {
+        std::mem::swap(self, other);
+        std::mem::swap(&mut self.onlookers, &mut other.onlookers);
+        self.touch_all_of(&other.entries);
+        other.touch_all_of(&self.entries);
+    }
+
+    /// A hash of all that a command could find out: keys in their order, values, how they lie in memory, expiries,
+    /// and who looks on.
     /// Takes as long as hashing them takes.
     pub(crate) fn digest(&self) -> u64 {
         let mut hasher = FixedState::with_seed(0).build_hasher();
         for (key, entry) in &self.entries {
             (key.as_slice(), entry.expires_ms, &entry.value, entry.value.encoding()).hash(&mut hasher);
+        }
+        if let Some(onlookers) = &self.onlookers {
+            onlookers.hash(&mut hasher);
         }
         hasher.finish()
     }
@@ -282,7 +383,28 @@ impl Store {
         Some(position)
     }
 
+    /// Touches what somebody looks on at and is here now or was before: in `old`.
+    fn touch_all_of(&mut self, old: &Entries) {
+        if let Some(onlookers) = &mut self.onlookers {
+            for key in onlookers.keys() {
+                if self.entries.contains_key(&*key) || old.contains_key(&*key) {
+                    onlookers.touch(&key);
+                }
+            }
+        }
+    }
+
+    #[inline]
+    fn touch(&mut self, key: &[u8]) {
+        if let Some(onlookers) = &mut self.onlookers {
+            onlookers.touch(key);
+        }
+    }
+
     fn expire_at(&mut self, position: usize) {
+        if let (Some(onlookers), Some((key, _))) = (&self.onlookers, self.entries.get_index(position)) {
+            onlookers.expired(key.as_slice());
+        }
         self.remove_at(position);
         self.stats.expired += 1;
     }

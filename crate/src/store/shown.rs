@@ -4,6 +4,7 @@
 
 use std::borrow::Cow;
 
+use super::stream::StreamId;
 use super::value::Value;
 
 impl Value {
@@ -27,6 +28,17 @@ impl Value {
                     (Cow::Borrowed(member), Some(score.to_string().into_bytes().into()))
                 };
                 shown.all('{', members.map(scored), '}');
+            }
+            Self::Stream(stream) => {
+                let entries = stream.log.range(StreamId::MIN, StreamId::MAX).map(|entry| {
+                    let mut pairs = Vec::new();
+                    for (name, value) in entry.pairs() {
+                        let space: &[u8] = if pairs.is_empty() { b"" } else { b" " };
+                        pairs.extend_from_slice(&[space, name, b" ", value].concat());
+                    }
+                    (entry.id.to_string().into_bytes().into(), Some(pairs.into()))
+                });
+                shown.all('[', entries, ']');
             }
             Self::List(list) => {
                 shown.all('[', list.iter(0..list.len()).map(|element| (element.into(), None)), ']');
@@ -94,7 +106,7 @@ impl Shown {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::{Collection, End, Hash, List, Set, SortedSet};
+    use crate::store::{Collection, End, Hash, List, Set, SortedSet, Stream};
 
     fn check(value: impl Into<Value>, chars_max: usize, expected: &str) {
         assert_eq!(value.into().shown(chars_max), expected);
@@ -128,5 +140,10 @@ mod tests {
         set.set(b"a", 1.5);
         set.set(b"b", -1.0);
         check(set.into_value(), 80, "{b: -1, a: 1.5}");
+        let mut stream = Stream::default();
+        stream.log.append(StreamId::new(1, 0), [(&b"f"[..], &b"v"[..]), (b"g", b"w")].into_iter());
+        stream.log.append(StreamId::new(2, 1), [(&b"h"[..], &b""[..])].into_iter());
+        check(stream.clone().into_value(), 80, "[1-0: f v g w, 2-1: h ]");
+        check(stream.into_value(), 8, "[1-0: f \u{2026}");
     }
 }

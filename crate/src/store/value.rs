@@ -9,6 +9,7 @@ use super::hash::Hash;
 use super::list::List;
 use super::set::Set;
 use super::sorted_set::SortedSet;
+use super::stream::Stream;
 
 /// A value.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -25,6 +26,8 @@ pub enum Value {
     Set(Box<Set>),
     /// A sorted set.
     SortedSet(Box<SortedSet>),
+    /// A stream.
+    Stream(Box<Stream>),
 }
 
 // Any further type is a box, and fits as well.
@@ -39,6 +42,7 @@ impl Value {
             Self::Hash(_) => ValueType::Hash,
             Self::Set(_) => ValueType::Set,
             Self::SortedSet(_) => ValueType::SortedSet,
+            Self::Stream(_) => ValueType::Stream,
         }
     }
 
@@ -65,6 +69,7 @@ impl Value {
                     "skiplist"
                 }
             }
+            Self::Stream(_) => "stream",
         }
     }
 }
@@ -83,16 +88,17 @@ pub trait Collection: Default {
     /// The same, to be changed.
     fn of_mut(value: &mut Value) -> Option<&mut Self>;
 
-    /// Whether it holds nothing. A key never holds such: whoever empties a collection removes its key.
+    /// Whether it holds nothing. A key never holds such: whoever empties a collection removes its key. A stream never
+    /// does: without an entry it still holds its last id, and its groups.
     fn is_empty(&self) -> bool;
 
     /// A value that holds this.
     fn into_value(self) -> Value;
 }
 
-/// A type is a collection by its variant of [`Value`].
+/// A type is a collection by its variant of [`Value`], and what it is that it holds nothing.
 macro_rules! collections {
-    ($($variant:ident),*) => {$(
+    ($($variant:ident: |$collection:pat_param| $is_empty:expr;)*) => {$(
         impl Collection for $variant {
             fn of(value: &Value) -> Option<&Self> {
                 if let Value::$variant(collection) = value { Some(collection) } else { None }
@@ -103,7 +109,8 @@ macro_rules! collections {
             }
 
             fn is_empty(&self) -> bool {
-                self.len() == 0
+                let $collection = self;
+                $is_empty
             }
 
             fn into_value(self) -> Value {
@@ -113,7 +120,13 @@ macro_rules! collections {
     )*};
 }
 
-collections!(List, Hash, Set, SortedSet);
+collections! {
+    List: |list| list.len() == 0;
+    Hash: |hash| hash.len() == 0;
+    Set: |set| set.len() == 0;
+    SortedSet: |set| set.len() == 0;
+    Stream: |_| false;
+}
 
 /// A key holds a value of another type than was asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -132,6 +145,8 @@ pub enum ValueType {
     Set,
     /// Strings, each once, by score.
     SortedSet,
+    /// Entries with ids, and groups that read them.
+    Stream,
 }
 
 impl ValueType {
@@ -143,6 +158,7 @@ impl ValueType {
             Self::Hash => "hash",
             Self::Set => "set",
             Self::SortedSet => "zset",
+            Self::Stream => "stream",
         }
     }
 }

@@ -12,11 +12,12 @@ mod lists;
 mod order;
 mod sets;
 mod sorted_sets;
+mod streams;
 mod strings;
 mod walks;
 
 use interleave::resp::Value;
-use interleave::store::{Keyspace, Store};
+use interleave::store::{Databases, Keyspace};
 use local::Local;
 use proptest::prelude::*;
 use shards::Shards;
@@ -34,7 +35,7 @@ trait Model: Default {
 
 /// Puts the same requests to the commands and to the model, with one store and with several.
 fn check<M: Model>(requests: &[Vec<String>]) -> Result<(), TestCaseError> {
-    check_on::<M>(&mut Local::new(Store::default()), requests)?;
+    check_on::<M>(&mut Local::new(Databases::default()), requests)?;
     check_on::<M>(&mut Local::new(Shards::new(3)), requests)
 }
 

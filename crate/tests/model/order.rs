@@ -2,14 +2,14 @@
 //! its own.
 
 use interleave::resp::Value;
-use interleave::store::Store;
+use interleave::store::Databases;
 
 use super::request;
 use crate::local::Local;
 
 /// Replies to whatever shows an order or chooses at random, over large collections that grew and shrank.
 fn replies() -> Vec<Value> {
-    let mut local = Local::new(Store::default());
+    let mut local = Local::new(Databases::default());
     for n in 0..700 {
         local.request(&request!["HSET", "h", format!("f{n}"), n]);
         local.request(&request!["SADD", "s", format!("m{n}")]);

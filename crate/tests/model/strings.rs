@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use interleave::resp::Value;
-use interleave::store::{Keyspace, Store};
+use interleave::store::{Databases, Keyspace};
 use proptest::prelude::*;
 
 use crate::local::Local;
@@ -340,7 +340,7 @@ fn check_scan(shards: usize, count: usize, changes: &[(bool, u8)]) -> Result<(),
 proptest! {
     #[test]
     fn one_store_does_what_the_model_does(steps in steps()) {
-        check_against_model(Store::default(), &steps)?;
+        check_against_model(Databases::default(), &steps)?;
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use interleave::resp::Value;
-use interleave::store::Store;
+use interleave::store::Databases;
 use proptest::prelude::*;
 
 use super::request;
@@ -30,7 +30,7 @@ const SORTED_SET: Type = Type {
 };
 
 /// One step of a walk: the members seen and the cursor to go on with.
-fn step(local: &mut Local<Store>, kind: Type, cursor: &str, count: usize) -> (Vec<String>, String) {
+fn step(local: &mut Local<Databases>, kind: Type, cursor: &str, count: usize) -> (Vec<String>, String) {
     let reply = local.request(&request![kind.walk, "k", cursor, "COUNT", count]);
     let Value::Array(parts) = reply else { panic!("a walk answers an array, found {reply:?}") };
     let [Value::Bulk(next), Value::Array(found)] = &parts[..] else { panic!("of a cursor and members") };
@@ -42,7 +42,7 @@ fn step(local: &mut Local<Store>, kind: Type, cursor: &str, count: usize) -> (Ve
 }
 
 fn check(kind: Type, stay: usize, count: usize, changes: &[(bool, u8)]) -> Result<(), TestCaseError> {
-    let mut local = Local::new(Store::default());
+    let mut local = Local::new(Databases::default());
     let staying: BTreeSet<String> = (0..stay).map(|n| format!("stay:{n}")).collect();
     for (n, member) in staying.iter().enumerate() {
         // Members that pass lie between those that stay.

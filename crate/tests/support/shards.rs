@@ -1,18 +1,18 @@
 //! Several stores in one place.
 
-use interleave::store::{Keyspace, Store, shard_of};
+use interleave::store::{Databases, Keyspace, shard_of};
 
 /// A keyspace shared out over stores, as the sharded sharing has it, without its locks.
-pub(crate) struct Shards(Vec<Store>);
+pub(crate) struct Shards(Vec<Databases>);
 
 impl Shards {
     pub(crate) fn new(count: usize) -> Self {
-        Self((0..count).map(|_| Store::default()).collect())
+        Self((0..count).map(|_| Databases::default()).collect())
     }
 }
 
 impl Keyspace for Shards {
-    fn store(&mut self, key: &[u8]) -> &mut Store {
+    fn shard_of(&mut self, key: &[u8]) -> &mut Databases {
         let shard = shard_of(key, self.0.len());
         &mut self.0[shard]
     }
@@ -21,7 +21,7 @@ impl Keyspace for Shards {
         self.0.len()
     }
 
-    fn nth(&mut self, index: usize) -> &mut Store {
+    fn shard(&mut self, index: usize) -> &mut Databases {
         &mut self.0[index]
     }
 }

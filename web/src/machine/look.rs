@@ -273,10 +273,11 @@ fn timers(page: Page, look: &Look) -> impl IntoView {
 fn store(look: &Look) -> impl IntoView {
     let rows = look.keys.iter().map(|key| {
         let owner = key.owner.clone().map(|owner| format!(" ({owner})"));
+        let database = (key.database > 0).then(|| format!(" (database {})", key.database));
         let left_ns = key.expires_ns.map(|at_ns| at_ns.saturating_sub(look.now_ns));
         let expires = left_ns.map(|left| format!(", expires in {}", format::duration(left as f64)));
         view! {
-            <tr><td><code>{key.key.clone()}</code>{owner}</td><td><code>{key.value.clone()}</code> " " <span class="note">{key.r#type.clone()} {expires}</span></td></tr>
+            <tr><td><code>{key.key.clone()}</code>{database}{owner}</td><td><code>{key.value.clone()}</code> " " <span class="note">{key.r#type.clone()} {expires}</span></td></tr>
         }
     });
     let rows = rows.collect_view();

@@ -154,6 +154,8 @@ form! {
     #[derive(Clone, Debug, Default, PartialEq, Eq)]
     pub(crate) struct Key {
         pub(crate) key: String,
+        /// The number of the database it is in.
+        pub(crate) database: u32,
         pub(crate) r#type: String,
         pub(crate) value: String,
         /// When it expires, by the run's clock.

@@ -1,0 +1,63 @@
+//! Carrying out a transaction, its stores held from the first request to the last.
+//!
+//! Owns the order of replies and what a broken watch comes to. Which stores those are and how they are held, each way of
+//! sharing knows.
+
+use bytes::BytesMut;
+
+use crate::command::{Run, SessionCtx, Transaction};
+use crate::resp::Reply;
+use crate::store::Keyspace;
+
+use super::job::{Asked, Done, Executor, Job};
+
+impl Executor {
+    /// Carries out the transaction of `job`, all of whose stores, and those of the keys its client watches, are in `keyspace`.
+    /// Commands about the connection are carried out here, too: what comes after them may depend on them.
+    #[cold]
+    pub(super) fn run_transaction<K: Keyspace>(&mut self, job: &mut Job, keyspace: &mut K, now_ms: u64) {
+        if let Some(transaction) = &mut job.transaction {
+            self.exec(transaction, &mut job.replies, keyspace, now_ms);
+            keyspace.select(job.database);
+        }
+    }
+
+    fn exec<K: Keyspace>(
+        &mut self,
+        transaction: &mut Transaction,
+        replies: &mut BytesMut,
+        keyspace: &mut K,
+        now_ms: u64,
+    ) {
+        let (client, requests) = transaction.split();
+        let watcher = client.watcher().clone();
+        for (database, key) in watcher.keys().iter() {
+            // One whose time has come since counts as changed, and looking for it is how it goes.
+            keyspace.shard_of(key).of(*database).peek(key, now_ms);
+        }
+        let broken = watcher.is_dirty();
+        watcher.forget();
+        let mut reply = Reply::new(replies, client.protocol());
+        if broken {
+            reply.null_array();
+            return;
+        }
+        reply.array(requests.len());
+        for (found, args) in requests {
+            if let Run::Session(run) = found.spec.run {
+                let mut ctx = SessionCtx { client, server: &self.server, now_ms };
+                if let Err(mistake) = run(&mut ctx, args, &mut reply) {
+                    reply.error(mistake);
+                }
+                keyspace.select(client.database());
+            } else {
+                let (database, id) = (client.database(), client.id() as u32);
+                let asked = Asked { found, args, database, client: id, watcher: &watcher };
+                if let Done::Waits(wait) = self.carry_out(asked, keyspace, now_ms, &mut reply) {
+                    // It may not wait here: its time has passed at once.
+                    if wait.null_array { reply.null_array() } else { reply.null() }
+                }
+            }
+        }
+    }
+}
