@@ -15,13 +15,15 @@ use bytes::BytesMut;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::watch;
 
-use crate::command::{self, Client, Found, Mistake, Outcome, Peer, Run, Server, SessionCtx};
+use crate::command::{self, Call, Client, Found, Mistake, Outcome, Peer, Run, Server, SessionCtx, Slow};
 use crate::resp::{Args, Decoder, Protocol, Reply};
-use crate::rt::{JoinHandle, Rt};
+use crate::rt::{JoinHandle, Rt, step};
 use crate::scope::event::Event;
 use crate::scope::record;
-use crate::sharing::{Blocked, Connection, Job, Share, Sharing, Standing};
+use crate::sharing::{Blocked, Connection, Job, REPLY_BYTES_MAX, Share, Sharing, Standing};
 use crate::store::Waiter;
+
+mod questions;
 
 /// Room made for one read, in bytes. A pipeline of 64 requests of a hundred bytes fits in one.
 const READ_BYTES: usize = 16 * 1024;
@@ -32,6 +34,9 @@ const AHEAD_BYTES_MAX: usize = 64 * 1024;
 
 /// A reply buffer that one large reply has grown past this many bytes is given back.
 const REPLY_CAPACITY_KEPT: usize = 256 * 1024;
+
+/// How long a client that was told to end may hold up the end of its task: it may be one that reads nothing.
+const KILLED_PATIENCE: Duration = Duration::from_millis(500);
 
 /// What a session is given besides its client. Cheap to clone; every session has one.
 #[derive(Clone, Debug)]
@@ -94,12 +99,20 @@ where
         job: Job::new(&client),
         connection: service.sharing.connect(),
         name: String::new(),
+        silent: false,
         client,
         service,
     };
     // A client that goes away in the middle is an everyday event, told by the end of its task.
     let _ = session.run().await;
-    let _ = session.stream.shutdown().await;
+    // Nothing more is for it, however long it takes to close.
+    session.client.unsubscribe_all();
+    if session.client.is_killed() {
+        let rt = session.service.rt.clone();
+        let _ = rt.timeout(KILLED_PATIENCE, session.stream.shutdown()).await;
+    } else {
+        let _ = session.stream.shutdown().await;
+    }
     if !session.name.is_empty() {
         record::client_name(session.client.id() as u32, "");
     }
@@ -122,6 +135,8 @@ enum End {
     Silent,
     /// The server stops.
     Stopped,
+    /// It was told to.
+    Killed,
 }
 
 struct Session<S> {
@@ -129,6 +144,8 @@ struct Session<S> {
     client: Client,
     // What the client called itself last.
     name: String,
+    // What the job in progress answers is dropped.
+    silent: bool,
     service: Service,
     decoder: Decoder,
     // What has arrived and is not a whole request yet.
@@ -141,8 +158,10 @@ struct Session<S> {
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
     async fn run(&mut self) -> io::Result<End> {
         loop {
+            self.decoder.set_strange(!self.client.is_let_in());
             let decoded = self.decoder.decode(&mut self.arrived, &mut self.job.batch);
             self.run_batch().await?;
+            self.take_messages();
             if let Err(violation) = decoded {
                 // What was whole before it has been answered; what comes after it cannot be understood.
                 Reply::new(&mut self.job.replies, self.client.protocol()).error(violation.text());
@@ -152,6 +171,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
             self.write().await?;
             if self.client.is_quitting() {
                 return Ok(End::Left);
+            }
+            if self.client.is_killed() {
+                return Ok(End::Killed);
             }
             // A pipeline longer than one batch has more to run before there is anything to wait for.
             if self.job.batch.is_empty()
@@ -167,21 +189,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
         let now_ms = self.service.rt.unix_ms();
         for index in 0..self.job.batch.len() {
             match command::resolve(self.job.batch.request(index)) {
-                Ok(found) => {
+                // Nearly all: what is to be run where the data is, of a client of whom nothing special is known.
+                Ok(found)
+                    if matches!(found.spec.run, Run::Keyspace(_) | Run::Blocking(_)) && self.is_plain() =>
+                {
                     self.client.note_command(found, now_ms);
-                    if self.client.is_in_transaction() && self.gather(index, found).await? {
-                        continue;
-                    }
-                    match found.spec.run {
-                        Run::Session(run) => {
-                            self.run_job().await?;
-                            self.run_here(index, found, run, now_ms);
-                            if self.client.is_quitting() {
-                                return Ok(());
-                            }
-                        }
-                        Run::Exec => self.exec(index, found).await?,
-                        _ => self.job.push(index, found),
+                    self.job.push(index, found);
+                }
+                Ok(found) => {
+                    self.run_found(index, found, now_ms).await?;
+                    if self.client.is_quitting() {
+                        return Ok(());
                     }
                 }
                 Err(mistake) => {
@@ -189,10 +207,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
                     if is_http(self.job.batch.request(index)) {
                         return Err(io::Error::new(io::ErrorKind::InvalidData, "expected RESP, found HTTP"));
                     }
-                    let mistake = self.client.refuse(self.job.batch.request(index), mistake);
-                    record::record(self.service.sharing.labels().refused(self.job.client));
-                    Reply::new(&mut self.job.replies, self.job.protocol).error(mistake);
-                    record::record(Event::CommandEnd { failed: true });
+                    self.refuse_unknown(index, mistake).await?;
                 }
             }
         }
@@ -211,7 +226,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
         let mut reply = Reply::new(&mut self.job.replies, self.job.protocol);
         match outcome {
             Ok(()) => reply.simple("QUEUED"),
-            Err(mistake) => reply.error(mistake),
+            Err(mistake) => {
+                self.service.server.errors.count(&mistake);
+                reply.error(mistake);
+            }
         }
         record::record(Event::CommandEnd { failed });
         Ok(true)
@@ -222,6 +240,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
         self.run_job().await?;
         match self.client.end_transaction() {
             Ok(transaction) => {
+                let now_ms = self.service.rt.unix_ms();
+                let request = (found, self.job.batch.request(index));
+                for (found, args) in transaction.requests().chain([request]) {
+                    command::show(&transaction.client, found.spec, args, now_ms);
+                }
                 let commands = transaction.requests().len() as u64;
                 self.service.server.counters.commands.fetch_add(commands, Ordering::Relaxed);
                 self.job.transaction = Some(Box::new(transaction));
@@ -233,6 +256,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
                 }
             }
             Err(mistake) => {
+                self.service.server.errors.count(&mistake);
                 record::record(self.service.sharing.labels().start(self.job.client, found));
                 Reply::new(&mut self.job.replies, self.job.protocol).error(mistake);
                 record::record(Event::CommandEnd { failed: true });
@@ -243,7 +267,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
 
     /// Takes over what a command has changed about the client.
     fn tell_client(&mut self) {
-        let Self { job, client, name, .. } = self;
+        let Self { job, client, name, service, .. } = self;
+        if let Some(busy) = client.busy.take() {
+            service.rt.compute(busy, || true);
+        }
         (job.protocol, job.database) = (client.protocol(), client.database());
         let named = client.name();
         if *name != named {
@@ -265,6 +292,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
             }
             if let Some(blocked) = self.job.blocked.take() {
                 self.wait(blocked).await?;
+            } else if self.silent && self.job.is_full() {
+                self.job.replies.clear();
             } else if self.job.is_full() {
                 self.write().await?;
             }
@@ -287,7 +316,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
     async fn wait(&mut self, mut blocked: Box<Blocked>) -> io::Result<()> {
         self.write().await?;
         self.client.wait_with(Some(Arc::clone(&blocked.ticket) as Arc<dyn Waiter>));
-        let Self { stream, arrived, service, .. } = self;
+        let Self { stream, arrived, service, client, .. } = self;
         let (rt, mut stop) = (service.rt.clone(), service.stop.clone());
         let answer = {
             let mut ended = pin!(blocked.ended(&rt));
@@ -303,6 +332,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
                         }
                         service.server.counters.bytes_in.fetch_add(bytes as u64, Ordering::Relaxed);
                     }
+                    () = client.killed() => return Err(io::ErrorKind::ConnectionAborted.into()),
                     _ = stop.wait_for(|stop| *stop) => return Err(io::Error::other("the server stops")),
                 }
             }
@@ -333,26 +363,59 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
     ) {
         let Self { job, client, service, .. } = self;
         record::record(service.sharing.labels().start(job.client, found));
+        let slow_ns = service.server.settings.slower_than_ns();
+        let began_ns = slow_ns.map_or(0, |_| service.rt.now_ns());
         let mut reply = Reply::new(&mut job.replies, job.protocol);
         let mut ctx = SessionCtx { client, server: &service.server, now_ms };
         let outcome = run(&mut ctx, job.batch.request(index), &mut reply);
         let failed = outcome.is_err();
         if let Err(mistake) = outcome {
+            service.server.errors.count(&mistake);
             reply.error(mistake);
         }
         self.tell_client();
+        let Self { job, client, service, .. } = self;
+        if let Some(slow_ns) = slow_ns {
+            let took_ns = service.rt.now_ns().saturating_sub(began_ns);
+            if took_ns >= slow_ns {
+                let (args, now_ms) = (job.batch.request(index), service.rt.unix_ms());
+                let slow = Slow { spec: found.spec, args, with: 0, took_ns };
+                service.server.log_slow(client.id(), &slow, now_ms);
+            }
+        }
         record::record(Event::CommandEnd { failed });
     }
 
-    /// Waits for bytes; says why there will be none.
+    /// Writes the messages that came for the client behind the replies, as many as go out together.
+    fn take_messages(&mut self) {
+        if self.client.has_mailbox() {
+            let mut reply = Reply::new(&mut self.job.replies, self.client.protocol());
+            self.client.write_messages(&mut reply, REPLY_BYTES_MAX);
+        }
+    }
+
+    /// How long the client may be silent: as the host chose, or as was set since.
+    fn idle_timeout(&self) -> Option<Duration> {
+        match self.service.server.settings.idle_timeout_s() {
+            None => self.service.idle_timeout,
+            Some(0) => None,
+            Some(seconds) => Some(Duration::from_secs(seconds)),
+        }
+    }
+
+    /// Waits for bytes, or for what others have for the client; says why nothing more will come.
     async fn read(&mut self) -> io::Result<Option<End>> {
         if *self.service.stop.borrow() {
             return Ok(Some(End::Stopped));
         }
         let patience = if self.decoder.is_midway(&self.arrived) {
             Some(self.service.unfinished_timeout)
+        } else if self.client.has_mailbox() {
+            // Who listens has nothing to say.
+            step::preempt().await;
+            None
         } else {
-            self.service.idle_timeout
+            self.idle_timeout()
         };
         self.arrived.reserve(READ_BYTES);
         let rt = self.service.rt.clone();
@@ -374,6 +437,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
                 }
                 None => Ok(Some(End::Silent)),
             },
+            call = poll_fn(|cx| self.client.poll_call(cx)) => match call {
+                Call::Killed => Ok(Some(End::Killed)),
+                Call::Message(message) => {
+                    message.write(&mut Reply::new(&mut self.job.replies, self.client.protocol()));
+                    Ok(None)
+                }
+            },
             // The sender gone means the server is gone.
             _ = self.service.stop.wait_for(|stop| *stop) => Ok(Some(End::Stopped)),
         }
@@ -386,10 +456,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
             return Ok(());
         }
         let bytes = replies.len();
-        while !replies.is_empty() {
-            write_some(&mut self.stream, replies).await?;
+        let stream = &mut self.stream;
+        let writing = async {
+            while !replies.is_empty() {
+                write_some(stream, replies).await?;
+            }
+            stream.flush().await
+        };
+        tokio::select! {
+            biased;
+            written = writing => written?,
+            // It may be one that reads nothing.
+            () = self.client.killed() => return Err(io::ErrorKind::ConnectionAborted.into()),
         }
-        self.stream.flush().await?;
         self.service.server.counters.bytes_out.fetch_add(bytes as u64, Ordering::Relaxed);
         record::record(Event::Write { bytes: u32::try_from(bytes).unwrap_or(u32::MAX) });
         if replies.capacity() > REPLY_CAPACITY_KEPT {
@@ -463,90 +542,4 @@ pub(crate) async fn write_some<S: AsyncWrite + Unpin>(
 }
 
 #[cfg(test)]
-mod tests {
-    use std::task::{Context, Poll, Waker};
-
-    use tokio::io::duplex;
-
-    use super::*;
-    use crate::command::Config;
-    use crate::engine::{CurrentThread, Step};
-    use crate::sharing::{Kind, Options};
-
-    /// A server under the engine, and a client that writes `requests` at once and then closes its half; all it was sent.
-    fn answers(kind: Kind, requests: &[u8]) -> String {
-        let mut engine = CurrentThread::new(1_700_000_000_000);
-        let rt = engine.rt();
-        let (_stop, stopped) = watch::channel(false);
-        let requests = requests.to_vec();
-        let client = engine.enter(|| {
-            let server = Arc::new(Server::new(Config::default(), 0, 0));
-            let sharing = Sharing::new(kind, Options::default(), &rt, &server);
-            let service = Service {
-                sharing,
-                server,
-                rt: rt.clone(),
-                unfinished_timeout: Duration::from_secs(10),
-                idle_timeout: None,
-                stop: stopped,
-            };
-            let (mut near, far) = duplex(256);
-            service.spawn(far, Peer::default());
-            rt.spawn("visitor", 0, async move {
-                let (mut reads, mut writes) = tokio::io::split(&mut near);
-                let mut answer = Vec::new();
-                let write = async {
-                    writes.write_all(&requests).await.unwrap();
-                    writes.shutdown().await.unwrap();
-                };
-                let (_, read) = tokio::join!(write, reads.read_to_end(&mut answer));
-                read.unwrap();
-                String::from_utf8_lossy(&answer).into_owned()
-            })
-        });
-        loop {
-            match engine.step() {
-                Step::Polled => {}
-                Step::Idle { next_deadline_ns: Some(at_ns) } => engine.advance_to(at_ns),
-                Step::Idle { next_deadline_ns: None } => break,
-            }
-        }
-        assert!(client.is_finished(), "under {kind} the client still waits");
-        let Poll::Ready(answer) = pin!(client).poll(&mut Context::from_waker(Waker::noop())) else {
-            panic!("finished, so ready")
-        };
-        answer.unwrap()
-    }
-
-    #[track_caller]
-    fn check(requests: &str, expected: &str) {
-        for kind in Kind::ALL {
-            assert_eq!(answers(kind, requests.as_bytes()), expected, "under {kind}");
-        }
-    }
-
-    #[test]
-    fn a_pipeline_is_answered_in_order() {
-        check(
-            "SET k 1\r\nPING\r\nINCR k\r\nNOPE\r\nGET k\r\n",
-            "+OK\r\n+PONG\r\n:2\r\n-ERR unknown command 'NOPE', with args beginning with: \r\n$1\r\n2\r\n",
-        );
-    }
-
-    #[test]
-    fn what_was_whole_before_a_violation_is_answered() {
-        check("PING\r\n*1\r\n:1\r\nPING\r\n", "+PONG\r\n-ERR Protocol error: expected '$', got ':'\r\n");
-    }
-
-    #[test]
-    fn half_a_request_is_no_request() {
-        check("PING\r\n*2\r\n$3\r\nGET", "+PONG\r\n");
-    }
-
-    #[test]
-    fn a_large_pipeline_through_a_small_pipe_is_answered() {
-        let requests = "INCR hits\r\n".repeat(5_000);
-        let expected: String = (1..=5_000).map(|hits| format!(":{hits}\r\n")).collect();
-        check(&requests, &expected);
-    }
-}
+mod tests;

@@ -6,10 +6,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand, ValueEnum};
-use interleave::command::Config;
+use interleave::command::{Config, PASSWORD_BYTES_MAX};
 use interleave::log::Fsync;
 use interleave::resp::Limits;
+use interleave::rt::Room;
 use interleave::sharing::{Kind, Options};
+use tracing::warn;
 
 use crate::durability::AutoRewrite;
 use crate::run::RunFlags;
@@ -98,6 +100,21 @@ pub struct Flags {
           value_parser = between(1, Limits::REQUEST_BYTES_CEILING))]
     pub max_request_bytes: usize,
 
+    /// What clients must say by AUTH before anything else. Whoever lists this machine's processes can read it: CONFIG SET
+    /// requirepass is the other way.
+    #[arg(long, value_name = "PASSWORD", default_value = "", hide_default_value = true, value_parser = password)]
+    pub requirepass: String,
+
+    /// Messages of channels that may wait for one client that listens; it is disconnected when there would be more.
+    #[arg(long, value_name = "N", default_value_t = Config::default().messages.messages,
+          value_parser = between(1, 1 << 30))]
+    pub pubsub_queue: usize,
+
+    /// Bytes of them, those of their names and about 128 for each message included.
+    #[arg(long, value_name = "BYTES", default_value_t = Config::default().messages.bytes,
+          value_parser = between(1 << 10, 1 << 40))]
+    pub pubsub_queue_bytes: usize,
+
     /// Bytes of trace that may wait for one watcher; then it loses what comes next, and is told.
     #[arg(long, value_name = "BYTES", default_value_t = 8 << 20, value_parser = between(1 << 10, 1 << 30))]
     pub trace_queue_bytes: usize,
@@ -161,6 +178,10 @@ impl Flags {
             max_clients: self.max_clients,
             databases: self.databases,
             port: resp.port(),
+            messages: Room { messages: self.pubsub_queue, bytes: self.pubsub_queue_bytes },
+            log: |line| warn!("{line}"),
+            password: self.requirepass.clone(),
+            idle_timeout_s: self.idle_timeout_s.as_secs(),
             settings: [
                 ("appendfsync", self.appendfsync.name().to_owned()),
                 ("appendonly", if self.appendonly { "yes" } else { "no" }.to_owned()),
@@ -171,10 +192,10 @@ impl Flags {
                     "dir",
                     std::path::absolute(&self.dir).unwrap_or_else(|_| self.dir.clone()).display().to_string(),
                 ),
-                ("timeout", self.idle_timeout_s.as_secs().to_string()),
             ]
             .map(|(name, value)| (name.to_owned(), value))
             .into(),
+            ..Config::default()
         }
     }
 
@@ -222,6 +243,13 @@ fn host_name(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
+fn password(text: &str) -> Result<String, String> {
+    if text.len() > PASSWORD_BYTES_MAX {
+        return Err(format!("expected at most {PASSWORD_BYTES_MAX} bytes"));
+    }
+    Ok(text.to_owned())
+}
+
 fn seconds(text: &str) -> Result<Duration, String> {
     let expected = "expected a number of seconds, as in 30 or 0.5";
     let seconds: f64 = text.parse().map_err(|_| expected.to_owned())?;
@@ -257,6 +285,7 @@ mod tests {
         assert_eq!(flags.options(0), Options::default());
         assert_eq!(flags.config(flags.resp).limits, Limits::default());
         assert_eq!(flags.config(flags.resp).max_clients, Config::default().max_clients);
+        assert_eq!(flags.config(flags.resp).messages, Config::default().messages);
         assert_eq!(flags.config(flags.resp).databases, Config::default().databases);
         assert_eq!(
             (flags.sharing, flags.flavor, flags.idle_timeout()),
@@ -273,6 +302,7 @@ mod tests {
             ("--flavor=threads", "current-thread, multi-thread"),
             ("--databases=0", "expected a number from 1 to 1024"),
             ("--shards=0", "expected a number from 1 to 65536"),
+            ("--pubsub-queue=0", "expected a number from 1"),
             ("--idle-timeout-s=-1", "expected a number of seconds"),
             ("--idle-timeout-s=soon", "expected a number of seconds"),
             ("--worker-threads=0", "1..=1024"),

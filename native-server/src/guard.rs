@@ -1,6 +1,6 @@
 //! Who may ask: the checks of `Host` and `Origin` before anything is served.
 //!
-//! There is no password, so a page from elsewhere must not reach the server through its reader's browser. A page
+//! There need be no password, so a page from elsewhere must not reach the server through its reader's browser. A page
 //! there may connect here under its own origin (`Origin` tells), or under a name of its own that it makes point
 //! here (`Host` tells). Knows headers; nothing of what is asked for.
 

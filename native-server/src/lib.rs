@@ -82,7 +82,10 @@ impl Server {
         let trace = Trace::new(flags.trace_queue_bytes);
         let browsers = Http::bind(flags, &info, &observed, trace.clone())?;
         let http = browsers.address();
-        warn_if_open(resp, "--resp");
+        if flags.requirepass.is_empty() {
+            warn_if_open(resp, "--resp");
+        }
+        // Whoever gets there sees the trace, password or not.
         warn_if_open(http, "--http");
         let stop_http = stopped.clone();
         let close = log.map(CloseLog);
@@ -150,10 +153,10 @@ fn thread<T: Send + 'static>(
     std::thread::Builder::new().name(name.to_owned()).spawn(run).map_err(StartError::System)
 }
 
-/// Says so when an address can be reached from other machines: there is no password.
+/// Says so when an address can be reached from other machines and there is no password.
 fn warn_if_open(address: SocketAddr, flag: &str) {
     if !address.ip().is_loopback() {
-        warn!("{address} can be reached from other machines, and there is no password; see {flag}");
+        warn!("{address} can be reached from other machines, and asks for no password; see {flag}");
     }
 }
 

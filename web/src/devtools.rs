@@ -9,7 +9,7 @@ use serde_json::json;
 use wasm_bindgen::closure::Closure;
 use wasm_bindgen::{JsCast, JsValue};
 
-use crate::console::{Console, Standing};
+use crate::console::{Console, Kind as EntryKind, Standing};
 use crate::frames;
 use crate::names;
 use crate::page::{Link, Page};
@@ -194,7 +194,8 @@ fn describe_console(console: &Console, trace: &Trace) -> serde_json::Value {
             let path = kept.or_else(|| entry.command.get_untracked().and_then(|command| trace.path(command)));
             json!({
                 "line": entry.line.get_value(),
-                "note": entry.is_note,
+                "note": entry.kind == EntryKind::Note,
+                "message": entry.kind == EntryKind::Message,
                 "reply": outcome.as_ref().map(|outcome| &outcome.text),
                 "failed": outcome.as_ref().is_some_and(|outcome| outcome.failed),
                 "path": path.map(|path| {

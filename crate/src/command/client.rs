@@ -5,12 +5,17 @@
 
 use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
 
+use super::broker::{Message, Subscriptions, Topic};
+use super::client_control::Silence;
 use super::context::Server;
 use super::mistake::Mistake;
 use super::table::{Found, TABLE};
 use super::transactions::Queue;
-use crate::resp::Protocol;
+use crate::resp::{Protocol, Reply};
+use crate::rt::Bell;
 use crate::store::{Waiter, Watcher};
 
 /// Both ends of a connection, as text for people: `127.0.0.1:6379`, or whatever names a pipe in the tab.
@@ -34,6 +39,21 @@ pub struct Client {
     database: usize,
     quitting: bool,
     transaction: Option<Box<Queue>>,
+    pub(super) silence: Silence,
+    pub(super) authenticated: bool,
+    /// How long its task is to keep the worker, after this command.
+    pub(crate) busy: Option<Duration>,
+    // Made when it first listens to something, gone when it listens to nothing. Few clients do.
+    subscriptions: Option<Box<Subscriptions>>,
+}
+
+/// What reaches a client from others while it waits.
+#[derive(Debug)]
+pub(crate) enum Call {
+    /// A message it listens to.
+    Message(Message),
+    /// The order to end.
+    Killed,
 }
 
 /// A client's place on the server's list.
@@ -51,6 +71,7 @@ impl Drop for Place {
 
 impl Client {
     pub(super) fn new(server: Arc<Server>, listed: Arc<Listed>) -> Self {
+        let authenticated = !server.settings.has_password();
         let place = Arc::new(Place { server, id: listed.id });
         let watcher = Arc::new(Watcher::default());
         watcher.identify(listed.id);
@@ -62,6 +83,10 @@ impl Client {
             database: 0,
             quitting: false,
             transaction: None,
+            silence: Silence::None,
+            authenticated,
+            busy: None,
+            subscriptions: None,
         }
     }
 
@@ -72,6 +97,7 @@ impl Client {
             place: Arc::clone(&self.place),
             watcher: Arc::clone(&self.watcher),
             transaction: self.transaction.take(),
+            subscriptions: self.subscriptions.take(),
             ..*self
         }
     }
@@ -120,6 +146,110 @@ impl Client {
     pub(super) fn set_protocol(&mut self, protocol: Protocol) {
         self.protocol = protocol;
         self.listed.protocol.store(protocol.number(), Relaxed);
+    }
+
+    /// Whether it was told to end: by CLIENT KILL, or because it takes its messages too slowly.
+    pub fn is_killed(&self) -> bool {
+        self.listed.bell.is_rung()
+    }
+
+    /// Waits until it is told to end. Cancellation safe.
+    pub(crate) async fn killed(&self) {
+        self.listed.bell.rung().await;
+    }
+
+    /// Whether it is let in, wants replies, has no mailbox and gathers no transaction: whatever else may keep a command from it is the server's.
+    #[inline]
+    pub(crate) fn is_plain(&self) -> bool {
+        self.authenticated
+            && self.silence == Silence::None
+            && self.subscriptions.is_none()
+            && self.transaction.is_none()
+    }
+
+    /// A command begins: whether its reply may have to be dropped. Afterwards [`Self::is_silent`] tells.
+    #[inline]
+    pub(crate) fn begins_silent(&mut self) -> bool {
+        if self.silence == Silence::Next {
+            self.silence = Silence::This;
+        }
+        self.silence != Silence::None
+    }
+
+    /// The command that began has run: whether its reply is to be dropped.
+    pub(crate) fn is_silent(&mut self) -> bool {
+        let drop = self.silence != Silence::None;
+        if self.silence == Silence::This {
+            self.silence = Silence::None;
+        }
+        drop
+    }
+
+    /// The server it is connected to.
+    pub(super) fn server(&self) -> &Arc<Server> {
+        &self.place.server
+    }
+
+    /// Whether it may ask for more than to be let in.
+    pub(crate) fn is_let_in(&self) -> bool {
+        self.authenticated || !self.place.server.settings.has_password()
+    }
+
+    /// Whether messages may come for it.
+    pub(crate) fn has_mailbox(&self) -> bool {
+        self.subscriptions.is_some()
+    }
+
+    /// Whether it listens to channels.
+    pub(super) fn listens(&self) -> bool {
+        self.has_mailbox() && self.listed.listens()
+    }
+
+    /// Whether it looks on at all commands.
+    pub(super) fn looks_on(&self) -> bool {
+        self.subscription_count(Topic::Everything) > 0
+    }
+
+    /// What others have for this client. To be polled by the task that serves it.
+    pub(crate) fn poll_call(&mut self, cx: &mut Context<'_>) -> Poll<Call> {
+        if self.listed.bell.poll_rung(cx).is_ready() {
+            return Poll::Ready(Call::Killed);
+        }
+        match &mut self.subscriptions {
+            Some(subscriptions) => subscriptions.mailbox.poll_take(cx).map(Call::Message),
+            None => Poll::Pending,
+        }
+    }
+
+    /// Writes the messages that lie in the mailbox, until `reply` has grown past `bytes_max` or none is left.
+    pub(crate) fn write_messages(&mut self, reply: &mut Reply<'_>, bytes_max: usize) {
+        while reply.len() < bytes_max
+            && let Some(message) = self.subscriptions.as_mut().and_then(|one| one.mailbox.take_now())
+        {
+            message.write(reply);
+        }
+    }
+
+    /// How much it listens to of one kind.
+    pub(super) fn subscription_count(&self, topic: Topic) -> usize {
+        self.subscriptions.as_ref().map_or(0, |subscriptions| subscriptions.count(topic))
+    }
+
+    /// What it listens to, to be changed; afterwards [`Self::settle_subscriptions`].
+    pub(super) fn subscriptions(&mut self) -> &mut Subscriptions {
+        self.subscriptions
+            .get_or_insert_with(|| Box::new(self.place.server.broker.open(&self.place.server, &self.listed)))
+    }
+
+    /// Gives the mailbox up if nothing more will come.
+    pub(super) fn settle_subscriptions(&mut self) {
+        self.subscriptions.take_if(|subscriptions| subscriptions.total() == 0);
+    }
+
+    /// Has it listen to nothing; messages that it has not been written are lost.
+    pub(crate) fn unsubscribe_all(&mut self) {
+        // Dropped, they are given up.
+        self.subscriptions = None;
     }
 
     /// The number is below [`Config::databases`](super::Config::databases).
@@ -177,11 +307,17 @@ impl Client {
 #[derive(Debug)]
 pub(super) struct Listed {
     pub(super) id: u64,
-    peer: Peer,
+    pub(super) peer: Peer,
     connected_ms: u64,
     last_active_ms: AtomicU64,
     last_command: AtomicU32,
     protocol: AtomicU8,
+    /// How much it listens to, by [`Topic`].
+    pub(super) subscriptions: [AtomicU32; 4],
+    /// What else it is, see [`Self::NO_EVICT`].
+    marks: AtomicU8,
+    /// Tells its task to end.
+    pub(super) bell: Bell,
     database: AtomicU32,
     // Requests of a transaction under way.
     gathered: AtomicU32,
@@ -213,6 +349,9 @@ impl Listed {
             last_active_ms: AtomicU64::new(now_ms),
             last_command: AtomicU32::new(NO_COMMAND),
             protocol: AtomicU8::new(Protocol::Resp2.number()),
+            subscriptions: Default::default(),
+            marks: AtomicU8::new(0),
+            bell: Bell::default(),
             database: AtomicU32::new(0),
             gathered: AtomicU32::new(NO_TRANSACTION),
             waits: Mutex::default(),
@@ -230,19 +369,49 @@ impl Listed {
         self.names.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// A mark: it is not to be ended for its memory.
+    pub(super) const NO_EVICT: u8 = 1;
+
+    /// Sets or takes away a mark. Only the client's own task does.
+    pub(super) fn set(&self, mark: u8, on: bool) {
+        let marks = self.marks.load(Relaxed);
+        self.marks.store(if on { marks | mark } else { marks & !mark }, Relaxed);
+    }
+
+    /// The letters by which CLIENT LIST says what it is.
+    fn flags(&self) -> String {
+        let has = |mark| self.marks.load(Relaxed) & mark != 0;
+        let looks_on = self.subscriptions[Topic::Everything as usize].load(Relaxed) > 0;
+        let gathers = self.gathered.load(Relaxed) != NO_TRANSACTION;
+        let waits = !gathers && self.waits().is_some();
+        let letters = [
+            (looks_on, 'O'),
+            (self.listens(), 'P'),
+            (gathers, 'x'),
+            (waits, 'b'),
+            (has(Self::NO_EVICT), 'e'),
+        ];
+        let flags: String = letters.iter().filter(|(is, _)| *is).map(|(_, letter)| *letter).collect();
+        if flags.is_empty() { "N".to_owned() } else { flags }
+    }
+
+    /// Whether it listens to channels.
+    pub(super) fn listens(&self) -> bool {
+        self.subscriptions[..Topic::Everything as usize].iter().any(|count| count.load(Relaxed) > 0)
+    }
+
     /// The client in one line, as `CLIENT LIST` prints it, of what Redis prints leaving out what we have not:
     /// file descriptors and buffer sizes.
     pub(super) fn line(&self, now_ms: u64) -> String {
         let Names { name, lib_name, lib_version } = self.names().clone();
+        let [channels, patterns, shards, _] = self.subscriptions.each_ref().map(|count| count.load(Relaxed));
         let gathered = self.gathered.load(Relaxed);
-        let (flags, multi) = match gathered {
-            NO_TRANSACTION if self.waits().is_some() => ("b", -1),
-            NO_TRANSACTION => ("N", -1),
-            gathered => ("x", i64::from(gathered)),
-        };
+        let multi = if gathered == NO_TRANSACTION { -1 } else { i64::from(gathered) };
+        let flags = self.flags();
         let seconds_since = |then: u64| now_ms.saturating_sub(then) / 1000;
         format!(
-            "id={} addr={} laddr={} name={name} age={} idle={} flags={flags} db={} sub=0 psub=0 ssub=0 multi={multi} \
+            "id={} addr={} laddr={} name={name} age={} idle={} flags={flags} db={} sub={channels} psub={patterns} \
+             ssub={shards} multi={multi} \
              cmd={} user=default redir=-1 resp={} lib-name={lib_name} lib-ver={lib_version}",
             self.id,
             self.peer.address,

@@ -1,6 +1,9 @@
 //! CLIENT: what clients tell about themselves and ask about each other.
+//!
+//! What they do to each other is in [`super::client_control`].
 
-use super::client::Names;
+use super::client::{Listed, Names};
+use super::client_control::{KILL, NO_EVICT, PAUSE, REPLY, UNPAUSE};
 use super::mistake::Mistake;
 use super::parse::{integer, is};
 use super::spec::{Flag, Group, KeySpec, Outcome, Run, SessionCtx, Spec};
@@ -17,7 +20,9 @@ pub(super) const CLIENT: Spec = Spec {
     arity: -2,
     flags: &[],
     keys: KeySpec::None,
-    subcommands: &[ID, INFO, LIST, GETNAME, SETNAME, SETINFO, UNBLOCK, HELP],
+    subcommands: &[
+        ID, INFO, LIST, KILL, PAUSE, UNPAUSE, REPLY, NO_EVICT, GETNAME, SETNAME, SETINFO, UNBLOCK, HELP,
+    ],
     run: Run::session(help),
 };
 
@@ -82,12 +87,12 @@ fn list(ctx: &mut SessionCtx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outc
     match args.get(2) {
         None => ctx.server.clients().values().for_each(|client| add(client.line(ctx.now_ms))),
         Some(option) if is(option, "TYPE") && args.len() == 4 => {
-            let name = &args[3];
-            if is(name, "NORMAL") {
-                ctx.server.clients().values().for_each(|client| add(client.line(ctx.now_ms)));
-            } else if !["MASTER", "REPLICA", "SLAVE", "PUBSUB"].iter().any(|other| is(name, other)) {
-                return Err(Mistake::from([b"ERR Unknown client type '", name, b"'"].concat()));
-            }
+            let kind = ClientType::parse(&args[3])?;
+            let clients = ctx.server.clients();
+            clients
+                .values()
+                .filter(|client| kind.is_of(client))
+                .for_each(|client| add(client.line(ctx.now_ms)));
         }
         Some(option) if is(option, "ID") && args.len() > 3 => {
             let ids: Option<Vec<i64>> = args.from(3).map(parse_i64).collect();
@@ -101,6 +106,35 @@ fn list(ctx: &mut SessionCtx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outc
     }
     reply.verbatim("txt", text);
     Ok(())
+}
+
+/// What kind a client is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ClientType {
+    /// One that asks and is answered.
+    Normal,
+    /// One that listens.
+    PubSub,
+    /// Another server: there is none.
+    Server,
+}
+
+impl ClientType {
+    pub(super) fn parse(name: &[u8]) -> Result<Self, Mistake> {
+        if is(name, "NORMAL") {
+            Ok(Self::Normal)
+        } else if is(name, "PUBSUB") {
+            Ok(Self::PubSub)
+        } else if ["MASTER", "REPLICA", "SLAVE"].iter().any(|other| is(name, other)) {
+            Ok(Self::Server)
+        } else {
+            Err(Mistake::from([b"ERR Unknown client type '", name, b"'"].concat()))
+        }
+    }
+
+    pub(super) fn is_of(self, client: &Listed) -> bool {
+        self == if client.listens() { Self::PubSub } else { Self::Normal }
+    }
 }
 
 const GETNAME: Spec = Spec {

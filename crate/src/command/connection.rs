@@ -2,6 +2,9 @@
 //!
 //! What clients tell and ask of themselves by CLIENT is in [`super::clients`].
 
+use super::auth::authenticate;
+use super::client::Listed;
+use super::client_control::Silence;
 use super::context::REDIS_VERSION;
 use super::parse::is;
 use super::spec::{Flag, Group, KeySpec, Outcome, Run, SessionCtx, Spec};
@@ -9,7 +12,7 @@ use super::{Mistake, clients, databases};
 use crate::resp::{Args, Protocol, Reply, parse_i64};
 
 /// What a command has that may be used at any time: before authentication, while data loads.
-const ANYTIME: &[Flag] =
+pub(super) const ANYTIME: &[Flag] =
     &[Flag::NoScript, Flag::Loading, Flag::Stale, Flag::Fast, Flag::NoAuth, Flag::AllowBusy];
 
 pub(super) const PING: Spec = Spec {
@@ -26,7 +29,14 @@ pub(super) const PING: Spec = Spec {
     run: Run::session(ping),
 };
 
-fn ping(_: &mut SessionCtx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+fn ping(ctx: &mut SessionCtx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    if args.len() <= 2 && ctx.client.listens() && reply.protocol() == Protocol::Resp2 {
+        // Shaped like a message, for whoever expects nothing else.
+        reply.array(2);
+        reply.bulk("pong");
+        reply.bulk(args.get(1).unwrap_or_default());
+        return Ok(());
+    }
     match args.len() {
         1 => reply.simple("PONG"),
         2 => reply.bulk(&args[1]),
@@ -82,16 +92,19 @@ fn hello(ctx: &mut SessionCtx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Out
     let mut name = None;
     while let Some(option) = rest.next() {
         if is(option, "AUTH") && rest.len() >= 2 {
-            // There is no password: the default user is let in with any, as in Redis, and there is no other.
-            if rest.next() != Some(b"default") {
-                return Err(Mistake::new("WRONGPASS invalid username-password pair or user is disabled."));
-            }
-            rest.next();
+            let (user, password) = (rest.next().unwrap_or_default(), rest.next().unwrap_or_default());
+            authenticate(ctx.client, user, password)?;
         } else if is(option, "SETNAME") && rest.len() >= 1 {
             name = rest.next().map(clients::check_name).transpose()?;
         } else {
             return Err(Mistake::from([b"ERR Syntax error in HELLO option '", option, b"'"].concat()));
         }
+    }
+    if !ctx.client.is_let_in() {
+        return Err(Mistake::new(
+            "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO AUTH <user> <pass> \
+             option can be used to authenticate the client and select the RESP protocol version at the same time",
+        ));
     }
     if let Some(name) = name {
         ctx.client.listed().names().name = name;
@@ -139,7 +152,7 @@ fn quit(ctx: &mut SessionCtx<'_>, _: Args<'_>, reply: &mut Reply<'_>) -> Outcome
 
 pub(super) const RESET: Spec = Spec {
     name: "reset",
-    summary: "Makes the connection as it was when new: RESP2, database 0, no transaction, nothing watched, no name.",
+    summary: "Makes the connection as it was when new: RESP2, database 0, nothing listened to, watched or gathered, no name.",
     usage: "",
     since: "6.2.0",
     group: Group::Connection,
@@ -152,6 +165,10 @@ pub(super) const RESET: Spec = Spec {
 };
 
 fn reset(ctx: &mut SessionCtx<'_>, _: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    ctx.client.unsubscribe_all();
+    ctx.client.silence = Silence::None;
+    ctx.client.authenticated = !ctx.server.settings.has_password();
+    ctx.client.listed().set(Listed::NO_EVICT, false);
     ctx.client.set_protocol(Protocol::Resp2);
     ctx.client.select(0);
     ctx.client.discard_transaction();

@@ -6,11 +6,16 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::broker::Broker;
 use super::client::{Client, Listed, Peer};
+use super::errors::Errors;
 use super::mistake::Mistake;
-use crate::log::{Fsync, Log};
+use super::pause::Pause;
+use super::settings::Settings;
+use super::slow_log::SlowLog;
+use crate::log::Log;
 use crate::resp::Limits;
-use crate::store::LAYOUT_LIMITS;
+use crate::rt::Room;
 
 /// The Redis whose replies are ours. Clients ask for it to know which commands they may use.
 pub(super) const REDIS_VERSION: &str = "7.0.15";
@@ -20,43 +25,49 @@ pub(super) const REDIS_VERSION: &str = "7.0.15";
 pub struct Config {
     /// What one connection may send.
     pub limits: Limits,
-    /// Most clients at a time. Redis: 10,000.
+    /// Most clients at a time, at first. Redis: 10,000.
     pub max_clients: usize,
     /// How many databases there are; at least 1. Redis: 16.
     pub databases: usize,
     /// The TCP port of the Redis protocol; 0 where there is none.
     pub port: u16,
+    /// How much may wait for one client that listens to channels. One for which more does is disconnected: it takes its messages
+    /// too slowly, and nobody waits for it.
+    pub messages: Room,
+    /// Most channels and patterns that one client may listen to.
+    pub subscriptions_max: usize,
+    /// Where the server says what whoever runs it should know, a line at a time. It may be called under locks: it must not wait.
+    pub log: fn(&str),
+    /// What clients must say to be let in, at first; empty: nothing.
+    pub password: String,
+    /// Commands that take longer, in microseconds, are logged as slow, at first; below 0: none.
+    pub slower_than_us: i64,
+    /// How many of them are kept, at first.
+    pub slow_log_len: usize,
+    /// What CONFIG GET says how long a client may be silent, in seconds, until it is changed: the host's own setting of it is
+    /// a [`Service`](crate::session::Service)'s.
+    pub idle_timeout_s: u64,
     /// Further settings `CONFIG GET` shows, by name.
     pub settings: Vec<(String, String)>,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { limits: Limits::default(), max_clients: 10_000, databases: 16, port: 0, settings: Vec::new() }
-    }
-}
-
-impl Config {
-    /// All settings `CONFIG GET` knows, by Redis's names where Redis has them: those above, those that follow from
-    /// what this server does not do, those that nobody can change, and the host's own.
-    pub(super) fn list(&self) -> Vec<(&str, String)> {
-        let mut list = vec![
-            ("appendfsync", Fsync::default().name().to_owned()),
-            ("appendonly", "no".to_owned()),
-            ("client-query-buffer-limit", self.limits.request_bytes.to_string()),
-            ("databases", self.databases.to_string()),
-            ("maxclients", self.max_clients.to_string()),
-            ("maxmemory", "0".to_owned()),
-            ("maxmemory-policy", "noeviction".to_owned()),
-            ("port", self.port.to_string()),
-            ("proto-max-bulk-len", self.limits.bulk_bytes.to_string()),
-            ("save", String::new()),
-        ];
-        list.extend(LAYOUT_LIMITS.map(|(name, limit)| (name, limit.to_string())));
-        // What the host says of itself is so.
-        list.retain(|(name, _)| self.settings.iter().all(|(set, _)| set != name));
-        list.extend(self.settings.iter().map(|(name, value)| (name.as_str(), value.clone())));
-        list
+        Self {
+            limits: Limits::default(),
+            max_clients: 10_000,
+            databases: 16,
+            port: 0,
+            // As many bytes as Redis's `client-output-buffer-limit pubsub`.
+            messages: Room { messages: 256 << 10, bytes: 32 << 20 },
+            subscriptions_max: 1 << 20,
+            log: |_| {},
+            password: String::new(),
+            slower_than_us: 10_000,
+            slow_log_len: 128,
+            idle_timeout_s: 0,
+            settings: Vec::new(),
+        }
     }
 }
 
@@ -73,6 +84,18 @@ pub struct Counters {
     pub resident_bytes: AtomicU64,
     pub(super) connections: AtomicU64,
     pub(super) rejected: AtomicU64,
+    /// Clients that took their messages too slowly.
+    pub(super) too_slow: AtomicU64,
+}
+
+impl Counters {
+    /// Counts from 0 again, but for what is there now.
+    pub(super) fn reset(&self) {
+        let Self { commands, bytes_in, bytes_out, resident_bytes: _, connections, rejected, too_slow } = self;
+        for count in [commands, bytes_in, bytes_out, connections, rejected, too_slow] {
+            count.store(0, Relaxed);
+        }
+    }
 }
 
 /// What all connections share besides the keyspace. Make one, put it in an [`Arc`], and [connect](Server::connect)
@@ -87,6 +110,17 @@ pub struct Server {
     log: Option<Log>,
     started_ms: u64,
     run_id: String,
+    /// Who listens to which channel.
+    pub(super) broker: Broker,
+    /// Whether clients are to wait.
+    pub(crate) pause: Pause,
+    /// What can be changed while it runs.
+    pub(crate) settings: Settings,
+    /// The last commands that took long.
+    pub(crate) slow_log: SlowLog,
+    /// What clients did wrong.
+    pub(crate) errors: Errors,
+    next_client: AtomicU64,
     /// Touched when a client comes, goes, or asks for the list; never per command.
     clients: Mutex<BTreeMap<u64, Arc<Listed>>>,
 }
@@ -97,8 +131,20 @@ impl Server {
     pub fn new(config: Config, now_ms: u64, seed: u64) -> Self {
         let mut random = fastrand::Rng::with_seed(seed);
         let run_id = (0..40).map(|_| random.digit(16)).collect();
-        let (counters, clients) = (Counters::default(), Mutex::default());
-        Self { config, counters, log: None, started_ms: now_ms, run_id, clients }
+        Self {
+            broker: Broker::new(config.messages),
+            pause: Pause::default(),
+            settings: Settings::new(&config),
+            slow_log: SlowLog::new(config.slow_log_len),
+            errors: Errors::default(),
+            next_client: AtomicU64::new(0),
+            config,
+            counters: Counters::default(),
+            log: None,
+            started_ms: now_ms,
+            run_id,
+            clients: Mutex::default(),
+        }
     }
 
     /// The same server, with a log of what is done to the data.
@@ -115,19 +161,25 @@ impl Server {
     /// Lets a client in and puts it on the list.
     ///
     /// # Errors
-    /// When there are [as many as there may be](Config::max_clients): the error to write before closing.
+    /// When there are as many as there may be, `maxclients`: the error to write before closing.
     pub fn connect(self: &Arc<Self>, peer: Peer, now_ms: u64) -> Result<Client, Mistake> {
         let mut clients = self.clients();
-        if clients.len() >= self.config.max_clients {
+        if clients.len() >= self.settings.max_clients.load(Relaxed) {
             self.counters.rejected.fetch_add(1, Relaxed);
             return Err(Mistake::new("ERR max number of clients reached"));
         }
-        // Every client let in counts as one connection, so the count is a number no other client has.
-        let id = self.counters.connections.fetch_add(1, Relaxed) + 1;
+        self.counters.connections.fetch_add(1, Relaxed);
+        let id = self.next_client.fetch_add(1, Relaxed) + 1;
         let listed = Arc::new(Listed::new(id, peer, now_ms));
         clients.insert(id, Arc::clone(&listed));
         drop(clients);
         Ok(Client::new(Arc::clone(self), listed))
+    }
+
+    /// Whether something is to be asked before a command of any client: all wait, or somebody looks on.
+    #[inline]
+    pub(crate) fn has_questions(&self) -> bool {
+        self.pause.is_on() || self.broker.is_watched()
     }
 
     /// How many clients are connected.

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use super::broker::Topic;
 use super::context::REDIS_VERSION;
 use super::parse::is;
 use super::persistence;
@@ -31,12 +32,22 @@ enum Section {
     Memory,
     Persistence,
     Stats,
+    Replication,
+    ErrorStats,
     Keyspace,
 }
 
 impl Section {
-    const ALL: [Self; 6] =
-        [Self::Server, Self::Clients, Self::Memory, Self::Persistence, Self::Stats, Self::Keyspace];
+    const ALL: [Self; 8] = [
+        Self::Server,
+        Self::Clients,
+        Self::Memory,
+        Self::Persistence,
+        Self::Stats,
+        Self::Replication,
+        Self::ErrorStats,
+        Self::Keyspace,
+    ];
 
     fn name(self) -> &'static str {
         match self {
@@ -45,6 +56,8 @@ impl Section {
             Self::Memory => "Memory",
             Self::Persistence => "Persistence",
             Self::Stats => "Stats",
+            Self::Replication => "Replication",
+            Self::ErrorStats => "Errorstats",
             Self::Keyspace => "Keyspace",
         }
     }
@@ -82,6 +95,8 @@ fn info(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
             Section::Memory => memory(ctx, &mut report),
             Section::Persistence => persistence::report(ctx.server.log(), &mut report),
             Section::Stats => stats(ctx, &mut report),
+            Section::Replication => replication(&mut report),
+            Section::ErrorStats => error_stats(ctx, &mut report),
             Section::Keyspace => keyspace(ctx, &mut report),
         }
     }
@@ -122,7 +137,7 @@ fn server(ctx: &Ctx<'_>, report: &mut Report<'_>) {
 fn clients(ctx: &Ctx<'_>, report: &mut Report<'_>) {
     report.field("connected_clients", ctx.server.connected_clients());
     report.field("blocked_clients", ctx.server.waiting_clients());
-    report.field("maxclients", ctx.server.config.max_clients);
+    report.field("maxclients", ctx.server.settings.max_clients.load(Relaxed));
 }
 
 fn memory(ctx: &Ctx<'_>, report: &mut Report<'_>) {
@@ -154,6 +169,23 @@ fn stats(ctx: &mut Ctx<'_>, report: &mut Report<'_>) {
     report.field("evicted_keys", 0);
     report.field("keyspace_hits", total.hits);
     report.field("keyspace_misses", total.misses);
+    report.field("pubsub_channels", ctx.server.broker.count(Topic::Channel));
+    report.field("pubsub_patterns", ctx.server.broker.count(Topic::Pattern));
+    report.field("pubsubshard_channels", ctx.server.broker.count(Topic::Shard));
+    report.field("total_error_replies", ctx.server.errors.total());
+    report.field("client_output_buffer_limit_disconnections", load(&ctx.server.counters.too_slow));
+}
+
+/// There are no other servers.
+fn replication(report: &mut Report<'_>) {
+    report.field("role", "master");
+    report.field("connected_slaves", 0);
+}
+
+fn error_stats(ctx: &Ctx<'_>, report: &mut Report<'_>) {
+    for (word, count) in ctx.server.errors.by_word() {
+        report.line(format_args!("errorstat_{word}:count={count}"));
+    }
 }
 
 fn keyspace(ctx: &mut Ctx<'_>, report: &mut Report<'_>) {

@@ -181,6 +181,7 @@ fn categories(spec: &Spec) -> Vec<&'static str> {
     add(sorts || spec.group == Group::List, "@list");
     add(spec.group == Group::Hash, "@hash");
     add(spec.group == Group::String, "@string");
+    add(spec.has(Flag::PubSub), "@pubsub");
     add(spec.group == Group::Stream && spec.subcommands.is_empty(), "@stream");
     add(spec.has(Flag::Admin), "@admin");
     add(spec.has(Flag::Fast), "@fast");

@@ -36,13 +36,19 @@
 //! assert_eq!(&out[..], b":1\r\n");
 //! ```
 
+mod admission;
+mod auth;
+mod broker;
 mod client;
 mod context;
 mod decimal;
+mod errors;
 mod mistake;
 mod parse;
 mod pattern;
+mod pause;
 mod sample;
+mod settings;
 mod spec;
 mod stream_words;
 mod table;
@@ -51,10 +57,13 @@ mod walk;
 
 // The families.
 mod blocking;
+mod client_control;
 mod clients;
+mod config;
 mod connection;
 mod counters;
 mod databases;
+mod debug;
 mod expiry;
 mod hashes;
 mod info;
@@ -62,11 +71,14 @@ mod introspection;
 mod keys;
 mod list_moves;
 mod lists;
+mod monitor;
 mod objects;
 mod persistence;
+mod pubsub;
 mod server;
 mod set_algebra;
 mod sets;
+mod slow_log;
 mod sort;
 mod sorted_set_algebra;
 mod sorted_set_ranges;
@@ -80,9 +92,15 @@ mod strings;
 mod substrings;
 mod transactions;
 
+pub use admission::admit;
+pub use auth::PASSWORD_BYTES_MAX;
+pub(crate) use client::Call;
 pub use client::{Client, Peer};
 pub use context::{Config, Counters, Server};
 pub use mistake::Mistake;
+pub(crate) use monitor::show;
+pub(crate) use pubsub::is_confirmed;
+pub(crate) use slow_log::Slow;
 pub use spec::{Ctx, Flag, Group, KeySpec, Keys, Outcome, Run, SessionCtx, Spec, Try, Wait};
 pub use table::{Found, TABLE, lookup, resolve};
 pub use transactions::Transaction;

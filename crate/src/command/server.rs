@@ -1,12 +1,11 @@
 //! Commands about the server as a whole.
 //!
-//! What INFO reports is in [`super::info`], what COMMAND tells in [`super::introspection`].
+//! What INFO reports is in [`super::info`], what COMMAND tells in [`super::introspection`], what can be set in
+//! [`super::config`].
 
 use super::mistake::Mistake;
 use super::parse::is;
-use super::pattern::{Case, matches};
 use super::spec::{Ctx, Flag, Group, KeySpec, Outcome, Run, SessionCtx, Spec};
-use super::table::write_help;
 use crate::resp::{Args, Reply};
 use crate::store::Store;
 
@@ -101,64 +100,5 @@ fn time(ctx: &mut SessionCtx<'_>, _: Args<'_>, reply: &mut Reply<'_>) -> Outcome
     reply.array(2);
     reply.bulk((ctx.now_ms / 1000).to_string());
     reply.bulk((ctx.now_ms % 1000 * 1000).to_string());
-    Ok(())
-}
-
-pub(super) const CONFIG: Spec = Spec {
-    name: "config",
-    summary: "A container for commands about settings.",
-    usage: "",
-    since: "2.0.0",
-    group: Group::Server,
-    complexity: "Depends on the subcommand",
-    arity: -2,
-    flags: &[],
-    keys: KeySpec::None,
-    subcommands: &[CONFIG_GET, CONFIG_HELP],
-    run: Run::session(config_help),
-};
-
-const CONFIG_GET: Spec = Spec {
-    name: "config|get",
-    summary: "The settings whose names match any of the patterns.",
-    usage: "pattern ...",
-    since: "2.0.0",
-    group: Group::Server,
-    complexity: "O(N) in the number of settings and patterns",
-    arity: -3,
-    flags: &[Flag::Admin, Flag::NoScript, Flag::Loading, Flag::Stale, Flag::Dangerous],
-    keys: KeySpec::None,
-    subcommands: &[],
-    run: Run::session(config_get),
-};
-
-fn config_get(ctx: &mut SessionCtx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
-    let mut settings = ctx.server.config.list();
-    settings
-        .retain(|(name, _)| args.from(2).any(|pattern| matches(pattern, name.as_bytes(), Case::Insensitive)));
-    reply.map(settings.len());
-    for (name, value) in settings {
-        reply.bulk(name);
-        reply.bulk(value);
-    }
-    Ok(())
-}
-
-const CONFIG_HELP: Spec = Spec {
-    name: "config|help",
-    summary: "What CONFIG can do.",
-    usage: "",
-    since: "5.0.0",
-    group: Group::Server,
-    complexity: "O(1)",
-    arity: 2,
-    flags: &[Flag::Loading, Flag::Stale],
-    keys: KeySpec::None,
-    subcommands: &[],
-    run: Run::session(config_help),
-};
-
-fn config_help(_: &mut SessionCtx<'_>, _: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
-    write_help(&CONFIG, reply);
     Ok(())
 }

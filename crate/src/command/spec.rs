@@ -60,6 +60,8 @@ pub enum Group {
     Stream,
     /// The client's own connection.
     Connection,
+    /// Channels and who listens to them.
+    PubSub,
     /// The server as a whole.
     Server,
 }
@@ -77,6 +79,7 @@ impl Group {
             Self::Transactions => "transactions",
             Self::Stream => "stream",
             Self::Connection => "connection",
+            Self::PubSub => "pubsub",
             Self::Server => "server",
         }
     }
@@ -105,6 +108,10 @@ pub enum Flag {
     NoAuth,
     /// Allowed while a script blocks the server.
     AllowBusy,
+    /// About channels.
+    PubSub,
+    /// Changes no data, and replicas are told all the same.
+    MayReplicate,
     /// May let its client wait.
     Blocking,
     /// Not timed by itself: its parts are.
@@ -127,6 +134,8 @@ impl Flag {
             Self::Fast => "fast",
             Self::NoAuth => "no_auth",
             Self::AllowBusy => "allow_busy",
+            Self::PubSub => "pubsub",
+            Self::MayReplicate => "may_replicate",
             Self::Blocking => "blocking",
             Self::SkipSlowlog => "skip_slowlog",
             Self::Dangerous => return None,

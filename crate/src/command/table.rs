@@ -4,10 +4,10 @@
 
 use super::spec::Spec;
 use super::{
-    Mistake, blocking, clients, connection, counters, databases, expiry, hashes, info, introspection, keys,
-    list_moves, lists, objects, persistence, server, set_algebra, sets, sort, sorted_set_algebra,
-    sorted_set_ranges, sorted_sets, stream_claims, stream_groups, stream_info, stream_reads, streams,
-    strings, substrings, transactions,
+    Mistake, auth, blocking, clients, config, connection, counters, databases, debug, expiry, hashes, info,
+    introspection, keys, list_moves, lists, monitor, objects, persistence, pubsub, server, set_algebra, sets,
+    slow_log, sort, sorted_set_algebra, sorted_set_ranges, sorted_sets, stream_claims, stream_groups,
+    stream_info, stream_reads, streams, strings, substrings, transactions,
 };
 use crate::resp::{Args, Reply};
 
@@ -18,6 +18,7 @@ pub static TABLE: &[Spec] = &[
     connection::HELLO,
     connection::QUIT,
     connection::RESET,
+    auth::AUTH,
     connection::SELECT,
     transactions::MULTI,
     transactions::EXEC,
@@ -25,9 +26,21 @@ pub static TABLE: &[Spec] = &[
     transactions::WATCH,
     transactions::UNWATCH,
     clients::CLIENT,
+    pubsub::SUBSCRIBE,
+    pubsub::UNSUBSCRIBE,
+    pubsub::PSUBSCRIBE,
+    pubsub::PUNSUBSCRIBE,
+    pubsub::PUBLISH,
+    pubsub::PUBSUB,
+    pubsub::SSUBSCRIBE,
+    pubsub::SUNSUBSCRIBE,
+    pubsub::SPUBLISH,
     introspection::COMMAND,
     info::INFO,
-    server::CONFIG,
+    config::CONFIG,
+    slow_log::SLOWLOG,
+    monitor::MONITOR,
+    debug::DEBUG,
     server::DBSIZE,
     server::FLUSHDB,
     server::FLUSHALL,

@@ -39,6 +39,10 @@ impl Limits {
     pub const REQUEST_BYTES_CEILING: usize = 1 << 30;
     /// The same for a batch, which may hold one request more than this.
     pub const BATCH_BYTES_CEILING: usize = 1 << 30;
+    /// Most arguments of a request of a client that has not said the password; Redis's number.
+    pub const STRANGERS_ARGUMENTS: usize = 10;
+    /// Longest argument of such a request, in bytes; Redis's number.
+    pub const STRANGERS_BULK_BYTES: usize = 16 << 10;
 }
 
 impl Default for Limits {

@@ -101,7 +101,7 @@ fn digits(number: usize) -> usize {
 
 /// Appends bytes in double quotes, everything but printable ASCII escaped: [`split_line`](super::split_line) reads
 /// it back.
-fn quote(bytes: &[u8], out: &mut String) {
+pub(crate) fn quote(bytes: &[u8], out: &mut String) {
     out.push('"');
     for byte in bytes {
         match byte {

@@ -53,6 +53,16 @@ impl<'a> Reply<'a> {
         self.protocol = protocol;
     }
 
+    /// How many bytes the buffer holds, whoever wrote them.
+    pub fn len(&self) -> usize {
+        self.out.len()
+    }
+
+    /// Whether the buffer is empty.
+    pub fn is_empty(&self) -> bool {
+        self.out.is_empty()
+    }
+
     /// `OK`.
     pub fn ok(&mut self) {
         self.out.extend_from_slice(b"+OK\r\n");

@@ -28,6 +28,10 @@ pub enum ProtocolError {
     TooBigInline,
     /// An inline command opens a quote and does not close it, or goes on right after a closing one.
     UnbalancedQuotes,
+    /// More arguments than [`Limits::STRANGERS_ARGUMENTS`], of a client that has not said the password.
+    StrangersMultibulkLength,
+    /// An argument longer than [`Limits::STRANGERS_BULK_BYTES`], of such a client.
+    StrangersBulkLength,
     /// A request is longer than [`Limits::request_bytes`]. Redis closes without a word here.
     RequestTooBig {
         /// The limit, in bytes.
@@ -50,6 +54,10 @@ impl ProtocolError {
             Self::TooBigBulkCount => Cow::Borrowed(b"ERR Protocol error: too big bulk count string"),
             Self::TooBigInline => Cow::Borrowed(b"ERR Protocol error: too big inline request"),
             Self::UnbalancedQuotes => Cow::Borrowed(b"ERR Protocol error: unbalanced quotes in request"),
+            Self::StrangersMultibulkLength => {
+                Cow::Borrowed(b"ERR Protocol error: unauthenticated multibulk length")
+            }
+            Self::StrangersBulkLength => Cow::Borrowed(b"ERR Protocol error: unauthenticated bulk length"),
             Self::RequestTooBig { limit } => {
                 Cow::Owned(format!("ERR Protocol error: request longer than {limit} bytes").into_bytes())
             }
@@ -75,6 +83,8 @@ impl std::error::Error for ProtocolError {}
 #[derive(Debug)]
 pub struct Decoder {
     limits: Limits,
+    /// Of a client that has not said the password.
+    strange: bool,
     /// The next byte to look at. Counts, like the spans, from the start of the request at the buffer's front.
     at: usize,
     /// How many bytes from `at` on are known to hold no line end.
@@ -107,7 +117,13 @@ impl Decoder {
             batch_bytes: limits.batch_bytes.min(Limits::BATCH_BYTES_CEILING),
             ..limits
         };
-        Self { limits, at: 0, searched: 0, expect: Expect::Request, spans: Vec::new() }
+        Self { limits, strange: false, at: 0, searched: 0, expect: Expect::Request, spans: Vec::new() }
+    }
+
+    /// From now on the requests are those of a client that has not said the password yet: short, and handed over one by one,
+    /// because the next may be that of one who has. Or they no longer are.
+    pub fn set_strange(&mut self, strange: bool) {
+        self.strange = strange;
     }
 
     /// Moves the complete requests at the front of `buffer` into `batch` (replacing what it held), at most a
@@ -121,7 +137,8 @@ impl Decoder {
         batch.clear();
         let mut start = 0;
         let mut result = Ok(());
-        while batch.len() < self.limits.batch_requests && start < self.limits.batch_bytes {
+        let most = if self.strange { 1 } else { self.limits.batch_requests };
+        while batch.len() < most && start < self.limits.batch_bytes {
             match self.request(&mut buffer[start..]) {
                 Ok(true) => {
                     if !self.spans.is_empty() {
@@ -165,6 +182,9 @@ impl Decoder {
                     if missing > self.limits.arguments {
                         return Err(ProtocolError::InvalidMultibulkLength);
                     }
+                    if self.strange && missing > Limits::STRANGERS_ARGUMENTS {
+                        return Err(ProtocolError::StrangersMultibulkLength);
+                    }
                     self.step(header.bytes);
                     self.expect = Expect::Length { missing };
                 }
@@ -189,6 +209,9 @@ impl Decoder {
                         .and_then(|length| usize::try_from(length).ok())
                         .filter(|length| *length <= self.limits.bulk_bytes)
                         .ok_or(ProtocolError::InvalidBulkLength)?;
+                    if self.strange && length > Limits::STRANGERS_BULK_BYTES {
+                        return Err(ProtocolError::StrangersBulkLength);
+                    }
                     let left = self.limits.request_bytes.saturating_sub(self.at + header.bytes);
                     if length + 2 > left {
                         return Err(ProtocolError::RequestTooBig { limit: self.limits.request_bytes });

@@ -35,12 +35,12 @@ impl<T> Mutex<T> {
     // instructions of 55.
     #[inline]
     pub fn lock(&self) -> MutexGuard<'_, T> {
-        let guard = match self.inner.try_lock() {
-            Ok(guard) => guard,
-            Err(not_free) => self.lock_later(not_free),
+        let (guard, waited) = match self.inner.try_lock() {
+            Ok(guard) => (guard, false),
+            Err(not_free) => (self.lock_later(not_free), true),
         };
         record::record(Event::LockAcquired { lock: self.id });
-        MutexGuard { released: Released(self.id), guard }
+        MutexGuard { released: Released(self.id), waited, guard }
     }
 
     #[cold]
@@ -63,13 +63,19 @@ impl<T> Mutex<T> {
 pub struct MutexGuard<'a, T> {
     // Declared, and so dropped, before the guard: whoever acquires next is seen to acquire later.
     released: Released,
+    waited: bool,
     guard: std::sync::MutexGuard<'a, T>,
 }
 
 impl<T> MutexGuard<'_, T> {
+    /// Whether the lock was not free at first. Also after a panic of who held it last.
+    pub fn waited(&self) -> bool {
+        self.waited
+    }
+
     /// Lets the lock go, having `f` record that, with whatever else happens at this instant.
     pub(crate) fn release(self, f: impl FnOnce(ObjectId)) {
-        let Self { released, guard } = self;
+        let Self { released, guard, waited: _ } = self;
         f(released.0);
         std::mem::forget(released);
         drop(guard);

@@ -4,9 +4,11 @@
 //! Code that runs as a task uses nothing else, which is how every cause of waiting is known and how one body of code runs
 //! in both places. Knows no store, no command and no client.
 
+mod bell;
 mod channel;
 pub(crate) mod ledger;
 mod lock;
+mod mailbox;
 pub(crate) mod step;
 mod task;
 mod time;
@@ -21,8 +23,10 @@ use crate::scope::event::TaskId;
 use crate::scope::record;
 use crate::scope::traced::Traced;
 
+pub use self::bell::Bell;
 pub use self::channel::{Answer, Answers, Promise, Receiver, Sender, channel};
 pub use self::lock::{AsyncMutex, AsyncMutexGuard, Mutex, MutexGuard};
+pub use self::mailbox::{Mailbox, Mailboxes, Refused, Room, Slot};
 pub(crate) use self::task::{Body, Spawn};
 pub use self::task::{JoinError, JoinHandle};
 pub use self::time::{Sleep, Timers};

@@ -161,6 +161,6 @@ impl Direct {
 fn needs_session(spec: &Spec) -> bool {
     match spec.run {
         Run::Session(_) => !WITHOUT_SESSION.contains(&spec.name),
-        _ => spec.name == "info",
+        _ => matches!(spec.name, "info" | "config|resetstat"),
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 
-use crate::command::{Client, Ctx, Found, Keys, Mistake, Run, Server, Spec, TABLE, Transaction, Wait};
+use crate::command::{Client, Ctx, Found, Keys, Mistake, Run, Server, Slow, Spec, TABLE, Transaction, Wait};
 use crate::resp::{Args, Batch, Protocol, Reply};
 use crate::rt::{Answers, Rt, ledger, step};
 use crate::scope::event::{Event, LabelId, ObjectId, REFUSED};
@@ -233,6 +233,21 @@ pub(super) struct Executor {
     pub(super) answers: Answers,
     /// The data is nobody else's.
     private: bool,
+    /// When the last command ended, or the data was reached: the start of the next one.
+    since_ns: u64,
+    /// How long one may take before it is logged as slow; `None`: none is, and the clock is not read.
+    slow_ns: Option<u64>,
+    /// How many commands have run since the clock was read.
+    untimed: usize,
+}
+
+/// From this limit on, in nanoseconds, commands of constant time that come together are timed together: the clock costs as much
+/// as a quarter of a GET.
+const TIMED_TOGETHER_NS: u64 = 1_000_000;
+
+/// Whether a command is timed together with others of its kind.
+fn is_short(spec: &Spec, slow_ns: u64) -> bool {
+    slow_ns >= TIMED_TOGETHER_NS && spec.complexity == "O(1)"
 }
 
 impl Executor {
@@ -255,6 +270,9 @@ impl Executor {
             ready: Ready::default(),
             answers: answers.clone(),
             private: false,
+            since_ns: 0,
+            slow_ns: None,
+            untimed: 0,
         }
     }
 
@@ -276,6 +294,7 @@ impl Executor {
     /// lock is released.
     pub(super) fn run<K: Keyspace>(&mut self, job: &mut Job, keyspace: &mut K) {
         let now_ms = self.rt.unix_ms();
+        self.start_clock();
         keyspace.select(job.database);
         loop {
             self.run_one(job, keyspace, now_ms);
@@ -290,14 +309,62 @@ impl Executor {
     /// connection's task.
     pub(super) fn run_all<K: Keyspace>(&mut self, job: &mut Job, keyspace: &mut K) {
         let now_ms = self.rt.unix_ms();
+        self.start_clock();
         keyspace.select(job.database);
         while !job.is_done() && !job.is_full() {
             self.run_one(job, keyspace, now_ms);
         }
     }
 
+    /// The next command starts now: the data has just been reached.
+    pub(super) fn start_clock(&mut self) {
+        self.slow_ns = self.server.settings.slower_than_ns();
+        if self.slow_ns.is_some() {
+            (self.since_ns, self.untimed) = (self.rt.now_ns(), 0);
+        }
+    }
+
+    /// The next request of `job` starts. One that may take long is timed on its own, so what came before it is timed now.
+    #[inline]
+    fn begin_timing(&mut self, job: &Job) {
+        if let Some(slow_ns) = self.slow_ns
+            && self.untimed > 0
+            && !is_short(job.requests[job.done].found.spec, slow_ns)
+        {
+            self.time(job, job.done - 1, slow_ns);
+        }
+    }
+
+    /// The next request of `job` has run.
+    #[inline]
+    fn end_timing(&mut self, job: &Job) {
+        if let Some(slow_ns) = self.slow_ns {
+            let spec = job.requests[job.done].found.spec;
+            self.untimed += 1;
+            let is_last = job.done + 1 == job.requests.len() || job.is_full();
+            if is_last || !is_short(spec, slow_ns) {
+                self.time(job, job.done, slow_ns);
+            }
+        }
+    }
+
+    /// Logs the requests that have run since the clock was read, `last` the last of them, if they took long.
+    fn time(&mut self, job: &Job, last: usize, slow_ns: u64) {
+        let now_ns = self.rt.now_ns();
+        let took_ns = now_ns.saturating_sub(std::mem::replace(&mut self.since_ns, now_ns));
+        let timed = std::mem::replace(&mut self.untimed, 0);
+        if took_ns >= slow_ns
+            && let Some(first) = job.requests.get((last + 1).saturating_sub(timed))
+        {
+            let (args, now_ms) = (job.batch.request(first.index), self.rt.unix_ms());
+            let slow = Slow { spec: first.found.spec, args, with: timed - 1, took_ns };
+            self.server.log_slow(job.client.into(), &slow, now_ms);
+        }
+    }
+
     /// Runs the next request of `job`, whose database is selected.
     pub(super) fn run_one<K: Keyspace>(&mut self, job: &mut Job, keyspace: &mut K, now_ms: u64) {
+        self.begin_timing(job);
         if job.transaction.is_some() {
             self.run_transaction(job, keyspace, now_ms);
         } else {
@@ -332,6 +399,7 @@ impl Executor {
         if !self.ready.is_empty() {
             self.serve(keyspace, job.database, now_ms);
         }
+        self.end_timing(job);
         job.done += 1;
         step::acted();
         if ledger::is_kept() {
@@ -360,6 +428,7 @@ impl Executor {
             _ => unreachable!("a session runs its own commands itself"),
         };
         let done = done.unwrap_or_else(|mistake| {
+            self.server.errors.count(&mistake);
             reply.error(mistake);
             Done::Failed
         });

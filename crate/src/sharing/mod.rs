@@ -36,7 +36,7 @@ use crate::store::Databases;
 
 pub(crate) use self::blocking::Blocked;
 use self::job::Executor;
-pub(crate) use self::job::{Job, Labels, Standing};
+pub(crate) use self::job::{Job, Labels, REPLY_BYTES_MAX, Standing};
 pub use self::mirror::{MIRROR_CHARS_MAX, MIRROR_KEYS_MAX, Mirror, Mirrored, MirroredKey};
 pub use self::replay::{Replay, snapshot};
 pub use self::stores::Stores;

@@ -40,6 +40,7 @@ impl Shared {
 impl Share for Connection {
     async fn run(&mut self, job: &mut Job) -> Result<(), OwnerGone> {
         let now_ms = self.executor.now_ms();
+        self.executor.start_clock();
         job.start_one(&self.executor.labels);
         while !self.run_one(job, now_ms) {}
         Ok(())
@@ -58,6 +59,10 @@ impl Connection {
                 store.stores().for_each(Store::forget_gone);
                 touched = Touched::All;
             } else {
+                if store.waited() {
+                    // That others held the lock for long does not make this command slow.
+                    self.executor.start_clock();
+                }
                 store.select(job.database);
                 self.executor.run_one(job, &mut *store, now_ms);
                 let over = job.is_done() || job.is_full();
@@ -78,6 +83,9 @@ impl Connection {
         if locked.held.len() < shards.len() && locked.held.iter().any(|(_, shard)| shard.has_far_waiters()) {
             drop(locked);
             locked = Locked::new(shards, 0..shards.len());
+        }
+        if locked.held.iter().any(|(_, shard)| shard.waited()) {
+            self.executor.start_clock();
         }
         locked.select(job.database);
         self.executor.run_one(job, &mut locked, now_ms);

@@ -125,6 +125,11 @@ impl Store {
         }
     }
 
+    /// Counts from 0 again.
+    pub fn reset_stats(&mut self) {
+        self.stats = Stats::default();
+    }
+
     /// Looks a key up to read it, and counts the hit or miss.
     pub fn get(&mut self, key: &[u8], now_ms: u64) -> Option<&Entry> {
         match self.find(key, now_ms) {

@@ -37,7 +37,10 @@ impl<K: Keyspace> Local<K> {
             Err(mistake) => Some(Err(self.client.refuse(args, mistake))),
             Ok(found) => {
                 self.client.note_command(found, self.now_ms);
-                self.client.gather(found, args, &self.server.config.limits)
+                match command::admit(&self.client, found.spec) {
+                    Ok(()) => self.client.gather(found, args, &self.server.config.limits),
+                    Err(mistake) => Some(Err(self.client.refuse(args, mistake))),
+                }
             }
         };
         match (gathered, command::resolve(args)) {

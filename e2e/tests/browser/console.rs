@@ -152,3 +152,36 @@ async fn quit_closes_and_the_next_command_connects_again() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn messages_of_channels_are_shown_as_they_come() {
+    without_server(Window::WIDE, async |page| {
+        assert_eq!(
+            page.answer("SUBSCRIBE news other").await,
+            "1) \"subscribe\"\n2) \"news\"\n3) (integer) 1\n1) \"subscribe\"\n2) \"other\"\n3) (integer) 2"
+        );
+        page.click("#console-new").await;
+        page.until("a second console", |state| list(&state["consoles"]).len() == 2).await;
+        assert_eq!(page.answer("PUBLISH news hello").await, "(integer) 1");
+        // The one who spoke waits for its reply only; the message is in the other console.
+        page.click("#console-tab-1").await;
+        let message = "1) \"message\"\n2) \"news\"\n3) \"hello\"";
+        page.until("the message", |state| {
+            list(&front(state)["entries"])
+                .iter()
+                .any(|entry| entry["message"] == true && entry["line"] == message)
+        })
+        .await;
+        page.shows(".console:not(.hidden) .message", "hello").await;
+        // A console that listens can be typed in, and its replies are its own.
+        assert_eq!(page.answer("PING").await, "PONG");
+        assert_eq!(page.answer("PUBLISH news self").await, "(integer) 1");
+        assert_eq!(
+            page.answer("UNSUBSCRIBE").await,
+            "1) \"unsubscribe\"\n2) \"news\"\n3) (integer) 1\n1) \"unsubscribe\"\n2) \"other\"\n3) (integer) 0"
+        );
+        page.click("#console-tab-2").await;
+        assert_eq!(page.answer("PUBLISH news nobody").await, "(integer) 0");
+    })
+    .await;
+}

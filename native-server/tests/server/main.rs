@@ -3,10 +3,12 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod clients;
 mod connection;
 mod http;
 mod limits;
 mod program;
+mod pubsub;
 mod requests;
 mod scenario;
 mod shutdown;

@@ -1,5 +1,5 @@
 //! A console's connection as a Redis client: requests out, replies in, each reply to the request it answers, and each
-//! request to the command the trace saw. Knows no socket and no page.
+//! request to the command the trace saw. What is a reply at all is told by [`super::listening`]. Knows no socket and no page.
 
 use std::collections::VecDeque;
 
@@ -10,7 +10,8 @@ use interleave::scope::event::REFUSED;
 use interleave::scope::trace::{CommandId, Trace};
 use leptos::prelude::{Set, SetValue};
 
-use super::{Entry, OnReply, Way};
+use super::listening::{Answers, Listening, Meaning};
+use super::{Entry, OnReply, Outcome, Way};
 
 /// A request whose reply is to come.
 pub(crate) struct Pending {
@@ -18,6 +19,24 @@ pub(crate) struct Pending {
     /// Whether the reply is shown as plain text.
     pub(crate) raw: bool,
     pub(crate) done: Option<OnReply>,
+}
+
+/// A request that was sent, and what has come for it so far.
+struct Sent {
+    request: Pending,
+    answers: Answers,
+    /// All but the last.
+    parts: Vec<Value>,
+    /// How many values are to come besides the next.
+    more: Option<usize>,
+}
+
+/// What came.
+pub(crate) enum News {
+    /// The reply to a request: one value, or one for each of its names.
+    Reply(Pending, Vec<Value>),
+    /// What nobody asked for now.
+    Message(Value),
 }
 
 /// A request that the trace has not shown yet.
@@ -35,7 +54,8 @@ pub(crate) struct Connection {
     outbox: BytesMut,
     // The first reply is to the greeting, if one was sent and not answered yet.
     greeting: bool,
-    pending: VecDeque<Pending>,
+    listening: Listening,
+    pending: VecDeque<Sent>,
     pub(crate) client: Option<u32>,
     unseen: VecDeque<Unseen>,
     seen: Option<CommandId>,
@@ -51,6 +71,7 @@ impl Default for Connection {
             arrived: BytesMut::new(),
             outbox: BytesMut::new(),
             greeting: false,
+            listening: Listening::default(),
             pending: VecDeque::new(),
             client: None,
             unseen: VecDeque::new(),
@@ -68,7 +89,12 @@ impl Connection {
         if let Some(name) = starts_as(bytes.clone()) {
             self.unseen.push_back(Unseen { entry: pending.entry, name });
         }
-        self.pending.push_back(pending);
+        match self.listening.ask(arguments) {
+            Answers::None => pending.is_not_answered(),
+            answers => {
+                self.pending.push_back(Sent { request: pending, answers, parts: Vec::new(), more: None });
+            }
+        }
         if self.open {
             Some(bytes)
         } else {
@@ -83,27 +109,45 @@ impl Connection {
         let waiting = std::mem::take(&mut self.outbox);
         let (pending, mut unseen) = (std::mem::take(&mut self.pending), std::mem::take(&mut self.unseen));
         unseen.push_front(Unseen { entry: None, name: "hello" });
-        *self = Self { open: true, greeting: true, pending, unseen, ..Self::default() };
+        let listening = std::mem::take(&mut self.listening);
+        *self = Self { open: true, greeting: true, listening, pending, unseen, ..Self::default() };
         let mut bytes = BytesMut::new();
-        encode_request(&["HELLO", "2", "SETNAME", name], &mut bytes);
+        // In RESP3 what comes by itself is told apart, and a console that listens can be typed in.
+        encode_request(&["HELLO", "3", "SETNAME", name], &mut bytes);
         bytes.extend_from_slice(&waiting);
         bytes
     }
 
-    /// Takes in bytes; gives every whole reply with its request, or why nothing more can be understood.
-    pub(crate) fn received(&mut self, bytes: &[u8]) -> Result<Vec<(Option<Pending>, Value)>, String> {
+    /// Takes in bytes; gives all that is whole by now, or why nothing more can be understood.
+    pub(crate) fn received(&mut self, bytes: &[u8]) -> Result<Vec<News>, String> {
         self.arrived.extend_from_slice(bytes);
-        let mut replies = Vec::new();
+        let mut news = Vec::new();
         while let Some(value) = self.decoder.decode(&mut self.arrived).map_err(|error| error.to_string())? {
-            if matches!(value, Value::Push(_)) {
-                replies.push((None, value));
-            } else if std::mem::take(&mut self.greeting) {
+            if std::mem::take(&mut self.greeting) {
                 self.client = client_of(&value);
             } else {
-                replies.push((self.pending.pop_front(), value));
+                news.extend(self.heard(value));
             }
         }
-        Ok(replies)
+        Ok(news)
+    }
+
+    /// What `value` is, unless it is a part of a reply with more to come.
+    fn heard(&mut self, value: Value) -> Option<News> {
+        let front = self.pending.front_mut();
+        let Meaning::Reply { more } = self.listening.hear(&value, front.as_ref().map(|sent| sent.answers))
+        else {
+            return Some(News::Message(value));
+        };
+        // A reply that nobody waits for is shown where it comes.
+        let Some(sent) = front else { return Some(News::Message(value)) };
+        let more = sent.more.map_or(more, |left| left - 1);
+        sent.parts.push(value);
+        sent.more = Some(more);
+        if more > 0 {
+            return None;
+        }
+        self.pending.pop_front().map(|sent| News::Reply(sent.request, sent.parts))
     }
 
     /// Whether it stands: what was asked before that was not sent yet.
@@ -113,7 +157,7 @@ impl Connection {
 
     /// The connection is over: the requests that will get no reply.
     pub(crate) fn closed(&mut self) -> Vec<Pending> {
-        let lost = self.pending.drain(..).collect();
+        let lost = self.pending.drain(..).map(|sent| sent.request).collect();
         *self = Self::default();
         lost
     }
@@ -153,12 +197,24 @@ fn starts_as(mut request: BytesMut) -> Option<&'static str> {
     Some(found.map_or(REFUSED, |found| TABLE[found.index].name))
 }
 
-/// The client's number in the reply to HELLO: RESP2 has a flat list of names and values.
+impl Pending {
+    /// Tells whoever asked that there will be no reply, because CLIENT REPLY says so.
+    fn is_not_answered(self) {
+        let text = "no reply: CLIENT REPLY is off, or skips this one";
+        if let Some(entry) = self.entry {
+            entry.outcome.set(Some(Outcome { text: format!("({text})"), failed: false }));
+        }
+        if let Some(done) = self.done {
+            done(Err(text.to_owned()));
+        }
+    }
+}
+
+/// The client's number in the reply to HELLO.
 fn client_of(greeting: &Value) -> Option<u32> {
-    let Value::Array(fields) = greeting else { return None };
-    let mut pairs = fields.chunks_exact(2);
-    pairs.find_map(|pair| match pair {
-        [Value::Bulk(name), Value::Integer(id)] if name == b"id" => u32::try_from(*id).ok(),
+    let Value::Map(fields) = greeting else { return None };
+    fields.iter().find_map(|field| match field {
+        (Value::Bulk(name), Value::Integer(id)) if name == b"id" => u32::try_from(*id).ok(),
         _ => None,
     })
 }

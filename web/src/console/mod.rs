@@ -4,6 +4,7 @@
 mod complete;
 mod connection;
 mod history;
+mod listening;
 mod view;
 
 use std::fmt::Write as _;
@@ -47,19 +48,42 @@ pub(crate) struct Outcome {
     pub(crate) failed: bool,
 }
 
-/// A command that was typed, or a line the page itself has to say.
+/// What an entry is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// A command that was typed.
+    Command,
+    /// The page's own words.
+    Note,
+    /// What the server sent by itself: a message of a channel, say.
+    Message,
+}
+
+/// A command that was typed, or a line that came by itself.
 #[derive(Clone, Copy)]
 pub(crate) struct Entry {
     pub(crate) id: u64,
     pub(crate) line: StoredValue<String>,
-    /// The page's own words, not a command.
-    pub(crate) is_note: bool,
+    pub(crate) kind: Kind,
     /// None until the reply is there.
     pub(crate) outcome: RwSignal<Option<Outcome>>,
     /// The command in the trace, once it is seen there.
     pub(crate) command: RwSignal<Option<CommandId>>,
     /// The way it took, once it is whole.
     pub(crate) way: StoredValue<Option<Way>>,
+}
+
+impl Entry {
+    /// Gives back what an entry holds that is scrolled out for good. Messages come in any number; of a command's entry
+    /// something may still want to know.
+    fn forget(self) {
+        if self.kind != Kind::Command {
+            self.line.dispose();
+            self.outcome.dispose();
+            self.command.dispose();
+            self.way.dispose();
+        }
+    }
 }
 
 /// A command and the way it took, kept beyond what the trace holds.
@@ -126,7 +150,7 @@ impl Consoles {
     fn restore(&self, saved: &SavedConsole) -> Console {
         let entries = saved.lines.iter().map(|line| {
             let text = line.reply.clone().unwrap_or_default();
-            self.entry(&line.command, false, Some(Outcome { text, failed: line.failed }))
+            self.entry(&line.command, Kind::Command, Some(Outcome { text, failed: line.failed }))
         });
         let entries = entries.collect();
         let make = || Console {
@@ -139,13 +163,13 @@ impl Consoles {
         self.owner.with_value(|owner| owner.with(make))
     }
 
-    fn entry(&self, line: &str, is_note: bool, outcome: Option<Outcome>) -> Entry {
+    fn entry(&self, line: &str, kind: Kind, outcome: Option<Outcome>) -> Entry {
         let id = self.next_entry.get_value();
         self.next_entry.set_value(id + 1);
         let make = || Entry {
             id,
             line: StoredValue::new(line.to_owned()),
-            is_note,
+            kind,
             outcome: RwSignal::new(outcome),
             command: RwSignal::new(None),
             way: StoredValue::new(None),
@@ -252,10 +276,11 @@ impl Consoles {
     /// Tells something in every console in which anything was typed.
     pub(crate) fn note(&self, text: &str) {
         for console in self.list.get_untracked() {
-            let typed =
-                console.entries.with_untracked(|entries| entries.last().is_some_and(|last| !last.is_note));
+            let typed = console
+                .entries
+                .with_untracked(|entries| entries.last().is_some_and(|last| last.kind != Kind::Note));
             if typed {
-                console.push(self.entry(text, true, None));
+                console.push(self.entry(text, Kind::Note, None));
             }
         }
     }
@@ -283,14 +308,18 @@ impl Console {
                 // What redis-cli says, which does not send such a line either.
                 let text =
                     "Invalid argument(s): a quote is not closed, or text follows a closing quote".to_owned();
-                self.push(consoles.entry(line, false, Some(Outcome { text: text.clone(), failed: true })));
+                self.push(consoles.entry(
+                    line,
+                    Kind::Command,
+                    Some(Outcome { text: text.clone(), failed: true }),
+                ));
                 if let Some(done) = done {
                     done(Err(text));
                 }
                 return;
             }
         };
-        let entry = consoles.entry(line, false, None);
+        let entry = consoles.entry(line, Kind::Command, None);
         self.push(entry);
         let raw = prints_raw(&arguments);
         let bytes = self.connection.try_update_value(|connection| {
@@ -309,11 +338,18 @@ impl Console {
     }
 
     fn push(&self, entry: Entry) {
+        self.push_all(vec![entry]);
+    }
+
+    /// Puts `new` behind the others, and has the page look once.
+    fn push_all(&self, new: Vec<Entry>) {
+        if new.is_empty() {
+            return;
+        }
         self.entries.update(|entries| {
-            entries.push(entry);
-            if entries.len() > ENTRIES_MAX {
-                entries.remove(0);
-            }
+            entries.extend(new);
+            let gone = entries.len().saturating_sub(ENTRIES_MAX);
+            entries.drain(..gone).for_each(Entry::forget);
         });
     }
 
@@ -332,17 +368,16 @@ impl Console {
     }
 
     fn received(&self, page: Page, consoles: &Consoles, bytes: &[u8]) {
-        let Some(replies) = self.connection.try_update_value(|connection| connection.received(bytes)) else {
+        let Some(news) = self.connection.try_update_value(|connection| connection.received(bytes)) else {
             return;
         };
-        match replies {
-            Ok(replies) => {
-                for (pending, value) in replies {
-                    self.answer(consoles, pending, value);
-                }
+        match news {
+            Ok(news) => {
+                let messages = news.into_iter().filter_map(|news| self.tell(consoles, news)).collect();
+                self.push_all(messages);
             }
             Err(why) => {
-                self.push(consoles.entry(&why, true, None));
+                self.push(consoles.entry(&why, Kind::Note, None));
                 page.close(self.number);
                 self.closed(consoles);
             }
@@ -353,19 +388,25 @@ impl Console {
         }
     }
 
-    fn answer(&self, consoles: &Consoles, pending: Option<connection::Pending>, value: Value) {
-        let Some(pending) = pending else {
-            // Nobody asked: RESP3's out-of-band data, shown where it arrives.
-            self.push(consoles.entry(&format_value(&value), true, None));
-            return;
+    /// Tells a reply to whoever asked; a message is handed back, to be shown.
+    fn tell(&self, consoles: &Consoles, news: connection::News) -> Option<Entry> {
+        let (pending, mut values) = match news {
+            connection::News::Reply(pending, values) => (pending, values),
+            connection::News::Message(value) => {
+                let text = shortened(format_value(&value));
+                return Some(consoles.entry(&text, Kind::Message, None));
+            }
         };
         if let Some(entry) = pending.entry {
-            let text = shortened(if pending.raw { format_raw(&value) } else { format_value(&value) });
-            entry.outcome.set(Some(Outcome { text, failed: matches!(value, Value::Error(_)) }));
+            let print = if pending.raw { format_raw } else { format_value };
+            let text = values.iter().map(print).collect::<Vec<_>>().join("\n");
+            let failed = matches!(values[..], [Value::Error(_)]);
+            entry.outcome.set(Some(Outcome { text: shortened(text), failed }));
         }
         if let Some(done) = pending.done {
-            done(Ok(value));
+            done(Ok(if values.len() == 1 { values.remove(0) } else { Value::Array(values) }));
         }
+        None
     }
 
     fn closed(&self, consoles: &Consoles) {
@@ -379,7 +420,11 @@ impl Console {
             self.lose_pending();
         }
         if was_open {
-            self.push(consoles.entry("Connection closed. The next command connects again.", true, None));
+            self.push(consoles.entry(
+                "Connection closed. The next command connects again.",
+                Kind::Note,
+                None,
+            ));
         }
     }
 
@@ -404,7 +449,7 @@ impl Console {
 
     fn saved(&self) -> SavedConsole {
         let lines = self.entries.with(|entries| {
-            let commands = entries.iter().filter(|entry| !entry.is_note);
+            let commands = entries.iter().filter(|entry| entry.kind == Kind::Command);
             let mut lines: Vec<SavedLine> = commands
                 .rev()
                 .take(LINES_MAX)

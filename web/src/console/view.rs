@@ -7,7 +7,7 @@ use leptos::html;
 use leptos::prelude::*;
 
 use super::complete::{Help, complete, help, written};
-use super::{CONSOLES_MAX, Console, Entry, Standing};
+use super::{CONSOLES_MAX, Console, Entry, Kind, Standing};
 use crate::format;
 use crate::page::{Page, Selected};
 
@@ -164,8 +164,10 @@ fn Invitation(page: Page, console: Console) -> impl IntoView {
 #[component]
 fn EntryView(page: Page, entry: Entry) -> impl IntoView {
     let line = entry.line.get_value();
-    if entry.is_note {
-        return view! { <p class="note">{line}</p> }.into_any();
+    match entry.kind {
+        Kind::Command => {}
+        Kind::Note => return view! { <p class="note">{line}</p> }.into_any(),
+        Kind::Message => return view! { <pre class="message">{line}</pre> }.into_any(),
     }
     let selected = move || {
         let command = entry.command.get();
