@@ -2,9 +2,10 @@
 //!
 //! Owns what all connections share besides the keyspace. Knows no socket and no clock: the host tells the time.
 
-use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use litemap::LiteMap;
 
 use super::broker::Broker;
 use super::client::{Client, Listed, Peer};
@@ -122,7 +123,7 @@ pub struct Server {
     pub(crate) errors: Errors,
     next_client: AtomicU64,
     /// Touched when a client comes, goes, or asks for the list; never per command.
-    clients: Mutex<BTreeMap<u64, Arc<Listed>>>,
+    clients: Mutex<LiteMap<u64, Arc<Listed>>>,
 }
 
 impl Server {
@@ -197,7 +198,7 @@ impl Server {
     }
 
     /// The list of clients by id, locked. A panic while it was locked leaves it whole, so poison is of no interest.
-    pub(super) fn clients(&self) -> MutexGuard<'_, BTreeMap<u64, Arc<Listed>>> {
+    pub(super) fn clients(&self) -> MutexGuard<'_, LiteMap<u64, Arc<Listed>>> {
         self.clients.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

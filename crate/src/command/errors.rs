@@ -1,7 +1,8 @@
 //! How often clients were answered with an error, by its first word.
 
-use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use litemap::LiteMap;
 
 use super::mistake::Mistake;
 
@@ -15,7 +16,7 @@ pub(crate) struct Errors(Mutex<Counts>);
 #[derive(Debug, Default)]
 struct Counts {
     total: u64,
-    by_word: BTreeMap<String, u64>,
+    by_word: LiteMap<String, u64>,
 }
 
 impl Errors {

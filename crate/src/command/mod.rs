@@ -50,6 +50,7 @@ mod pause;
 mod sample;
 mod settings;
 mod spec;
+#[cfg(feature = "streams")]
 mod stream_words;
 mod table;
 mod usage;
@@ -83,10 +84,15 @@ mod sort;
 mod sorted_set_algebra;
 mod sorted_set_ranges;
 mod sorted_sets;
+#[cfg(feature = "streams")]
 mod stream_claims;
+#[cfg(feature = "streams")]
 mod stream_groups;
+#[cfg(feature = "streams")]
 mod stream_info;
+#[cfg(feature = "streams")]
 mod stream_reads;
+#[cfg(feature = "streams")]
 mod streams;
 mod strings;
 mod substrings;

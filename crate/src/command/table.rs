@@ -6,9 +6,10 @@ use super::spec::Spec;
 use super::{
     Mistake, auth, blocking, clients, config, connection, counters, databases, debug, expiry, hashes, info,
     introspection, keys, list_moves, lists, monitor, objects, persistence, pubsub, server, set_algebra, sets,
-    slow_log, sort, sorted_set_algebra, sorted_set_ranges, sorted_sets, stream_claims, stream_groups,
-    stream_info, stream_reads, streams, strings, substrings, transactions,
+    slow_log, sort, sorted_set_algebra, sorted_set_ranges, sorted_sets, strings, substrings, transactions,
 };
+#[cfg(feature = "streams")]
+use super::{stream_claims, stream_groups, stream_info, stream_reads, streams};
 use crate::resp::{Args, Reply};
 
 /// All commands, by family. A command's position is its number wherever one is recorded.
@@ -157,20 +158,35 @@ pub static TABLE: &[Spec] = &[
     sorted_set_algebra::ZINTERSTORE,
     sorted_set_algebra::ZDIFFSTORE,
     sorted_set_algebra::ZINTERCARD,
+    #[cfg(feature = "streams")]
     streams::XADD,
+    #[cfg(feature = "streams")]
     streams::XLEN,
+    #[cfg(feature = "streams")]
     streams::XRANGE,
+    #[cfg(feature = "streams")]
     streams::XREVRANGE,
+    #[cfg(feature = "streams")]
     streams::XDEL,
+    #[cfg(feature = "streams")]
     streams::XTRIM,
+    #[cfg(feature = "streams")]
     streams::XSETID,
+    #[cfg(feature = "streams")]
     stream_reads::XREAD,
+    #[cfg(feature = "streams")]
     stream_reads::XREADGROUP,
+    #[cfg(feature = "streams")]
     stream_groups::XGROUP,
+    #[cfg(feature = "streams")]
     stream_groups::XACK,
+    #[cfg(feature = "streams")]
     stream_claims::XPENDING,
+    #[cfg(feature = "streams")]
     stream_claims::XCLAIM,
+    #[cfg(feature = "streams")]
     stream_claims::XAUTOCLAIM,
+    #[cfg(feature = "streams")]
     stream_info::XINFO,
     keys::DEL,
     keys::UNLINK,

@@ -15,10 +15,11 @@
 )]
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::hash::{BuildHasher, Hash};
 
 use foldhash::fast::FixedState;
+use litemap::LiteMap;
 
 use crate::scope::event::{ObjectId, TaskId};
 
@@ -37,7 +38,7 @@ struct Ledger {
     /// By number.
     objects: Vec<Object>,
     /// By where it lies, the content of every store.
-    stores: BTreeMap<usize, u64>,
+    stores: LiteMap<usize, u64>,
     /// What has been settled for good: how tasks ended, which assertions failed, which keys were named. A sum.
     facts: u64,
 }
@@ -62,7 +63,7 @@ struct Object {
     /// What each message was made of: its sender's history.
     messages: VecDeque<u64>,
     /// By message, who awaits an answer that is there, and what it was made of.
-    answers: BTreeMap<u32, (u64, u64)>,
+    answers: LiteMap<u32, (u64, u64)>,
     /// Nobody receives any more.
     closed: bool,
 }

@@ -3,7 +3,6 @@
 //! Tokio's timer does not exist in a browser tab, and a run that must repeat cannot ask the machine what time it is.
 //! [`Timers`] is what replaces both: a clock that somebody else moves, and the sleeps it ends. Knows nothing of who moves it.
 
-use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
+use litemap::LiteMap;
 use tokio::task::coop;
 
 use super::ledger;
@@ -29,7 +29,7 @@ pub struct Timers {
 #[derive(Debug, Default)]
 struct Sleepers {
     // By deadline, then by the order in which they went to sleep; with the task that sleeps, if it is recorded.
-    wakers: BTreeMap<(u64, u64), (Waker, Option<TaskId>)>,
+    wakers: LiteMap<(u64, u64), (Waker, Option<TaskId>)>,
     slept: u64,
 }
 
@@ -65,7 +65,7 @@ impl Timers {
     /// When the next sleep ends.
     #[must_use]
     pub fn next_deadline_ns(&self) -> Option<u64> {
-        self.sleepers().wakers.first_key_value().map(|(&(deadline_ns, _), _)| deadline_ns)
+        self.sleepers().wakers.first().map(|(&(deadline_ns, _), _)| deadline_ns)
     }
 
     /// Wakes whoever has slept long enough, in the order of their deadlines; returns how many.
@@ -73,11 +73,13 @@ impl Timers {
         let later = self.now_ns() + 1;
         let due = {
             let mut sleepers = self.sleepers();
-            let rest = sleepers.wakers.split_off(&(later, 0));
-            std::mem::replace(&mut sleepers.wakers, rest)
+            let mut due = std::mem::take(&mut sleepers.wakers).into_tuple_vec();
+            let rest = due.split_off(due.partition_point(|(entry, _)| *entry < (later, 0)));
+            sleepers.wakers = LiteMap::from_sorted_store_unchecked(rest);
+            due
         };
         let count = due.len();
-        due.into_values().for_each(|(waker, _)| waker.wake());
+        due.into_iter().for_each(|(_, (waker, _))| waker.wake());
         count
     }
 

@@ -4,8 +4,10 @@
 //! the path of a poll or a command. One registry serves the process; an engine brings its own, so that its
 //! numbers repeat from run to run. Knows nothing of when things happened but a task's spawning.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::panic::Location;
+
+use litemap::LiteMap;
 
 use super::event::{LabelId, ObjectId, TaskId};
 use super::frame::{AliveTask, Definition, Frame, ObjectKind};
@@ -25,8 +27,8 @@ pub(super) struct Registry {
     label_ids: HashMap<(usize, usize), LabelId>,
     objects: Vec<Definition>,
     // Ordered, so that a snapshot is the same bytes every time.
-    client_names: BTreeMap<u32, String>,
-    alive: BTreeMap<TaskId, Alive>,
+    client_names: LiteMap<u32, String>,
+    alive: LiteMap<TaskId, Alive>,
     tasks_spawned: u32,
     /// Definitions made since they were last taken, kept only while somebody watches.
     fresh: Vec<Definition>,

@@ -6,7 +6,6 @@
 mod pipe;
 mod scene;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,6 +15,7 @@ use interleave::scope::codec;
 use interleave::scope::frame::{Frame, Hello, Origin};
 use interleave::session::Service;
 use interleave::sharing::{Kind, Options, Sharing};
+use litemap::LiteMap;
 use tokio::io::DuplexStream;
 use tokio::sync::{mpsc, watch};
 use wasm_bindgen::prelude::*;
@@ -36,7 +36,7 @@ pub struct Tab {
     connections: mpsc::UnboundedSender<Arrival>,
     // The server never stops: it is thrown away.
     _stop: watch::Sender<bool>,
-    pipes: BTreeMap<u32, Pipe>,
+    pipes: LiteMap<u32, Pipe>,
     frames: Vec<Frame>,
     // The host's clock at the last turn; none before the first and after a pause. Time passes between turns only.
     host_ms: Option<f64>,
@@ -99,7 +99,7 @@ impl Tab {
             engine,
             connections,
             _stop: stop,
-            pipes: BTreeMap::new(),
+            pipes: LiteMap::new_vec(),
             frames,
             host_ms: None,
             running: true,
@@ -156,7 +156,7 @@ impl Tab {
         let passed_ms = self.host_ms.replace(host_ms).map_or(0.0, |before| (host_ms - before).max(0.0));
         self.engine.advance_to(self.engine.now_ns() + (passed_ms * 1e6) as u64);
         for _ in 0..TURN_POLLS_MAX {
-            self.engine.enter(|| self.pipes.values_mut().for_each(Pipe::pump));
+            self.engine.enter(|| self.pipes.iter_mut().for_each(|(_, pipe)| pipe.pump()));
             if let Step::Idle { next_deadline_ns } = self.engine.step() {
                 return match next_deadline_ns {
                     Some(at_ns) => at_ns.saturating_sub(self.engine.now_ns()) as f64 / 1e6,

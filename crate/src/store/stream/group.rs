@@ -7,6 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
+use litemap::LiteMap;
+
 use super::id::StreamId;
 use super::log::Log;
 
@@ -16,7 +18,7 @@ pub struct Group {
     last_id: StreamId,
     read: Option<i64>,
     pending: BTreeMap<StreamId, Pending>,
-    consumers: BTreeMap<Arc<[u8]>, Consumer>,
+    consumers: LiteMap<Arc<[u8]>, Consumer>,
 }
 
 /// An entry that was handed out and not acknowledged.
@@ -55,7 +57,7 @@ impl Group {
     /// A group that has read up to `last_id`, which is `read` entries if anybody knows.
     #[must_use]
     pub fn new(last_id: StreamId, read: Option<i64>) -> Self {
-        Self { last_id, read, pending: BTreeMap::new(), consumers: BTreeMap::new() }
+        Self { last_id, read, pending: BTreeMap::new(), consumers: LiteMap::new_vec() }
     }
 
     /// The last entry that was handed out; new ones are above it.
@@ -126,7 +128,7 @@ impl Group {
 
     /// The consumers by name.
     #[must_use]
-    pub fn consumers(&self) -> &BTreeMap<Arc<[u8]>, Consumer> {
+    pub fn consumers(&self) -> &LiteMap<Arc<[u8]>, Consumer> {
         &self.consumers
     }
 
@@ -158,7 +160,8 @@ impl Group {
     /// it may have been another one's.
     pub fn assign(&mut self, id: StreamId, consumer: &[u8], delivered_ms: u64, deliveries: u64) {
         self.acknowledge(id);
-        let Some((name, _)) = self.consumers.get_key_value(consumer) else { return };
+        let place = self.consumers.find_index(consumer);
+        let Some((name, _)) = place.ok().and_then(|place| self.consumers.get_indexed(place)) else { return };
         let pending = Pending { consumer: Arc::clone(name), delivered_ms, deliveries };
         self.pending.insert(id, pending);
         if let Some(consumer) = self.consumers.get_mut(consumer) {

@@ -62,18 +62,18 @@ impl Stream {
                 self.log.set_counters(last_id, Some(added), Some(max_deleted_id));
             }
             Part::Group { name, last_id, read } => {
-                if self.groups.last_key_value().is_some_and(|(before, _)| **before >= *name) {
+                if self.groups.last().is_some_and(|(before, _)| **before >= *name) {
                     return None;
                 }
                 self.groups.insert(name.into(), Group::new(last_id, read));
             }
             Part::Consumer { name, seen_ms } => {
-                self.groups.last_entry()?.get_mut().add_consumer(name, seen_ms).then_some(())?;
+                self.groups.iter_mut().next_back()?.1.add_consumer(name, seen_ms).then_some(())?;
             }
             Part::Pending { id, consumer, delivered_ms, deliveries } => {
-                let mut group = self.groups.last_entry()?;
-                group.get().consumers().get(consumer)?;
-                group.get_mut().assign(id, consumer, delivered_ms, deliveries);
+                let group = self.groups.iter_mut().next_back()?.1;
+                group.consumers().get(consumer)?;
+                group.assign(id, consumer, delivered_ms, deliveries);
             }
         }
         Some(())

@@ -12,7 +12,7 @@ mod log;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use litemap::LiteMap;
 
 pub use block::{BLOCK_BYTES_MAX, BLOCK_LEN_MAX, StreamEntry};
 pub use group::{Consumer, Group, Pending};
@@ -34,5 +34,5 @@ pub struct Stream {
     /// Its entries.
     pub log: Log,
     /// Its groups, by name.
-    pub groups: BTreeMap<Box<[u8]>, Group>,
+    pub groups: LiteMap<Box<[u8]>, Group>,
 }
