@@ -32,7 +32,11 @@ struct Module {
     config: &'static [&'static str],
 }
 
-const PAGE: Module = Module { package: "interleave-web", name: "page", config: &[] };
+const PAGE: Module = Module {
+    package: "interleave-web",
+    name: "page",
+    config: &["--config", r#"profile.page.package.interleave.opt-level="s""#],
+};
 
 /// What runs in workers. The tab's server, which has a visitor's whole second for a command, is sent as small as it can be; the time machine is
 /// there to be quick.

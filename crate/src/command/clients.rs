@@ -217,7 +217,7 @@ fn setinfo(ctx: &mut SessionCtx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> O
         return Err(Mistake::from([b"ERR Unrecognized option '", attribute, b"'"].concat()));
     };
     let value = printable(&args[3]).ok_or_else(|| {
-        let attribute = String::from_utf8_lossy(attribute).to_lowercase();
+        let attribute = String::from_utf8_lossy(attribute).to_ascii_lowercase();
         Mistake::from(format!("ERR {attribute} cannot contain spaces, newlines or special characters."))
     })?;
     *field(&mut ctx.client.listed().names()) = value;

@@ -125,7 +125,7 @@ fn parse_output_limits(text: &[u8]) -> Result<Option<usize>, String> {
     }
     let mut listening = None;
     for limits in words.chunks_exact(4) {
-        let class = limits[0].to_lowercase();
+        let class = limits[0].to_ascii_lowercase();
         if !["normal", "slave", "replica", "pubsub"].contains(&&*class) {
             return Err("Invalid client class specified in buffer limit configuration.".to_owned());
         }
@@ -144,7 +144,7 @@ fn parse_output_limits(text: &[u8]) -> Result<Option<usize>, String> {
 /// A number of bytes, as `1048576` or `1mb`.
 fn bytes(text: &str) -> Option<usize> {
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    let unit: usize = match text[digits.len()..].to_lowercase().as_str() {
+    let unit: usize = match text[digits.len()..].to_ascii_lowercase().as_str() {
         "" | "b" => 1,
         "k" => 1000,
         "kb" => 1 << 10,

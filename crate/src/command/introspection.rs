@@ -15,7 +15,7 @@ pub(super) const COMMAND: Spec = Spec {
     arity: -1,
     flags: &[Flag::Loading, Flag::Stale],
     keys: KeySpec::None,
-    subcommands: &[COUNT, DOCS, INFO, HELP],
+    subcommands: if cfg!(feature = "texts") { &[COUNT, DOCS, INFO, HELP] } else { &[COUNT, INFO, HELP] },
     run: Run::session(command),
 };
 

@@ -135,7 +135,7 @@ fn group(words: &mut Words<'_>) -> Argument {
 /// Several parts as one argument: nothing but a token where there is none, a block where there are many.
 fn join(mut parts: Vec<Argument>, token: &str) -> Argument {
     match parts.len() {
-        0 => Argument { kind: ArgumentKind::PureToken, ..placeholder(&token.to_lowercase()) },
+        0 => Argument { kind: ArgumentKind::PureToken, ..placeholder(&token.to_ascii_lowercase()) },
         1 => parts.remove(0),
         _ => {
             let names: Vec<&str> = parts.iter().map(|argument| argument.name.as_str()).collect();

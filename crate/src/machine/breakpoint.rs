@@ -37,8 +37,8 @@ impl Breakpoint {
     /// Whether the last step came to it; `touched` are the keys that its commands named, and `failed` whether something went
     /// wrong in it.
     pub(super) fn is_hit(&self, seen: &Seen, touched: &[Box<[u8]>], failed: bool) -> bool {
-        let wanted = self.text.trim().to_lowercase();
-        let named = |name: &str| !wanted.is_empty() && name.to_lowercase().contains(&wanted);
+        let wanted = self.text.trim().to_ascii_lowercase();
+        let named = |name: &str| !wanted.is_empty() && name.to_ascii_lowercase().contains(&wanted);
         match self.kind {
             BreakpointKind::Task => {
                 seen.step.by_scenario && seen.step.polled.is_some_and(|task| named(&seen.name(task)))

@@ -76,7 +76,7 @@ impl Direct {
         self.job.batch.push(request);
         match command::resolve(self.job.batch.request(0)) {
             Ok(found) if needs_session(found.spec) => {
-                let name = found.spec.name.replace('|', " ").to_uppercase();
+                let name = found.spec.name.replace('|', " ").to_ascii_uppercase();
                 self.refuse(Mistake::from(format!(
                     "ERR expected a command that needs no session, for there is none here, found '{name}'"
                 )));

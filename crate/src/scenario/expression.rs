@@ -239,8 +239,8 @@ fn command_of(i: &mut Input<'_>, words: Vec<Word>) -> Parsed<Command> {
         let known = || spec.subcommands.iter().map(|sub| (own_name(sub), sub));
         let Some((_, sub)) = known().find(|(known, _)| known.eq_ignore_ascii_case(name)) else {
             let near = nearest(name, known().map(|(known, _)| known));
-            let help = near.map(|near| format!("did you mean `{}`?", near.to_uppercase()));
-            let what = format!("a subcommand of `{}`", spec.name.to_uppercase());
+            let help = near.map(|near| format!("did you mean `{}`?", near.to_ascii_uppercase()));
+            let what = format!("a subcommand of `{}`", spec.name.to_ascii_uppercase());
             return wrong(word.span, what, quote(name), help);
         };
         spec = sub;
@@ -248,7 +248,7 @@ fn command_of(i: &mut Input<'_>, words: Vec<Word>) -> Parsed<Command> {
     // A subcommand that is known only in the run is checked by the server then.
     let checked = spec.subcommands.is_empty() || words.len() < 2;
     if checked && !spec.takes(words.len()) {
-        let usage = format!("{} {}", spec.name.replace('|', " ").to_uppercase(), spec.usage);
+        let usage = format!("{} {}", spec.name.replace('|', " ").to_ascii_uppercase(), spec.usage);
         let given = words.len() - 1;
         let found = format!("{given} word{} after its name", if given == 1 { "" } else { "s" });
         return wrong(first.span.to(words[given].span), format!("`{}`", usage.trim_end()), found, None);
@@ -269,7 +269,7 @@ fn own_name(sub: &'static Spec) -> &'static str {
 
 /// The commands' names as they are usually written.
 fn command_names() -> Vec<String> {
-    TABLE.iter().map(|spec| spec.name.to_uppercase()).collect()
+    TABLE.iter().map(|spec| spec.name.to_ascii_uppercase()).collect()
 }
 
 /// The mistake of `word` being neither a keyword nor a command.

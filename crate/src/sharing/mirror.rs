@@ -4,9 +4,10 @@
 //! lie elsewhere. Whoever runs commands notes here what they touched. Owns the copy; knows no command and no lock of the
 //! store's, and a server without onlookers has none.
 
-use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use litemap::LiteMap;
 
 use crate::store::{Entry, Keyspace, ValueType};
 
@@ -21,7 +22,7 @@ pub const MIRROR_CHARS_MAX: usize = 80;
 pub struct Mirror {
     /// Every client has a store of its own.
     by_client: bool,
-    keys: Mutex<BTreeMap<Place, Mirrored>>,
+    keys: Mutex<LiteMap<Place, Mirrored>>,
     /// The keys that commands named since they were last taken.
     touched: Mutex<Vec<Box<[u8]>>>,
     /// What is touched from now on is of no interest.
@@ -85,9 +86,7 @@ impl Mirror {
                 None => drop(keys.remove(&place)),
             }
         }
-        while keys.len() > MIRROR_KEYS_MAX {
-            keys.pop_last();
-        }
+        drop_last(&mut keys);
     }
 
     /// Notes all of `keyspace`, of which a command of `client` touched any.
@@ -99,9 +98,7 @@ impl Mirror {
             for (database, store) in keyspace.shard(index).stores().enumerate() {
                 for (key, entry) in (0..store.len()).filter_map(|position| store.at(position)) {
                     keys.insert((owner, database, key.into()), Mirrored::of(entry));
-                    if keys.len() > MIRROR_KEYS_MAX {
-                        keys.pop_last();
-                    }
+                    drop_last(&mut keys);
                 }
             }
         }
@@ -136,9 +133,19 @@ impl Mirror {
         self.touched.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn keys(&self) -> MutexGuard<'_, BTreeMap<Place, Mirrored>> {
+    fn keys(&self) -> MutexGuard<'_, LiteMap<Place, Mirrored>> {
         // Held for map operations only; no user code can panic inside.
         self.keys.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Keeps no more than there may be.
+fn drop_last(keys: &mut LiteMap<Place, Mirrored>) {
+    while keys.len() > MIRROR_KEYS_MAX
+        && let Some((last, _)) = keys.last()
+    {
+        let last = last.clone();
+        keys.remove(&last);
     }
 }
 

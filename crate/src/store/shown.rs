@@ -4,6 +4,7 @@
 
 use std::borrow::Cow;
 
+#[cfg(feature = "streams")]
 use super::stream::StreamId;
 use super::value::Value;
 
@@ -29,6 +30,7 @@ impl Value {
                 };
                 shown.all('{', members.map(scored), '}');
             }
+            #[cfg(feature = "streams")]
             Self::Stream(stream) => {
                 let entries = stream.log.range(StreamId::MIN, StreamId::MAX).map(|entry| {
                     let mut pairs = Vec::new();

@@ -9,6 +9,7 @@ use super::hash::Hash;
 use super::list::List;
 use super::set::Set;
 use super::sorted_set::SortedSet;
+#[cfg(feature = "streams")]
 use super::stream::Stream;
 
 /// A value.
@@ -27,6 +28,7 @@ pub enum Value {
     /// A sorted set.
     SortedSet(Box<SortedSet>),
     /// A stream.
+    #[cfg(feature = "streams")]
     Stream(Box<Stream>),
 }
 
@@ -42,6 +44,7 @@ impl Value {
             Self::Hash(_) => ValueType::Hash,
             Self::Set(_) => ValueType::Set,
             Self::SortedSet(_) => ValueType::SortedSet,
+            #[cfg(feature = "streams")]
             Self::Stream(_) => ValueType::Stream,
         }
     }
@@ -69,6 +72,7 @@ impl Value {
                     "skiplist"
                 }
             }
+            #[cfg(feature = "streams")]
             Self::Stream(_) => "stream",
         }
     }
@@ -125,6 +129,10 @@ collections! {
     Hash: |hash| hash.len() == 0;
     Set: |set| set.len() == 0;
     SortedSet: |set| set.len() == 0;
+}
+
+#[cfg(feature = "streams")]
+collections! {
     Stream: |_| false;
 }
 

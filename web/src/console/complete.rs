@@ -59,7 +59,7 @@ fn subname(spec: &Spec) -> &str {
 
 /// How a command is written: `CLIENT SETNAME`.
 pub(crate) fn written(spec: &Spec) -> String {
-    spec.name.replace('|', " ").to_uppercase()
+    spec.name.replace('|', " ").to_ascii_uppercase()
 }
 
 /// The line with its last word completed to `spec`'s name, in the case that was typed, and a space if arguments follow.
@@ -68,7 +68,7 @@ pub(crate) fn complete(line: &str, spec: &Spec) -> String {
     let typed = &line[start..];
     let name = subname(spec);
     let lower = typed.chars().any(char::is_lowercase);
-    let name = if lower { name.to_owned() } else { name.to_uppercase() };
+    let name = if lower { name.to_owned() } else { name.to_ascii_uppercase() };
     let takes_more = spec.arity.unsigned_abs() > 1 + u32::from(spec.name.contains('|')) || spec.arity < 0;
     format!("{}{name}{}", &line[..start], if takes_more || !spec.subcommands.is_empty() { " " } else { "" })
 }

@@ -47,7 +47,7 @@ pub(super) fn sheet(trace: &Trace, id: CommandId, kept: Option<Way>) -> Option<S
     if let Some(poll) = command.end_poll.filter(held).filter(|poll| Some(*poll) != command.start_poll) {
         links.push(Link { label: "the poll that had its reply".to_owned(), to: Selected::Poll(poll) });
     }
-    let title = trace.label(command.name).to_uppercase();
+    let title = trace.label(command.name).to_ascii_uppercase();
     Some(Sheet { kind: "command", title, facts, stretches, notes, links, ..Sheet::default() })
 }
 

@@ -123,7 +123,9 @@ fn happened(trace: &Trace, event: Event) -> String {
         Event::Read { bytes } => format!("reads {} bytes", format::count(bytes.into())),
         Event::Write { bytes } => format!("writes {} bytes", format::count(bytes.into())),
         Event::WriteWait => "cannot write, waits".to_owned(),
-        Event::CommandStart { command, .. } => format!("starts {}", trace.label(command).to_uppercase()),
+        Event::CommandStart { command, .. } => {
+            format!("starts {}", trace.label(command).to_ascii_uppercase())
+        }
         Event::CommandEnd { failed: false } => "has the reply".to_owned(),
         Event::CommandEnd { failed: true } => "has an error as the reply".to_owned(),
         Event::BlockStart => "begins to block its worker".to_owned(),

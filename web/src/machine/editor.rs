@@ -87,7 +87,7 @@ pub(crate) fn Editor(page: Page) -> impl IntoView {
         let typed = value.get(word.clone()).unwrap_or_default();
         let mut full = suggestion.text();
         if typed.chars().any(char::is_lowercase) {
-            full = full.to_lowercase();
+            full = full.to_ascii_lowercase();
         }
         full.push(' ');
         insert(&area, text::unit_of(&value, word.start)..text::unit_of(&value, word.end), &full);

@@ -288,7 +288,7 @@ impl Painter<'_> {
             Event::CommandStart { command, .. } => Some(command),
             _ => None,
         });
-        let first = self.scene.trace.label(started.next()?).to_uppercase();
+        let first = self.scene.trace.label(started.next()?).to_ascii_uppercase();
         Some(match started.count() {
             0 => first,
             more => format!("{first} +{more}"),

@@ -355,8 +355,9 @@ impl Trace {
     /// Tasks whose name contains `text`, whatever the case, by number.
     #[must_use]
     pub fn search(&self, text: &str) -> Vec<TaskId> {
-        let wanted = text.to_lowercase();
-        let found = self.tasks.iter().filter(|task| self.task_name(task.id).to_lowercase().contains(&wanted));
+        let wanted = text.to_ascii_lowercase();
+        let found =
+            self.tasks.iter().filter(|task| self.task_name(task.id).to_ascii_lowercase().contains(&wanted));
         found.map(|task| task.id).collect()
     }
 

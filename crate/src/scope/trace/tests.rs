@@ -82,7 +82,7 @@ fn way(trace: &Trace, client: u32) -> String {
         Stage::RequestQueued(channel) => format!("request queued: {}", trace.object_name(channel)),
         Stage::OwnerRan(task) => format!("owner ran: {}", trace.task_name(task)),
         Stage::ReplyQueued(channel) => format!("reply queued: {}", trace.object_name(channel)),
-        other => format!("{other:?}").to_lowercase(),
+        other => format!("{other:?}").to_ascii_lowercase(),
     };
     let segment = |segment: &Segment| {
         let us = (segment.to_ns - segment.from_ns) / 1_000;

@@ -7,6 +7,7 @@
 mod block;
 mod group;
 mod id;
+#[cfg(feature = "streams")]
 mod image;
 mod log;
 #[cfg(test)]
