@@ -131,6 +131,9 @@ impl Touched {
             return Self::by_transaction(transaction, shards);
         }
         let Some((args, spec)) = job.next() else { return Self::Several(Vec::new()) };
+        if let Some(only) = spec.only_key(args) {
+            return Self::One(shard_of(only, shards));
+        }
         let keys = spec.keys(args);
         if keys == Keys::All {
             return Self::All;
