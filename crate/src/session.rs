@@ -51,7 +51,7 @@ pub struct Service {
     pub unfinished_timeout: Duration,
     /// How long a client may be silent before the connection is closed; `None`: for ever.
     pub idle_timeout: Option<Duration>,
-    /// Turns true when the server stops: sessions answer what has arrived and end.
+    /// Turns true when the server stops: sessions answer what has arrived and end. False when the service is made.
     pub stop: watch::Receiver<bool>,
 }
 
@@ -405,7 +405,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
 
     /// Waits for bytes, or for what others have for the client; says why nothing more will come.
     async fn read(&mut self) -> io::Result<Option<End>> {
-        if *self.service.stop.borrow() {
+        if self.is_stopped() {
             return Ok(Some(End::Stopped));
         }
         let patience = if self.decoder.is_midway(&self.arrived) {
@@ -418,8 +418,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
             self.idle_timeout()
         };
         self.arrived.reserve(READ_BYTES);
-        let rt = self.service.rt.clone();
-        let reading = read_some(&mut self.stream, &mut self.arrived);
+        let Self { stream, arrived, client, job, service, .. } = self;
+        let Service { rt, stop, server, .. } = service;
+        let reading = read_some(stream, arrived);
         let reading = async {
             match patience {
                 Some(patience) => rt.timeout(patience, reading).await,
@@ -432,21 +433,28 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
             read = reading => match read {
                 Some(read) => {
                     let bytes = read?;
-                    self.service.server.counters.bytes_in.fetch_add(bytes as u64, Ordering::Relaxed);
+                    server.counters.bytes_in.fetch_add(bytes as u64, Ordering::Relaxed);
                     Ok((bytes == 0).then_some(End::Left))
                 }
                 None => Ok(Some(End::Silent)),
             },
-            call = poll_fn(|cx| self.client.poll_call(cx)) => match call {
+            call = poll_fn(|cx| client.poll_call(cx)) => match call {
                 Call::Killed => Ok(Some(End::Killed)),
                 Call::Message(message) => {
-                    message.write(&mut Reply::new(&mut self.job.replies, self.client.protocol()));
+                    message.write(&mut Reply::new(&mut job.replies, client.protocol()));
                     Ok(None)
                 }
             },
-            // The sender gone means the server is gone.
-            _ = self.service.stop.wait_for(|stop| *stop) => Ok(Some(End::Stopped)),
+            // The sender gone means the server is gone. Not `wait_for`, which takes the value's lock, and that is everybody's.
+            told = stop.changed() => Ok((told.is_err() || *stop.borrow()).then_some(End::Stopped)),
         }
+    }
+
+    /// Whether the server has been told to stop. The value is behind a lock that all sessions share, so it is looked at only
+    /// where there is a new one.
+    fn is_stopped(&self) -> bool {
+        let stop = &self.service.stop;
+        stop.has_changed().unwrap_or(true) && *stop.borrow()
     }
 
     /// Writes the replies, waiting for a client that takes them slowly: meanwhile nothing of its is read.

@@ -73,7 +73,10 @@ impl Default for Config {
 }
 
 /// What the server counts. The host adds to them; none orders anything else, so all accesses are relaxed.
+///
+/// On a cache line of their own: every batch writes them, and every request reads what else is in [`Server`].
 #[derive(Debug, Default)]
+#[repr(align(128))]
 pub struct Counters {
     /// Requests carried out, mistakes included. Add once a batch.
     pub commands: AtomicU64,

@@ -48,6 +48,13 @@ struct AddOptions {
     increment: bool,
 }
 
+impl AddOptions {
+    /// Whether every score is taken as it is.
+    fn are_none(self) -> bool {
+        !(self.only_new || self.only_old || self.only_greater || self.only_less || self.increment)
+    }
+}
+
 fn parse_zadd(args: Args<'_>) -> Result<(AddOptions, usize), Mistake> {
     let mut options = AddOptions::default();
     let mut first = 2;
@@ -114,25 +121,32 @@ fn add(
     }
     let key = &args[1];
     let store = ctx.keyspace.store(key);
-    let is_there = store.change::<SortedSet>(key, ctx.now_ms)?.is_some();
-    if is_there {
+    // No key is made for a member that must be there already.
+    if options.only_old {
+        if store.change::<SortedSet>(key, ctx.now_ms)?.is_none() {
+            match options.increment {
+                true => reply.null(),
+                false => reply.integer(0),
+            }
+            return Ok(());
+        }
         // Not changed yet.
         store.unchanged(key);
-    }
-    if options.only_old && !is_there {
-        match options.increment {
-            true => reply.null(),
-            false => reply.integer(0),
-        }
-        return Ok(());
     }
     let set: &mut SortedSet = store.change_or_insert(key, ctx.now_ms)?;
     let (mut added, mut changed, mut last) = (0, 0, None);
     let mut rest = args.from(first);
     while let (Some(score), Some(member)) = (rest.next(), rest.next()) {
         let mut score = parse_f64(score).ok_or(Mistake::NOT_A_FLOAT)?;
-        let old = set.score(member);
         last = None;
+        if options.are_none() {
+            // Nothing depends on the old score, so the member is looked up once.
+            let old = set.set(member, score);
+            added += usize::from(old.is_none());
+            changed += usize::from(old.is_some_and(|old| old != score));
+            continue;
+        }
+        let old = set.score(member);
         if let Some(old) = old {
             if options.increment {
                 score += old;

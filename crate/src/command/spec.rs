@@ -246,6 +246,13 @@ pub(super) enum Miscounted {
 }
 
 impl Spec {
+    /// The key of a request for a command that has one and no more, its first argument: of most. `None` leaves it to
+    /// [`Self::keys`].
+    #[inline]
+    pub(crate) fn only_key<'a>(&self, args: Args<'a>) -> Option<&'a [u8]> {
+        if matches!(self.keys, KeySpec::Range { first: 1, last: 1, .. }) { args.get(1) } else { None }
+    }
+
     /// Which keys a request touches. The request must have passed [`resolve`](super::resolve).
     pub fn keys(&self, args: Args<'_>) -> Keys {
         match self.keys {

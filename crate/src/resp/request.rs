@@ -308,7 +308,19 @@ struct Header {
 
 /// The header of nearly every request: its marker and one to seven digits in canonical form. `None` leaves the line
 /// to the thorough way.
+#[inline]
 fn short_header(line: &[u8], marker: u8) -> Option<Header> {
+    // One digit or two, and something after the `\r`: all but long values.
+    match *line {
+        [first, ones @ b'0'..=b'9', b'\r', _, ..] if first == marker => {
+            return Some(Header { number: Some(i64::from(ones - b'0')), bytes: 4 });
+        }
+        [first, tens @ b'1'..=b'9', ones @ b'0'..=b'9', b'\r', _, ..] if first == marker => {
+            let number = i64::from(tens - b'0') * 10 + i64::from(ones - b'0');
+            return Some(Header { number: Some(number), bytes: 5 });
+        }
+        _ => {}
+    }
     let (first, digits) = line.split_first()?;
     if *first != marker {
         return None;

@@ -31,15 +31,24 @@ impl<T> Mutex<T> {
     }
 
     /// Waits, blocking the worker, until the lock is free.
+    #[inline]
+    pub fn lock(&self) -> MutexGuard<'_, T> {
+        self.lock_as()
+    }
+
+    /// The same, for a caller that has asked whether anybody watches: if not, it is not `SEEN` to hold the lock, and
+    /// neither locking nor letting go asks again.
     // Inline, and all but the free lock apart: as a call it was most of what an idle recorder costs a command, 32
     // instructions of 55.
     #[inline]
-    pub fn lock(&self) -> MutexGuard<'_, T> {
+    pub(crate) fn lock_as<const SEEN: bool>(&self) -> MutexGuard<'_, T, SEEN> {
         let (guard, waited) = match self.inner.try_lock() {
             Ok(guard) => (guard, false),
             Err(not_free) => (self.lock_later(not_free), true),
         };
-        record::record(Event::LockAcquired { lock: self.id });
+        if SEEN {
+            record::record(Event::LockAcquired { lock: self.id });
+        }
         MutexGuard { released: Released(self.id), waited, guard }
     }
 
@@ -58,16 +67,16 @@ impl<T> Mutex<T> {
     }
 }
 
-/// Holds a [`Mutex`] until dropped.
+/// Holds a [`Mutex`] until dropped; `SEEN` to, if anybody watches.
 #[derive(Debug)]
-pub struct MutexGuard<'a, T> {
+pub struct MutexGuard<'a, T, const SEEN: bool = true> {
     // Declared, and so dropped, before the guard: whoever acquires next is seen to acquire later.
-    released: Released,
+    released: Released<SEEN>,
     waited: bool,
     guard: std::sync::MutexGuard<'a, T>,
 }
 
-impl<T> MutexGuard<'_, T> {
+impl<T, const SEEN: bool> MutexGuard<'_, T, SEEN> {
     /// Whether the lock was not free at first. Also after a panic of who held it last.
     pub fn waited(&self) -> bool {
         self.waited
@@ -82,7 +91,7 @@ impl<T> MutexGuard<'_, T> {
     }
 }
 
-impl<T> Deref for MutexGuard<'_, T> {
+impl<T, const SEEN: bool> Deref for MutexGuard<'_, T, SEEN> {
     type Target = T;
 
     fn deref(&self) -> &T {
@@ -90,18 +99,20 @@ impl<T> Deref for MutexGuard<'_, T> {
     }
 }
 
-impl<T> DerefMut for MutexGuard<'_, T> {
+impl<T, const SEEN: bool> DerefMut for MutexGuard<'_, T, SEEN> {
     fn deref_mut(&mut self) -> &mut T {
         &mut self.guard
     }
 }
 
 #[derive(Debug)]
-struct Released(ObjectId);
+struct Released<const SEEN: bool>(ObjectId);
 
-impl Drop for Released {
+impl<const SEEN: bool> Drop for Released<SEEN> {
     fn drop(&mut self) {
-        record::record(Event::LockReleased { lock: self.0 });
+        if SEEN {
+            record::record(Event::LockReleased { lock: self.0 });
+        }
     }
 }
 

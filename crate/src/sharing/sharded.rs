@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use crate::command::{Keys, Transaction};
 use crate::rt::{Mutex, MutexGuard};
+use crate::scope::record;
 use crate::store::{Databases, Keyspace, Store, shard_of};
 
 use super::job::{Executor, Job};
@@ -41,19 +42,26 @@ impl Share for Connection {
     async fn run(&mut self, job: &mut Job) -> Result<(), OwnerGone> {
         let now_ms = self.executor.now_ms();
         self.executor.start_clock();
-        job.start_one(&self.executor.labels);
-        while !self.run_one(job, now_ms) {}
+        // Asked once a batch, as for a poll it is asked once: what is recorded is whole.
+        if record::is_on() {
+            job.start_one(&self.executor.labels);
+            while !self.run_one::<true>(job, now_ms) {}
+        } else {
+            while !self.run_one::<false>(job, now_ms) {}
+            job.pass_over();
+        }
         Ok(())
     }
 }
 
 impl Connection {
-    /// Runs the next request of `job` and records that the one after it starts; true if there is none, or not yet.
-    fn run_one(&mut self, job: &mut Job, now_ms: u64) -> bool {
+    /// Runs the next request of `job` and, if that is `SEEN`, records that the one after it starts; true if there is none,
+    /// or not yet.
+    fn run_one<const SEEN: bool>(&mut self, job: &mut Job, now_ms: u64) -> bool {
         let shards = &*self.shards.0;
         let mut touched = Touched::by_next(job, shards.len());
         if let Touched::One(shard) = touched {
-            let mut store = shards[shard].lock();
+            let mut store = shards[shard].lock_as::<SEEN>();
             if store.has_far_waiters() {
                 // Serving one of them takes other shards, too; these may be locked by somebody who wants this one.
                 store.stores().for_each(Store::forget_gone);
@@ -66,15 +74,31 @@ impl Connection {
                 store.select(job.database);
                 self.executor.run_one(job, &mut *store, now_ms);
                 let over = job.is_done() || job.is_full();
-                if over {
-                    drop(store);
-                    job.end_at_release();
-                } else {
+                if SEEN && !over {
                     store.release(|lock| job.go_on(&self.executor.labels, Some(lock)));
+                } else {
+                    drop(store);
+                    if SEEN {
+                        job.end_at_release();
+                    }
                 }
                 return over;
             }
         }
+        self.run_far(job, now_ms, touched);
+        let over = job.is_done() || job.is_full();
+        if SEEN && over {
+            job.end();
+        } else if SEEN {
+            job.go_on(&self.executor.labels, None);
+        }
+        over
+    }
+
+    /// Runs the next request of `job`, which needs several shards or all. That it has their locks is always seen.
+    #[cold]
+    fn run_far(&mut self, job: &mut Job, now_ms: u64, touched: Touched) {
+        let shards = &*self.shards.0;
         let mut locked = match touched {
             Touched::One(shard) => Locked::new(shards, [shard]),
             Touched::Several(wanted) => Locked::new(shards, wanted),
@@ -89,14 +113,6 @@ impl Connection {
         }
         locked.select(job.database);
         self.executor.run_one(job, &mut locked, now_ms);
-        drop(locked);
-        let over = job.is_done() || job.is_full();
-        if over {
-            job.end();
-        } else {
-            job.go_on(&self.executor.labels, None);
-        }
-        over
     }
 }
 
@@ -115,6 +131,9 @@ impl Touched {
             return Self::by_transaction(transaction, shards);
         }
         let Some((args, spec)) = job.next() else { return Self::Several(Vec::new()) };
+        if let Some(only) = spec.only_key(args) {
+            return Self::One(shard_of(only, shards));
+        }
         let keys = spec.keys(args);
         if keys == Keys::All {
             return Self::All;

@@ -10,6 +10,8 @@ use std::sync::Arc;
 
 use foldhash::fast::{FixedState, RandomState};
 use indexmap::IndexMap;
+use indexmap::map::RawEntryApiV1;
+use indexmap::map::raw_entry_v1::RawEntryMut;
 
 use super::key::Key;
 use super::onlookers::{Onlookers, Waiter, Watcher};
@@ -202,32 +204,44 @@ impl Store {
 
     /// Sets a key whatever it held before.
     pub fn insert(&mut self, key: &[u8], value: Value, expires_ms: Option<u64>) {
-        let entry = Entry { value, expires_ms: expires_ms.unwrap_or(NEVER) };
-        let is_volatile = expires_ms.is_some();
-        self.touch(key);
-        match self.entries.get_mut(key) {
-            Some(old) => {
-                let was_volatile = old.expires_ms != NEVER;
-                *old = entry;
-                self.count_volatile(was_volatile, is_volatile);
-            }
-            None => {
-                self.entries.insert(Key::from(key), entry);
-                self.count_volatile(false, is_volatile);
-            }
-        }
+        self.put(key, value, expires_ms, |old, value| *old = value, |value| value);
     }
 
     /// Sets a key to a string whatever it held before; the cheapest way to. An old string's allocation is used again.
     pub fn insert_bytes(&mut self, key: &[u8], bytes: &[u8], expires_ms: Option<u64>) {
-        if let Some(Entry { value: Value::Bytes(old), expires_ms: old_ms }) = self.entries.get_mut(key) {
-            old.assign(bytes);
-            let was_volatile = std::mem::replace(old_ms, expires_ms.unwrap_or(NEVER)) != NEVER;
-            self.count_volatile(was_volatile, expires_ms.is_some());
-            self.touch(key);
-        } else {
-            self.insert(key, Value::from(bytes), expires_ms);
-        }
+        let assign = |old: &mut Value, bytes: &[u8]| match old {
+            Value::Bytes(old) => old.assign(bytes),
+            other => *other = Value::from(bytes),
+        };
+        self.put(key, bytes, expires_ms, assign, Value::from);
+    }
+
+    /// Looks a key up once, hashed once, and has `replace` change the value it holds, or `make` make one; from `with`, either.
+    #[inline]
+    fn put<T>(
+        &mut self,
+        key: &[u8],
+        with: T,
+        expires_ms: Option<u64>,
+        replace: impl FnOnce(&mut Value, T),
+        make: impl FnOnce(T) -> Value,
+    ) {
+        let hash = self.entries.hasher().hash_one(key);
+        let new_ms = expires_ms.unwrap_or(NEVER);
+        let was_volatile = match self.entries.raw_entry_mut_v1().from_key_hashed_nocheck(hash, key) {
+            RawEntryMut::Occupied(slot) => {
+                let old = slot.into_mut();
+                replace(&mut old.value, with);
+                std::mem::replace(&mut old.expires_ms, new_ms) != NEVER
+            }
+            RawEntryMut::Vacant(slot) => {
+                let entry = Entry { value: make(with), expires_ms: new_ms };
+                slot.insert_hashed_nocheck(hash, Key::from(key), entry);
+                false
+            }
+        };
+        self.count_volatile(was_volatile, expires_ms.is_some());
+        self.touch(key);
     }
 
     /// Sets or clears a key's expiry; whether the key is there. The time may have passed: the next look-up removes

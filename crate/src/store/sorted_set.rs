@@ -3,11 +3,13 @@
 //! Owns two layouts: small sets are packed in order, member and score in turn, and large ones are a table of scores
 //! beside the order of members. Either is a function of the changes alone. Knows no command.
 
-use std::hash::{Hash, Hasher};
+use std::hash::{BuildHasher, Hash, Hasher};
 use std::ops::Range;
 
 use foldhash::fast::RandomState;
 use indexmap::IndexMap;
+use indexmap::map::RawEntryApiV1;
+use indexmap::map::raw_entry_v1::RawEntryMut;
 
 use super::key::Key;
 use super::packed::Packed;
@@ -78,12 +80,12 @@ impl SortedSet {
     /// Gives a member a score; the one it had before.
     pub fn set(&mut self, member: &[u8], score: f64) -> Option<f64> {
         debug_assert!(!score.is_nan());
-        let old = self.score(member);
-        // Zero and minus zero are the same score, and the old one stays.
-        if old == Some(score) {
-            return old;
-        }
         if let Layout::Packed(packed) = &mut self.0 {
+            let old = pairs(packed).find(|(other, _)| *other == member).map(|(_, score)| score);
+            // Zero and minus zero are the same score, and the old one stays.
+            if old == Some(score) {
+                return old;
+            }
             if old.is_some() {
                 remove(packed, member);
             }
@@ -103,14 +105,25 @@ impl SortedSet {
         let Layout::Table { scores, order } = &mut self.0 else {
             unreachable!("what is not packed is a table")
         };
+        // One look-up and one hash, whether the member is new or not.
+        let hash = scores.hasher().hash_one(member);
+        let old = match scores.raw_entry_mut_v1().from_key_hashed_nocheck(hash, member) {
+            RawEntryMut::Occupied(slot) => {
+                let slot = slot.into_mut();
+                if *slot == score {
+                    return Some(*slot);
+                }
+                Some(std::mem::replace(slot, score))
+            }
+            RawEntryMut::Vacant(slot) => {
+                slot.insert_hashed_nocheck(hash, Key::from(member), score);
+                None
+            }
+        };
         if let Some(old) = old {
             order.remove(old, member);
         }
         order.insert(score, member);
-        match scores.get_mut(member) {
-            Some(slot) => *slot = score,
-            None => drop(scores.insert(Key::from(member), score)),
-        }
         old
     }
 

@@ -6,11 +6,13 @@
 //! it hardly depends on how the load generator and the server share the cores.
 
 pub(crate) mod engine;
+mod latency;
 mod load;
 pub(crate) mod page;
 mod program;
 pub(crate) mod redis;
 pub(crate) mod scope;
+mod targets;
 
 use clap::Args;
 
@@ -40,6 +42,11 @@ pub(crate) struct Effort {
 }
 
 impl Effort {
+    /// The core for the server and that for the load generator, if each is to have one.
+    fn cores(&self) -> (Option<u32>, Option<u32>) {
+        if self.one_core { (Some(0), Some(1)) } else { (None, None) }
+    }
+
     /// Every combination of pipelining and command.
     fn loads(&self) -> Vec<Load> {
         let mut loads = Vec::new();

@@ -38,6 +38,17 @@ impl Program {
         Ok(program)
     }
 
+    /// Memory of its that is in RAM, in bytes.
+    pub(super) fn resident_bytes(&self) -> Result<u64> {
+        let file = format!("/proc/{}/status", self.child.id());
+        let text =
+            fs::read_to_string(&file).with_context(|| format!("cannot read {file}; this needs Linux"))?;
+        // "VmRSS:     12345 kB".
+        let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kilobytes = line.and_then(|rest| rest.split_whitespace().next()?.parse::<u64>().ok());
+        Ok(1024 * kilobytes.with_context(|| format!("expected VmRSS in {file}, found:\n{text}"))?)
+    }
+
     /// CPU time of all its threads until now, in nanoseconds. A thread that has ended no longer counts, so it is only
     /// for servers whose threads stay.
     pub(super) fn cpu_ns(&self) -> Result<u64> {

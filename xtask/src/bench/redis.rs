@@ -1,6 +1,7 @@
 //! `cargo xtask bench redis`: our server under every sharing beside Debian's redis-server. Knows no more of either
 //! than how to start it.
 
+use std::path::Path;
 use std::process::Command;
 
 use anyhow::Result;
@@ -8,7 +9,7 @@ use clap::Args;
 
 use super::load::{Cost, Load};
 use super::program::{Program, free_port};
-use super::{Effort, median};
+use super::{Effort, median, targets};
 use crate::shell::{apt, say};
 use crate::{page, server};
 
@@ -20,6 +21,10 @@ pub(crate) struct Flags {
     /// Which sharings to measure.
     #[arg(long, value_delimiter = ',', default_values_t = SHARINGS.map(String::from))]
     sharing: Vec<String>,
+    /// Measure what the default sharing is to reach instead, and say of each goal whether it is. Of the effort only the
+    /// rounds, the requests, the keys and the cores count.
+    #[arg(long)]
+    targets: bool,
     #[command(flatten)]
     effort: Effort,
 }
@@ -29,18 +34,13 @@ pub(crate) fn bench(flags: &Flags) -> Result<()> {
     apt::need(&["redis-server", "redis-tools"])?;
     page::build(page::Profile::Page)?;
     let binary = server::build()?;
-    let (server_core, load_core) = if flags.effort.one_core { (Some(0), Some(1)) } else { (None, None) };
-
-    let port = free_port()?;
-    let mut redis = Command::new("redis-server");
-    redis.args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--port", &port.to_string()]);
-    let mut programs = vec![("redis", Program::start(&redis, port, server_core)?)];
+    if flags.targets {
+        return targets::bench(&flags.effort, &binary);
+    }
+    let (server_core, load_core) = flags.effort.cores();
+    let mut programs = vec![("redis", start_redis(server_core)?)];
     for sharing in &flags.sharing {
-        let port = free_port()?;
-        let mut ours = Command::new(&binary);
-        ours.arg(format!("--resp=127.0.0.1:{port}")).arg(format!("--http=127.0.0.1:{}", free_port()?));
-        ours.arg(format!("--sharing={sharing}"));
-        programs.push((sharing, Program::start(&ours, port, server_core)?));
+        programs.push((sharing, start_ours(&binary, sharing, server_core)?));
     }
 
     for load in flags.effort.loads() {
@@ -54,6 +54,23 @@ pub(crate) fn bench(flags: &Flags) -> Result<()> {
         print_table(&load, &names, &rounds);
     }
     Ok(())
+}
+
+/// Starts Debian's redis-server, keeping nothing on disk.
+pub(super) fn start_redis(core: Option<u32>) -> Result<Program> {
+    let port = free_port()?;
+    let mut redis = Command::new("redis-server");
+    redis.args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--port", &port.to_string()]);
+    Program::start(&redis, port, core)
+}
+
+/// Starts our server.
+pub(super) fn start_ours(binary: &Path, sharing: &str, core: Option<u32>) -> Result<Program> {
+    let port = free_port()?;
+    let mut ours = Command::new(binary);
+    ours.arg(format!("--resp=127.0.0.1:{port}")).arg(format!("--http=127.0.0.1:{}", free_port()?));
+    ours.arg(format!("--sharing={sharing}"));
+    Program::start(&ours, port, core)
 }
 
 /// `rounds` holds for each round one cost a server, in the order of `names`; the first is the one compared with.

@@ -1,0 +1,157 @@
+//! `cargo xtask bench redis --targets`: what the default sharing is to reach beside redis-server, goal by goal. Owns the goals;
+//! how a thing is measured lies in the files beside.
+
+use std::io::{BufReader, BufWriter, Read, Write};
+use std::net::{Ipv4Addr, TcpStream};
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+
+use super::latency::p99_us;
+use super::load::Load;
+use super::program::Program;
+use super::redis::{start_ours, start_redis};
+use super::{Effort, median};
+
+const SHARING: &str = "sharded";
+
+/// Ours divided by Redis's.
+#[derive(Clone, Copy)]
+enum Goal {
+    AtLeast(f64),
+    AtMost(f64),
+}
+
+/// A row of the table: commands at one depth of pipelining, and what is to be reached with all cores free and with the server
+/// on one.
+struct Row {
+    tests: &'static [&'static str],
+    pipeline: u32,
+    rate: [f64; 2],
+    cpu: Option<[f64; 2]>,
+}
+
+const BASICS: &[&str] = &["set", "get", "incr"];
+const FAMILIES: &[&str] = &["lpush", "lrange_100", "sadd", "hset", "zadd", "mset"];
+
+const ROWS: [Row; 4] = [
+    Row { tests: BASICS, pipeline: 1, rate: [1.0, 1.0], cpu: Some([1.0, 1.0]) },
+    Row { tests: BASICS, pipeline: 16, rate: [1.4, 1.1], cpu: Some([0.7, 0.85]) },
+    Row { tests: BASICS, pipeline: 64, rate: [1.7, 1.2], cpu: Some([0.7, 0.85]) },
+    Row { tests: FAMILIES, pipeline: 16, rate: [1.3, 1.0], cpu: None },
+];
+
+/// Keys whose memory is measured, and how long their values are.
+const KEYS: u64 = 1_000_000;
+const VALUE_BYTES: [usize; 2] = [3, 100];
+
+/// How long one measurement of latency takes.
+const PACED: Duration = Duration::from_secs(2);
+
+/// Measures every goal and says whether it is reached.
+pub(super) fn bench(effort: &Effort, binary: &Path) -> Result<()> {
+    let (server_core, load_core) = effort.cores();
+    let column = usize::from(effort.one_core);
+    let pair = || -> Result<[Program; 2]> {
+        Ok([start_redis(server_core)?, start_ours(binary, SHARING, server_core)?])
+    };
+    println!(
+        "sharing {SHARING}; {} rounds, {}",
+        effort.rounds,
+        if effort.one_core { "one core" } else { "both cores" }
+    );
+
+    let programs = pair()?;
+    for row in &ROWS {
+        for test in row.tests {
+            let requests = effort.requests * if row.pipeline > 1 { 5 } else { 1 };
+            // A hundred elements a reply.
+            let requests = if *test == "lrange_100" { requests / 5 } else { requests };
+            let load = Load { test: (*test).to_owned(), pipeline: row.pipeline, keys: effort.keys, requests };
+            let (mut rates, mut cpus) = (Vec::new(), Vec::new());
+            for _ in 0..effort.rounds {
+                let redis = load.measure(&programs[0], load_core)?;
+                let ours = load.measure(&programs[1], load_core)?;
+                rates.push(ours.rate / redis.rate);
+                cpus.push(ours.cpu_us / redis.cpu_us);
+            }
+            let name = format!("{test} -P {}", row.pipeline);
+            tell(&format!("{name}: throughput"), median(rates), Goal::AtLeast(row.rate[column]));
+            if let Some(goal) = row.cpu {
+                tell(&format!("{name}: server CPU"), median(cpus), Goal::AtMost(goal[column]));
+            }
+        }
+    }
+
+    let load = Load { test: "get".to_owned(), pipeline: 1, keys: effort.keys, requests: effort.requests };
+    let mut latencies = Vec::new();
+    for _ in 0..effort.rounds {
+        let half = load.measure(&programs[0], load_core)?.rate / 2.0;
+        let [redis, ours] = [p99_us(programs[0].port, half, PACED)?, p99_us(programs[1].port, half, PACED)?];
+        latencies.push(ours / redis);
+    }
+    tell("get at half of Redis's peak: p99 latency", median(latencies), Goal::AtMost(1.0));
+    drop(programs);
+
+    for value_bytes in VALUE_BYTES {
+        let [redis, ours] = pair()?;
+        let ratio = bytes_a_key(&ours, value_bytes)? / bytes_a_key(&redis, value_bytes)?;
+        tell(&format!("memory a key, {value_bytes}-byte values"), ratio, Goal::AtMost(1.0));
+    }
+    Ok(())
+}
+
+fn tell(what: &str, ratio: f64, goal: Goal) {
+    let (sign, bound) = match goal {
+        Goal::AtLeast(bound) => (">=", bound),
+        Goal::AtMost(bound) => ("<=", bound),
+    };
+    let verdict = if is_reached(ratio, goal) { "reached" } else { "NOT reached" };
+    println!("{what:<44} {ratio:>6.2}  {sign} {bound:<5.2} {verdict}");
+}
+
+/// As the ratio is printed: two digits.
+fn is_reached(ratio: f64, goal: Goal) -> bool {
+    let ratio = (ratio * 100.0).round() / 100.0;
+    match goal {
+        Goal::AtLeast(bound) => ratio >= bound,
+        Goal::AtMost(bound) => ratio <= bound,
+    }
+}
+
+/// What a key takes in an empty server that is given [`KEYS`] of them.
+fn bytes_a_key(program: &Program, value_bytes: usize) -> Result<f64> {
+    let before = program.resident_bytes()?;
+    let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, program.port)).context("cannot connect")?;
+    let (mut replies, mut requests) = (BufReader::new(stream.try_clone()?), BufWriter::new(stream));
+    let value = "x".repeat(value_bytes);
+    for first in (0..KEYS).step_by(100) {
+        for number in first..first + 100 {
+            write!(requests, "*3\r\n$3\r\nSET\r\n$16\r\nkey:{number:012}\r\n${value_bytes}\r\n{value}\r\n")?;
+        }
+        requests.flush()?;
+        let mut answer = [0; 500];
+        replies.read_exact(&mut answer)?;
+        if answer != *b"+OK\r\n".repeat(100) {
+            bail!("expected OK a hundred times, found {}", answer.escape_ascii());
+        }
+    }
+    Ok(program.resident_bytes()?.saturating_sub(before) as f64 / KEYS as f64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_goal_is_judged_as_it_is_printed() {
+        let check = |ratio, goal, expected| assert_eq!(is_reached(ratio, goal), expected, "{ratio}");
+        check(1.396, Goal::AtLeast(1.4), true);
+        check(1.394, Goal::AtLeast(1.4), false);
+        check(0.704, Goal::AtMost(0.7), true);
+        check(0.706, Goal::AtMost(0.7), false);
+        check(f64::NAN, Goal::AtLeast(1.0), false);
+        check(f64::NAN, Goal::AtMost(1.0), false);
+    }
+}
