@@ -2,6 +2,7 @@
 //! command does its work.
 
 mod bench;
+mod clients;
 mod dist;
 mod e2e;
 mod page;
