@@ -50,6 +50,7 @@ fn small(choice: u8) -> Limits {
         request_bytes: 40 + usize::from(choice),
         batch_requests: 1 + usize::from(choice) % 4,
         batch_bytes: 1 + usize::from(choice) % 100,
+        ..Limits::default()
     }
 }
 

@@ -173,7 +173,7 @@ impl Request {
             (_, "id" | "start" | "end" | "lastid" | "last-id") => {
                 one_of(&["1-1", "2-1", "3-3", "5-0", "0", "7-7", ">", "-", "+"])
             }
-            (_, "group") => one_of(&["g1", "g2"]),
+            (_, "group") => "g".to_owned(),
             (_, "consumer") => one_of(&["ann", "bob"]),
             (_, "field" | "member" | "element" | "pivot") => {
                 one_of(&["a", "b", "c", "1", "2", "300", "e\r\n", ""])
