@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use redis::streams::{
     StreamClaimReply, StreamInfoConsumersReply, StreamInfoGroupsReply, StreamInfoStreamReply, StreamMaxlen,
@@ -346,12 +346,27 @@ impl Session {
         Ok(())
     }
 
+    /// Asks again and again until `is_so`.
+    fn wait_until(
+        r: &mut Connection,
+        is_so: impl Fn(&mut Connection) -> RedisResult<bool>,
+    ) -> RedisResult<()> {
+        let began = Instant::now();
+        while !is_so(r)? {
+            assert!(began.elapsed() < PATIENCE, "it does not come to what was awaited");
+            thread::sleep(Duration::from_millis(2));
+        }
+        Ok(())
+    }
+
     fn pubsub(&self, r: &mut Connection) -> RedisResult<()> {
         let mut listening = connect(&self.client);
         let mut subscriber = listening.as_pubsub();
         subscriber.set_read_timeout(Some(PATIENCE))?;
         subscriber.subscribe(&["news", "other"])?;
         subscriber.psubscribe("n*")?;
+        // redis-rs does not wait for every confirmation.
+        Self::wait_until(r, |r| Ok(cmd("PUBSUB").arg("NUMPAT").query::<u32>(r)? == 1))?;
         expect(r.publish::<_, _, u32>("news", "hello"), 2_u32);
         let mut heard = Vec::new();
         for _ in 0..2 {
@@ -368,9 +383,9 @@ impl Session {
         let mut channels: Vec<String> = cmd("PUBSUB").arg("CHANNELS").query(r)?;
         channels.sort();
         assert_eq!(channels, ["news", "other"]);
-        expect(cmd("PUBSUB").arg("NUMPAT").query::<u32>(r), 1_u32);
         subscriber.unsubscribe("news")?;
         subscriber.punsubscribe("n*")?;
+        Self::wait_until(r, |r| Ok(cmd("PUBSUB").arg("NUMPAT").query::<u32>(r)? == 0))?;
         expect(r.publish::<_, _, u32>("news", "nobody hears"), 0_u32);
         drop(subscriber);
         expect(cmd("ECHO").arg("free again").query::<String>(&mut listening), "free again");

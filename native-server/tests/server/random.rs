@@ -20,6 +20,10 @@ const SEEDS: u64 = 6;
 /// Requests of one seed.
 const REQUESTS: usize = 600;
 
+fn shown(request: &[Vec<u8>]) -> String {
+    request.iter().map(|word| word.escape_ascii().to_string()).collect::<Vec<_>>().join(" ")
+}
+
 /// What `server` answers to `requests`, sent at once.
 fn replies(server: &Server, way: Way, requests: &[Vec<Vec<u8>>]) -> Vec<Value> {
     let mut connection = Connection::open(server, way);
@@ -32,7 +36,10 @@ fn replies(server: &Server, way: Way, requests: &[Vec<Vec<u8>>]) -> Vec<Value> {
             Some(reply) => replies.push(reply),
             None => match connection.receive(PATIENCE) {
                 Received::Bytes(bytes) => arrived.extend_from_slice(&bytes),
-                other => panic!("{way:?}: expected reply {}, found {other:?}", replies.len()),
+                other => panic!(
+                    "{way:?}: expected a reply to {}, found {other:?}",
+                    shown(&requests[replies.len()])
+                ),
             },
         }
     }
@@ -50,13 +57,11 @@ fn every_sharing_gives_the_same_replies_by_either_way() {
                 for ((request, expected), found) in
                     requests.iter().zip(&expected).zip(replies(&server, way, &requests))
                 {
-                    let words: Vec<String> =
-                        request.iter().map(|word| word.escape_ascii().to_string()).collect();
                     let (memory, socket) = (format_value(expected), format_value(&found));
                     assert!(
                         memory == socket,
                         "seed {seed}, {kind}, {way:?}\n> {}\nin memory:\n{memory}\nfound:\n{socket}",
-                        words.join(" ")
+                        shown(request)
                     );
                 }
             }
