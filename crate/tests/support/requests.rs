@@ -128,7 +128,7 @@ impl Request {
             match &argument.kind {
                 ArgumentKind::PureToken => {}
                 ArgumentKind::OneOf(choices) => {
-                    self.add(&choices[rng.u64(..choices.len() as u64) as usize], rng)
+                    self.add(&choices[rng.u64(..choices.len() as u64) as usize], rng);
                 }
                 ArgumentKind::Block(parts) => parts.iter().for_each(|part| self.add(part, rng)),
                 _ => {
