@@ -21,8 +21,11 @@ const PROPERTIES: [&str; 6] = ["read", "write", "fast", "slow", "admin", "danger
 /// Families that Redis has and this project leaves out, as its README says.
 const LEFT_OUT: [&str; 4] = ["bitmap", "hyperloglog", "geo", "scripting"];
 
+/// A part of the session.
+type Part = fn(&Session, &mut Connection) -> RedisResult<()>;
+
 /// The parts of the session, by family.
-const FAMILIES: [(&str, fn(&Session, &mut Connection) -> RedisResult<()>); 11] = [
+const FAMILIES: [(&str, Part); 11] = [
     ("connection", Session::connection),
     ("keyspace", Session::keyspace),
     ("string", Session::string),
@@ -102,7 +105,7 @@ fn expect_error(found: RedisResult<Value>, words: &str) {
     match found {
         Ok(found) => panic!("expected an error with {words:?}, found {found:?}"),
         Err(error) => {
-            assert!(error.to_string().contains(words), "expected an error with {words:?}, found {error}")
+            assert!(error.to_string().contains(words), "expected an error with {words:?}, found {error}");
         }
     }
 }
