@@ -162,7 +162,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
             let decoded = self.decoder.decode(&mut self.arrived, &mut self.job.batch);
             self.run_batch().await?;
             self.take_messages();
-            if let Err(violation) = decoded {
+            // Behind a QUIT nothing is looked at.
+            if let Err(violation) = decoded
+                && !self.client.is_quitting()
+            {
                 // What was whole before it has been answered; what comes after it cannot be understood.
                 Reply::new(&mut self.job.replies, self.client.protocol()).error(violation.text());
                 self.write().await?;

@@ -1,6 +1,8 @@
 //! Runs programs of the package `interleave-e2e` against the release server, which embeds the page. Knows nothing of what
 //! they do there.
 
+use std::path::PathBuf;
+
 use anyhow::Result;
 
 use crate::shell::{apt, cargo, run};
@@ -8,6 +10,11 @@ use crate::{page, server};
 
 /// Builds the page and the server, then runs the tests that `targets` name for cargo, with `flags` for the test program.
 pub(crate) fn run_tests(targets: &[&str], flags: &[&str]) -> Result<()> {
+    run_tests_with(targets, flags, &[])
+}
+
+/// The same, with more paths in the environment.
+pub(crate) fn run_tests_with(targets: &[&str], flags: &[&str], variables: &[(&str, PathBuf)]) -> Result<()> {
     let page = page::build(page::Profile::Page)?;
     let server = server::build()?;
     run(cargo()
@@ -16,7 +23,8 @@ pub(crate) fn run_tests(targets: &[&str], flags: &[&str]) -> Result<()> {
         .arg("--")
         .args(flags)
         .env("INTERLEAVE_SERVER", server)
-        .env("INTERLEAVE_PAGE", page))
+        .env("INTERLEAVE_PAGE", page)
+        .envs(variables.iter().map(|(name, path)| (name, path))))
 }
 
 /// Runs one of those that are no test but a tool: they are marked `#[ignore]`, and print what they find.

@@ -2,8 +2,10 @@
 //! command does its work.
 
 mod bench;
+mod clients;
 mod dist;
 mod e2e;
+mod fuzz;
 mod page;
 mod play;
 mod server;
@@ -51,6 +53,8 @@ enum Command {
         #[arg(long)]
         list: bool,
     },
+    /// Look for inputs that make what reads bytes fail; those found before are where it begins.
+    Fuzz(fuzz::Flags),
     /// Take the screenshots in docs/screenshots.
     Shots,
     /// Measure what the server and the page cost.
@@ -88,6 +92,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Dist => dist::dist()?,
         Command::Test { list: true, .. } => test::list(),
         Command::Test { names, list: false } => test::test(&names)?,
+        Command::Fuzz(flags) => fuzz::fuzz(&flags)?,
         Command::Shots => shots::take()?,
         Command::Bench(Bench::Engine) => bench::engine::bench()?,
         Command::Bench(Bench::Page) => bench::page::bench()?,

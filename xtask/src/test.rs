@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 
 use crate::shell::{apt, cargo, run};
 use crate::toolchain::Wasm;
-use crate::{e2e, page, tidy};
+use crate::{clients, e2e, fuzz, page, tidy};
 
 struct Check {
     name: &'static str,
@@ -16,7 +16,7 @@ struct Check {
 }
 
 /// In this order: what is quick to run and likely to fail comes first.
-const CHECKS: [Check; 9] = [
+const CHECKS: [Check; 11] = [
     Check { name: "fmt", about: "every file is formatted", run: fmt },
     Check { name: "tidy", about: "the rules about files that no compiler checks", run: tidy::check },
     Check { name: "clippy", about: "lints, native, with every set of features", run: clippy },
@@ -26,9 +26,15 @@ const CHECKS: [Check; 9] = [
         about: "unit and property tests, and the examples in the documentation",
         run: unit,
     },
+    Check {
+        name: "fuzz",
+        about: "a few seconds of looking for bytes that break something",
+        run: fuzz::check,
+    },
     Check { name: "doc", about: "the documentation builds without warnings", run: doc },
     Check { name: "page", about: "the page builds, as visitors get it", run: build_page },
     Check { name: "redis", about: "redis-cli and redis-benchmark against the server", run: redis },
+    Check { name: "clients", about: "sessions of real Redis clients", run: clients::test },
     Check { name: "browser", about: "the page in headless Chromium", run: browser },
 ];
 

@@ -138,7 +138,8 @@ impl Decoder {
         let mut start = 0;
         let mut result = Ok(());
         let most = if self.strange { 1 } else { self.limits.batch_requests };
-        while batch.len() < most && start < self.limits.batch_bytes {
+        // Of empty requests any number is skipped: an empty batch says that nothing whole is left.
+        while batch.is_empty() || (batch.len() < most && start < self.limits.batch_bytes) {
             match self.request(&mut buffer[start..]) {
                 Ok(true) => {
                     if !self.spans.is_empty() {
@@ -404,6 +405,12 @@ mod tests {
         check("PING\n", "PING");
         check("  SET k \"a b\\x00\" 'c'\r\nGET k\r\n", "SET,k,a b\\x00,c\nGET,k");
         check("PING\r\n*1\r\n$4\r\nPING\r\nPING\r\n", "PING\nPING\nPING");
+    }
+
+    #[test]
+    fn more_empty_requests_than_a_batch_holds_hide_nothing() {
+        let limits = Limits { batch_bytes: 8, ..SMALL };
+        assert_eq!(decode(b"\r\n\r\n*0\r\n*-1\r\n\r\nPING\r\nPING\r\n", 100, limits), "PING\nPING\n");
     }
 
     #[test]

@@ -45,6 +45,7 @@ pub(crate) fn cases() -> Vec<Case> {
         // What was whole before a violation is answered, what comes after it is not.
         violation(b"PING\r\n*x\r\nPING\r\n", r"+PONG\r\n-ERR Protocol error: invalid multibulk length\r\n"),
         violation(b"QUIT\r\nPING\r\n", r"+OK\r\n"),
+        violation(b"QUIT\r\n*x\r\n", r"+OK\r\n"),
         // What a browser sends for a page from elsewhere is not obeyed, and not answered.
         violation(b"POST / HTTP/1.1\r\nHost: a\r\n\r\nPING\r\n", ""),
         violation(b"GET /k HTTP/1.1\r\nHOST: a\r\n\r\nPING\r\n", ""),

@@ -9,6 +9,7 @@ mod machine;
 mod machine_runs;
 mod machine_worker;
 mod native;
+mod random;
 mod saved;
 mod scene;
 mod timeline;

@@ -96,3 +96,70 @@ fn a_client_that_does_not_read_is_not_read_from() {
         assert_eq!(connection.receive_bytes(1000 * reply).len(), 1000 * reply);
     }
 }
+
+/// Sends `request` on a connection of its own by `way`, expects `answer`, and the end if it is a violation's.
+#[track_caller]
+fn check(server: &interleave_server::Server, way: Way, request: &[u8], answer: &str) {
+    let mut connection = Connection::open(server, way);
+    connection.send(request);
+    let found = if answer.starts_with("-ERR Protocol error") {
+        connection.receive_all()
+    } else {
+        String::from_utf8(connection.receive_bytes(answer.len())).unwrap()
+    };
+    let (begins, length) = (request[..request.len().min(40)].escape_ascii(), request.len());
+    assert!(found == answer, "{way:?} \"{begins}\" of {length} bytes: {}", &found[..found.len().min(200)]);
+}
+
+fn bulk(bytes: &str) -> String {
+    format!("${}\r\n{bytes}\r\n", bytes.len())
+}
+
+#[test]
+fn at_a_limit_all_is_well_and_one_past_it_is_told() {
+    let server = start(&["--max-bulk-bytes=100000", "--max-request-bytes=300000"]);
+    for way in Way::ALL {
+        let check = |request: &str, answer: &str| check(&server, way, request.as_bytes(), answer);
+
+        // A line: 64 KiB without its end.
+        let words = "x".repeat((64 << 10) - "ECHO ".len());
+        check(&format!("ECHO {words}\n"), &bulk(&words));
+        check(&format!("ECHO {words}x\n"), "-ERR Protocol error: too big inline request\r\n");
+        // It need not end to be too long.
+        check(&format!("ECHO {words}x"), "-ERR Protocol error: too big inline request\r\n");
+
+        // An argument, and with it a value.
+        let longest = "v".repeat(100_000);
+        check(&format!("*3\r\n$3\r\nSET\r\n$1\r\nk\r\n{}", bulk(&longest)), "+OK\r\n");
+        check("*2\r\n$4\r\nECHO\r\n$100001\r\n", "-ERR Protocol error: invalid bulk length\r\n");
+
+        // A value that grows to the limit, and past it.
+        let past = "-ERR string exceeds maximum allowed size (proto-max-bulk-len)\r\n";
+        check("SETRANGE grown 99999 v\r\n", ":100000\r\n");
+        check("SETRANGE grown 100000 v\r\n", past);
+        check("APPEND grown v\r\n", past);
+        check("STRLEN grown\r\nDEL grown\r\n", ":100000\r\n:1\r\n");
+
+        // A request: all its bytes, ends of lines included.
+        let before =
+            "*5\r\n$3\r\nDEL\r\n".len() + 3 * bulk(&longest[..90_000]).len() + "$29946\r\n\r\n".len();
+        let request = |rest: usize| {
+            let key = bulk(&longest[..90_000]);
+            format!("*5\r\n$3\r\nDEL\r\n{key}{key}{key}{}", bulk(&longest[..rest]))
+        };
+        let room = 300_000 - before;
+        assert_eq!(request(room).len(), 300_000);
+        check(&request(room), ":0\r\n");
+        check(&request(room + 1), "-ERR Protocol error: request longer than 300000 bytes\r\n");
+    }
+}
+
+#[test]
+fn a_request_has_a_million_arguments_and_no_more() {
+    let server = start(&[]);
+    let arguments = 1 << 20;
+    let keys = "$1\r\nk\r\n".repeat(arguments - 1);
+    check(&server, Way::Tcp, format!("*{arguments}\r\n$3\r\nDEL\r\n{keys}").as_bytes(), ":0\r\n");
+    let past = format!("*{}\r\n", arguments + 1);
+    check(&server, Way::Tcp, past.as_bytes(), "-ERR Protocol error: invalid multibulk length\r\n");
+}

@@ -9,6 +9,7 @@ mod http;
 mod limits;
 mod program;
 mod pubsub;
+mod random;
 mod requests;
 mod scenario;
 mod shutdown;
