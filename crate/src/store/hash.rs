@@ -175,6 +175,12 @@ impl Hash {
         }
     }
 
+    /// What of it was counted as fields came and went.
+    #[cfg(test)]
+    pub(super) fn counted_bytes(&self) -> usize {
+        if let Layout::Table(_, heap) = self.0 { heap } else { 0 }
+    }
+
     /// The table, which a packed hash becomes for good, and what its fields and values have allocated.
     fn table(&mut self) -> (&mut IndexMap<Key, Bytes, RandomState>, &mut usize) {
         if self.is_packed() {

@@ -189,6 +189,12 @@ impl List {
         allocated(self.rows.capacity() * size_of::<Packed>()) + self.rows.len() * allocated(1) + self.bytes
     }
 
+    /// What of it was counted as elements came and went, and what that should be.
+    #[cfg(test)]
+    pub(super) fn counted_bytes(&self) -> (usize, usize) {
+        (self.bytes, self.rows.iter().map(Packed::byte_len).sum())
+    }
+
     /// The row of the element at `index`, and its place in it.
     fn place(&self, index: usize) -> Option<(usize, usize)> {
         if index >= self.len {

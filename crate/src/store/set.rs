@@ -216,6 +216,12 @@ impl Set {
         }
     }
 
+    /// What of it was counted as members came and went.
+    #[cfg(test)]
+    pub(super) fn counted_bytes(&self) -> usize {
+        if let Layout::Table(_, heap) = self.0 { heap } else { 0 }
+    }
+
     /// Makes room for a member of `bytes` bytes that is no integer, or one too many.
     fn leave_integers(&mut self, bytes: usize) {
         let fits = self.len() < PACKED_LEN_MAX && bytes <= PACKED_BYTES_MAX;

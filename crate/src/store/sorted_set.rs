@@ -221,6 +221,12 @@ impl SortedSet {
         }
     }
 
+    /// What of it was counted as members came and went.
+    #[cfg(test)]
+    pub(super) fn counted_bytes(&self) -> usize {
+        if let Layout::Table { heap, .. } = self.0 { heap } else { 0 }
+    }
+
     fn layouts(&self) -> (Option<&Packed>, Option<&Ranked>) {
         match &self.0 {
             Layout::Packed(packed) => (Some(packed), None),

@@ -218,6 +218,12 @@ impl Log {
         allocated(self.blocks.capacity() * size_of::<Block>()) + self.blocks.len() * allocated(1) + self.bytes
     }
 
+    /// What of it was counted as entries came and went, and what that should be.
+    #[cfg(test)]
+    pub(in super::super) fn counted_bytes(&self) -> (usize, usize) {
+        (self.bytes, self.blocks.iter().map(Block::content_len).sum())
+    }
+
     /// The blocks in order.
     pub(super) fn each_block(&self) -> impl Iterator<Item = &Block> {
         self.blocks.iter()
