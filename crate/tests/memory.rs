@@ -1,7 +1,6 @@
 //! A memory limit under every sharing: what is refused, what goes, and that the rest is served.
 
 #[path = "support/talk.rs"]
-#[expect(dead_code, reason = "no client leaves here")]
 mod talk;
 
 use interleave::command::Config;

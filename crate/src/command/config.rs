@@ -192,7 +192,8 @@ fn bytes_or_none(text: &str) -> Option<usize> {
 }
 
 /// A number of bytes, as `1048576` or `1mb`.
-fn bytes(text: &str) -> Option<usize> {
+#[must_use]
+pub fn bytes(text: &str) -> Option<usize> {
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let unit: usize = match text[digits.len()..].to_lowercase().as_str() {
         "" | "b" => 1,

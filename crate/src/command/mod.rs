@@ -104,6 +104,7 @@ pub use admission::admit;
 pub use auth::PASSWORD_BYTES_MAX;
 pub(crate) use client::Call;
 pub use client::{Client, Peer};
+pub use config::bytes;
 pub use context::{Config, Counters, Server};
 pub use mistake::Mistake;
 pub(crate) use monitor::show;
