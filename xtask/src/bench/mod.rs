@@ -7,6 +7,7 @@
 
 pub(crate) mod engine;
 mod load;
+pub(crate) mod memory;
 pub(crate) mod page;
 mod program;
 pub(crate) mod redis;
