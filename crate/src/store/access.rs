@@ -82,7 +82,7 @@ impl Access {
     /// How long the entry at `position` was not used, in seconds.
     pub(super) fn idle_s(&self, position: usize) -> u32 {
         // The clock may have gone back.
-        self.now_s.checked_sub(self.words[position]).unwrap_or_default()
+        self.now_s.saturating_sub(self.words[position])
     }
 
     /// How often the entry at `position` was used lately, on a scale that grows ever more slowly.

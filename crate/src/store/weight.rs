@@ -12,8 +12,9 @@ use super::{Entry, List, SortedSet, Stream};
 /// table's index. A table grows in steps, and what it has in reserve is nobody's.
 const SLOT: usize = size_of::<(usize, Key, Entry)>() + size_of::<u32>() + INDEX;
 
-/// A position in a hash table's index, its share of the places left free, and its byte of control.
-pub(super) const INDEX: usize = size_of::<usize>() * 8 / 7 + 2;
+/// A position in a hash table's index and its byte of control, with its share of the places left free: at most seven of eight are
+/// taken.
+pub(super) const INDEX: usize = (size_of::<usize>() + 1) + (size_of::<usize>() + 1) / 7;
 
 /// What an allocation of `bytes` bytes takes of an allocator that keeps 8 bytes for itself and hands out multiples of 16.
 pub(super) fn allocated(bytes: usize) -> usize {

@@ -42,9 +42,10 @@ pub struct Stream {
 impl Stream {
     /// What it has allocated, in time that grows with the number of groups alone.
     pub(super) fn heap_bytes(&self) -> usize {
-        let group = |(name, group): (&Box<[u8]>, &Group)| {
+        let groups = self.groups.iter();
+        let groups = groups.map(|(name, group)| {
             size_of::<(Box<[u8]>, Group)>() + allocated(name.len()) + group.heap_bytes()
-        };
-        self.log.heap_bytes() + self.groups.iter().map(group).sum::<usize>()
+        });
+        self.log.heap_bytes() + groups.sum::<usize>()
     }
 }
