@@ -103,6 +103,18 @@ impl MemoryLimit {
         Upkeep { counts_bytes: self.bytes().is_some(), frequency }
     }
 
+    /// Whether data that takes `used` bytes takes more than it may.
+    #[inline]
+    pub(crate) fn is_exceeded_by(&self, used: u64) -> bool {
+        // Below 0, wrapped, is a sum that is still being made.
+        self.bytes().is_some_and(|limit| used > limit && used < 1 << 63)
+    }
+
+    /// Whether memory is short and nothing is ever evicted.
+    pub(super) fn refuses(&self) -> bool {
+        self.policy() == Policy::NoEviction && self.is_exceeded_by(self.used.load(Relaxed))
+    }
+
     /// What all shards together take, in bytes, up to date but for commands that run just now. It wraps around 0 while shards
     /// begin to count.
     pub(crate) fn used(&self) -> &Arc<AtomicU64> {

@@ -63,11 +63,7 @@ impl Executor {
     /// Whether the data takes more than it may.
     #[inline]
     fn is_short(&self) -> bool {
-        // Below 0, wrapped, is a sum that is still being made.
-        self.server.memory.bytes().is_some_and(|limit| {
-            let used = self.used.load(Relaxed);
-            used > limit && used < 1 << 63
-        })
+        self.server.memory.is_exceeded_by(self.used.load(Relaxed))
     }
 
     /// Makes room before a command that may need some; what is evicted is told to who watches it.
