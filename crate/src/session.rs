@@ -4,6 +4,7 @@
 //! complete request in it, write all replies at once, wait for more. Owns that loop and its time-outs. Knows neither
 //! where the bytes come from nor how the data is shared.
 
+use std::cell::RefCell;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::pin;
@@ -420,10 +421,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
         } else {
             self.idle_timeout()
         };
-        self.arrived.reserve(READ_BYTES);
         let Self { stream, arrived, client, job, service, .. } = self;
         let Service { rt, stop, server, .. } = service;
-        let reading = read_some(stream, arrived);
+        let reading = read_into_spare(stream, arrived);
         let reading = async {
             match patience {
                 Some(patience) => rt.timeout(patience, reading).await,
@@ -507,6 +507,41 @@ pub(crate) async fn read_some<S: AsyncRead + Unpin>(
         let poll = reading.as_mut().poll(cx);
         if poll.is_pending() && !std::mem::replace(&mut told, true) {
             record::record(Event::ReadWait);
+        }
+        poll
+    })
+    .await?;
+    if read > 0 {
+        record::record(Event::Read { bytes: read as u32 });
+    }
+    Ok(read)
+}
+
+thread_local! {
+    /// Room to read into for whichever session of this thread is polled: who waits for its client needs none. At thousands of
+    /// idle connections that is most of what each would cost, and handing it round costs no allocation.
+    static SPARE: RefCell<BytesMut> = RefCell::default();
+}
+
+/// Reads what is there, or waits for it without keeping room for it meanwhile; 0 at the end of the stream. Cancellation safe.
+async fn read_into_spare<S: AsyncRead + Unpin>(stream: &mut S, arrived: &mut BytesMut) -> io::Result<usize> {
+    let mut told = false;
+    let read = poll_fn(|cx| {
+        if arrived.capacity() == 0 {
+            *arrived = SPARE.take();
+        }
+        arrived.reserve(READ_BYTES);
+        // The future holds nothing between polls.
+        let poll = pin!(stream.read_buf(arrived)).poll(cx);
+        if poll.is_pending() {
+            // One that has grown for a long request is given back to the system.
+            let room = if arrived.is_empty() { std::mem::take(arrived) } else { BytesMut::new() };
+            if (1..=READ_BYTES * 4).contains(&room.capacity()) {
+                SPARE.set(room);
+            }
+            if !std::mem::replace(&mut told, true) {
+                record::record(Event::ReadWait);
+            }
         }
         poll
     })

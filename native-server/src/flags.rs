@@ -6,11 +6,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand, ValueEnum};
-use interleave::command::{Config, PASSWORD_BYTES_MAX};
+use interleave::command::{self, Config, PASSWORD_BYTES_MAX};
 use interleave::log::Fsync;
 use interleave::resp::Limits;
 use interleave::rt::Room;
 use interleave::sharing::{Kind, Options};
+use interleave::store::Policy;
 use tracing::warn;
 
 use crate::durability::AutoRewrite;
@@ -119,6 +120,19 @@ pub struct Flags {
     #[arg(long, value_name = "BYTES", default_value_t = 8 << 20, value_parser = between(1 << 10, 1 << 30))]
     pub trace_queue_bytes: usize,
 
+    /// Most memory that keys and their values may take, as in 100mb; 0: as much as there is.
+    #[arg(long, value_name = "BYTES", default_value = "0", value_parser = amount)]
+    pub maxmemory: u64,
+
+    /// What goes when that is not enough: noeviction, allkeys-lru, allkeys-lfu, allkeys-random, volatile-lru, volatile-lfu,
+    /// volatile-random or volatile-ttl.
+    #[arg(long, value_name = "POLICY", default_value = Policy::default().name())]
+    pub maxmemory_policy: Policy,
+
+    /// How many keys the one to go is chosen from.
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=0x7fff_ffff))]
+    pub maxmemory_samples: u32,
+
     /// Write what is done to the data to a log in `--dir`, and read it when the server starts.
     #[arg(long, value_name = "YES|NO", default_value = "no", default_missing_value = "yes", num_args = 0..=1,
           value_parser = yes_or_no)]
@@ -181,6 +195,9 @@ impl Flags {
             messages: Room { messages: self.pubsub_queue, bytes: self.pubsub_queue_bytes },
             log: |line| warn!("{line}"),
             password: self.requirepass.clone(),
+            maxmemory: self.maxmemory,
+            maxmemory_policy: self.maxmemory_policy,
+            maxmemory_samples: self.maxmemory_samples,
             idle_timeout_s: self.idle_timeout_s.as_secs(),
             settings: [
                 ("appendfsync", self.appendfsync.name().to_owned()),
@@ -221,6 +238,11 @@ impl Flags {
     pub(crate) fn idle_timeout(&self) -> Option<Duration> {
         Some(self.idle_timeout_s).filter(|timeout| !timeout.is_zero())
     }
+}
+
+fn amount(text: &str) -> Result<u64, String> {
+    let bytes = command::bytes(text).map(|bytes| bytes as u64);
+    bytes.ok_or_else(|| "expected a number of bytes, as in 1048576 or 1mb".to_owned())
 }
 
 fn address(text: &str) -> Result<SocketAddr, String> {

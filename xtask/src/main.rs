@@ -68,6 +68,8 @@ enum Bench {
     Engine,
     /// Throughput and CPU time beside redis-server, for every sharing.
     Redis(bench::redis::Flags),
+    /// What a key and an idle connection cost in memory, beside Redis.
+    Memory(bench::memory::Flags),
     /// CPU time with the recording of tasks compiled out, idle and watched.
     Scope(bench::scope::Flags),
     /// The page beside its limits: bytes, time to a ready console, work a frame with 100,000 events on screen.
@@ -95,6 +97,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Fuzz(flags) => fuzz::fuzz(&flags)?,
         Command::Shots => shots::take()?,
         Command::Bench(Bench::Engine) => bench::engine::bench()?,
+        Command::Bench(Bench::Memory(flags)) => bench::memory::bench(&flags)?,
         Command::Bench(Bench::Page) => bench::page::bench()?,
         Command::Bench(Bench::Redis(flags)) => bench::redis::bench(&flags)?,
         Command::Bench(Bench::Scope(flags)) => bench::scope::bench(&flags)?,

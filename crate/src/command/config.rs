@@ -9,11 +9,11 @@ use super::auth::PASSWORD_BYTES_MAX;
 use super::context::Server;
 use super::mistake::Mistake;
 use super::pattern::{Case, matches};
-use super::spec::{Ctx, Flag, Group, KeySpec, Outcome, Run, SessionCtx, Spec};
+use super::spec::{Ctx, Flag, Group, KeySpec, Keys, Outcome, Run, SessionCtx, Spec};
 use super::table::write_help;
 use crate::log::Fsync;
 use crate::resp::{Args, Reply, parse_i64};
-use crate::store::LAYOUT_LIMITS;
+use crate::store::{LAYOUT_LIMITS, Policy};
 
 const ADMINISTRATION: &[Flag] = &[Flag::Admin, Flag::NoScript, Flag::Loading, Flag::Stale, Flag::Dangerous];
 
@@ -47,18 +47,58 @@ enum Change {
     SlowerThan(i64),
     SlowLogLen(usize),
     MessageBytes(Option<usize>),
+    MemoryBytes(u64),
+    MemoryPolicy(Policy),
+    MemorySamples(u32),
+    LogFactor(u32),
+    DecayMinutes(u32),
 }
 
-const CHANGEABLE: [Changeable; 6] = [
+const CHANGEABLE: [Changeable; 11] = [
     Changeable {
         name: "client-output-buffer-limit",
         read: |server| format!("normal 0 0 0 slave 0 0 0 pubsub {} 0 0", server.broker.bytes_max()),
         parse: |_, text| parse_output_limits(text).map(Change::MessageBytes),
     },
     Changeable {
+        name: "lfu-decay-time",
+        read: |server| server.memory.frequency().decay_minutes.to_string(),
+        parse: |_, text| Ok(Change::DecayMinutes(within(text, 0, 2_147_483_647)? as u32)),
+    },
+    Changeable {
+        name: "lfu-log-factor",
+        read: |server| server.memory.frequency().log_factor.to_string(),
+        parse: |_, text| Ok(Change::LogFactor(within(text, 0, 2_147_483_647)? as u32)),
+    },
+    Changeable {
         name: "maxclients",
         read: |server| server.settings.max_clients.load(Relaxed).to_string(),
         parse: |_, text| Ok(Change::MaxClients(within(text, 1, 4_294_967_295)? as usize)),
+    },
+    Changeable {
+        name: "maxmemory",
+        read: |server| server.memory.bytes().unwrap_or(0).to_string(),
+        parse: |_, text| match std::str::from_utf8(text).ok().and_then(bytes_or_none) {
+            Some(bytes) => Ok(Change::MemoryBytes(bytes as u64)),
+            None => Err("argument must be a memory value".to_owned()),
+        },
+    },
+    Changeable {
+        name: "maxmemory-policy",
+        read: |server| server.memory.policy().name().to_owned(),
+        parse: |_, text| {
+            let policy = std::str::from_utf8(text).ok().and_then(|name| name.parse().ok());
+            policy.map(Change::MemoryPolicy).ok_or_else(|| {
+                "argument(s) must be one of the following: volatile-lru, volatile-lfu, volatile-random, \
+                 volatile-ttl, allkeys-lru, allkeys-lfu, allkeys-random, noeviction"
+                    .to_owned()
+            })
+        },
+    },
+    Changeable {
+        name: "maxmemory-samples",
+        read: |server| server.memory.samples().to_string(),
+        parse: |_, text| Ok(Change::MemorySamples(within(text, 1, 2_147_483_647)? as u32)),
     },
     Changeable {
         name: "requirepass",
@@ -100,6 +140,11 @@ impl Change {
             Self::Password(password) => server.settings.set_password(&password),
             Self::SlowerThan(us) => server.settings.slower_than_us.store(us, Relaxed),
             Self::SlowLogLen(most) => server.slow_log.set_len_max(most),
+            Self::MemoryBytes(bytes) => server.memory.set_bytes(bytes),
+            Self::MemoryPolicy(policy) => server.memory.set_policy(policy),
+            Self::MemorySamples(samples) => server.memory.set_samples(samples),
+            Self::LogFactor(factor) => server.memory.set_log_factor(factor),
+            Self::DecayMinutes(minutes) => server.memory.set_decay_minutes(minutes),
             Self::MessageBytes(None) => {}
             Self::MessageBytes(Some(bytes)) => server.broker.set_bytes_max(bytes),
         }
@@ -141,8 +186,14 @@ fn parse_output_limits(text: &[u8]) -> Result<Option<usize>, String> {
     Ok(listening)
 }
 
+/// A number of bytes; none is 0, as in Redis.
+fn bytes_or_none(text: &str) -> Option<usize> {
+    if text.is_empty() { Some(0) } else { bytes(text) }
+}
+
 /// A number of bytes, as `1048576` or `1mb`.
-fn bytes(text: &str) -> Option<usize> {
+#[must_use]
+pub fn bytes(text: &str) -> Option<usize> {
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let unit: usize = match text[digits.len()..].to_ascii_lowercase().as_str() {
         "" | "b" => 1,
@@ -168,8 +219,6 @@ fn list(server: &Server) -> Vec<(&str, String)> {
         ("appendonly", "no".to_owned()),
         ("client-query-buffer-limit", config.limits.request_bytes.to_string()),
         ("databases", config.databases.to_string()),
-        ("maxmemory", "0".to_owned()),
-        ("maxmemory-policy", "noeviction".to_owned()),
         ("port", config.port.to_string()),
         ("proto-max-bulk-len", config.limits.bulk_bytes.to_string()),
         ("save", String::new()),
@@ -213,15 +262,25 @@ const SET: Spec = Spec {
     usage: "(parameter value) ...",
     since: "2.0.0",
     group: Group::Server,
-    complexity: "O(N) in the number of settings given",
+    complexity: "O(N) in the number of settings given; in that of keys where a memory limit is first set",
     arity: -4,
     flags: ADMINISTRATION,
-    keys: KeySpec::None,
+    keys: KeySpec::Computed(set_keys),
     subcommands: &[],
-    run: Run::session(set),
+    run: Run::keyspace(set),
 };
 
-fn set(ctx: &mut SessionCtx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+/// Whoever sets how much memory the data may take waits for all of it, so that what is used is known from then on: shards learn
+/// of it when the command is done. Other settings need none.
+fn set_keys(args: Args<'_>) -> Keys {
+    let is_of_memory = |name: &[u8]| {
+        let name = name.to_ascii_lowercase();
+        name.starts_with(b"maxmemory") || name.starts_with(b"lfu-")
+    };
+    if args.from(2).step_by(2).any(is_of_memory) { Keys::All } else { Keys::None }
+}
+
+fn set(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
     if !args.len().is_multiple_of(2) {
         return Err(Mistake::SYNTAX);
     }

@@ -10,6 +10,7 @@ use litemap::LiteMap;
 use super::broker::Broker;
 use super::client::{Client, Listed, Peer};
 use super::errors::Errors;
+use super::memory_limit::MemoryLimit;
 use super::mistake::Mistake;
 use super::pause::Pause;
 use super::settings::Settings;
@@ -17,6 +18,7 @@ use super::slow_log::SlowLog;
 use crate::log::Log;
 use crate::resp::Limits;
 use crate::rt::Room;
+use crate::store::Policy;
 
 /// The Redis whose replies are ours. Clients ask for it to know which commands they may use.
 pub(super) const REDIS_VERSION: &str = "7.0.15";
@@ -48,6 +50,12 @@ pub struct Config {
     /// What CONFIG GET says how long a client may be silent, in seconds, until it is changed: the host's own setting of it is
     /// a [`Service`](crate::session::Service)'s.
     pub idle_timeout_s: u64,
+    /// Most bytes the data may take, at first; 0: as many as there are.
+    pub maxmemory: u64,
+    /// What is evicted when that is not enough, at first.
+    pub maxmemory_policy: Policy,
+    /// How many keys the one to evict is chosen from, at first; at least 1.
+    pub maxmemory_samples: u32,
     /// Further settings `CONFIG GET` shows, by name.
     pub settings: Vec<(String, String)>,
 }
@@ -67,6 +75,9 @@ impl Default for Config {
             slower_than_us: 10_000,
             slow_log_len: 128,
             idle_timeout_s: 0,
+            maxmemory: 0,
+            maxmemory_policy: Policy::NoEviction,
+            maxmemory_samples: 5,
             settings: Vec::new(),
         }
     }
@@ -120,6 +131,8 @@ pub struct Server {
     pub(crate) pause: Pause,
     /// What can be changed while it runs.
     pub(crate) settings: Settings,
+    /// How much memory the data may take.
+    pub(crate) memory: MemoryLimit,
     /// The last commands that took long.
     pub(crate) slow_log: SlowLog,
     /// What clients did wrong.
@@ -139,6 +152,7 @@ impl Server {
             broker: Broker::new(config.messages),
             pause: Pause::default(),
             settings: Settings::new(&config),
+            memory: MemoryLimit::new(&config),
             slow_log: SlowLog::new(config.slow_log_len),
             errors: Errors::default(),
             next_client: AtomicU64::new(0),

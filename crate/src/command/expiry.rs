@@ -221,7 +221,7 @@ fn tell_expiry(
     tell: impl Fn(u64, u64) -> u64,
 ) -> Outcome {
     let key = &args[1];
-    let entry = ctx.keyspace.store(key).get(key, ctx.now_ms);
+    let entry = ctx.keyspace.store(key).inspect(key, ctx.now_ms);
     reply.integer(match entry.map(Entry::expires_ms) {
         None => -2,
         Some(None) => -1,

@@ -71,7 +71,7 @@ impl Section {
 
     /// Whether it reports on keys, and so needs the stores.
     fn needs_stores(self) -> bool {
-        matches!(self, Self::Stats | Self::Keyspace)
+        matches!(self, Self::Memory | Self::Stats | Self::Keyspace)
     }
 }
 
@@ -140,13 +140,19 @@ fn clients(ctx: &Ctx<'_>, report: &mut Report<'_>) {
     report.field("maxclients", ctx.server.settings.max_clients.load(Relaxed));
 }
 
-fn memory(ctx: &Ctx<'_>, report: &mut Report<'_>) {
+fn memory(ctx: &mut Ctx<'_>, report: &mut Report<'_>) {
+    // Nobody keeps count without a limit.
+    if ctx.server.memory.bytes().is_some() {
+        let shards = 0..ctx.keyspace.count();
+        report.field("used_memory", shards.map(|shard| ctx.keyspace.shard(shard).weight()).sum::<usize>());
+    }
     let resident_bytes = load(&ctx.server.counters.resident_bytes);
     if resident_bytes > 0 {
         report.field("used_memory_rss", resident_bytes);
     }
-    report.field("maxmemory", 0);
-    report.field("maxmemory_policy", "noeviction");
+    let limit = &ctx.server.memory;
+    report.field("maxmemory", limit.bytes().unwrap_or(0));
+    report.field("maxmemory_policy", limit.policy().name());
 }
 
 fn stats(ctx: &mut Ctx<'_>, report: &mut Report<'_>) {
@@ -161,12 +167,13 @@ fn stats(ctx: &mut Ctx<'_>, report: &mut Report<'_>) {
         for store in ctx.keyspace.shard(shard).stores() {
             let stats = store.stats();
             total.expired += stats.expired;
+            total.evicted += stats.evicted;
             total.hits += stats.hits;
             total.misses += stats.misses;
         }
     }
     report.field("expired_keys", total.expired);
-    report.field("evicted_keys", 0);
+    report.field("evicted_keys", total.evicted);
     report.field("keyspace_hits", total.hits);
     report.field("keyspace_misses", total.misses);
     report.field("pubsub_channels", ctx.server.broker.count(Topic::Channel));

@@ -60,12 +60,11 @@ pub(super) const EXISTS: Spec = Spec {
 
 fn exists(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
     let now_ms = ctx.now_ms;
-    let found = args.from(1).filter(|key| ctx.keyspace.store(key).get(key, now_ms).is_some());
+    let found = args.from(1).filter(|key| ctx.keyspace.store(key).inspect(key, now_ms).is_some());
     reply.count(found.count());
     Ok(())
 }
 
-/// No key is chosen for removal by when it was last used, so there is nothing to touch yet but the count.
 pub(super) const TOUCH: Spec = Spec {
     name: "touch",
     summary: "Counts as a use of the keys; answers how many are there.",
@@ -77,8 +76,15 @@ pub(super) const TOUCH: Spec = Spec {
     flags: &[Flag::ReadOnly, Flag::Fast],
     keys: KeySpec::EVERY,
     subcommands: &[],
-    run: Run::keyspace(exists),
+    run: Run::keyspace(touch),
 };
+
+fn touch(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    let now_ms = ctx.now_ms;
+    let found = args.from(1).filter(|key| ctx.keyspace.store(key).get(key, now_ms).is_some());
+    reply.count(found.count());
+    Ok(())
+}
 
 pub(super) const TYPE: Spec = Spec {
     name: "type",
@@ -96,7 +102,7 @@ pub(super) const TYPE: Spec = Spec {
 
 fn type_of(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
     let key = &args[1];
-    let entry = ctx.keyspace.store(key).get(key, ctx.now_ms);
+    let entry = ctx.keyspace.store(key).inspect(key, ctx.now_ms);
     reply.simple(entry.map_or("none", |entry| entry.value.value_type().name()));
     Ok(())
 }

@@ -20,6 +20,9 @@ impl Mistake {
     pub(super) const NO_SUCH_KEY: Self = Self::new("ERR no such key");
     pub(super) const WRONG_TYPE: Self =
         Self::new("WRONGTYPE Operation against a key holding the wrong kind of value");
+    /// Memory is short, and nothing can be evicted.
+    pub(crate) const OUT_OF_MEMORY: Self =
+        Self::new("OOM command not allowed when used memory > 'maxmemory'.");
     pub(super) const STRING_TOO_LONG: Self =
         Self::new("ERR string exceeds maximum allowed size (proto-max-bulk-len)");
 

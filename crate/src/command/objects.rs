@@ -64,37 +64,49 @@ fn refcount(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome
 
 const IDLETIME: Spec = Spec {
     name: "object|idletime",
-    summary: "How long a value was not used. Not tracked, since no key is chosen for removal by it.",
+    summary: "How many seconds a value was not used; not known while LFU is selected.",
     run: Run::keyspace(idletime),
     ..ENCODING
 };
 
 fn idletime(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
-    if value(ctx, &args[2]).is_some() {
-        return Err(Mistake::new(
-            "ERR idle time is not tracked: this server evicts no key by when it was last used",
-        ));
+    let idle_s = ctx.keyspace.store(&args[2]).idle_s(&args[2], ctx.now_ms);
+    match idle_s {
+        Some(_) if ctx.server.memory.policy().is_lfu() => Err(Mistake::new(
+            "ERR An LFU maxmemory policy is selected, idle time not tracked. Please note that when switching between \
+             policies at runtime LRU and LFU data will take some time to adjust.",
+        )),
+        Some(idle_s) => {
+            reply.integer(idle_s.into());
+            Ok(())
+        }
+        None => {
+            reply.null();
+            Ok(())
+        }
     }
-    reply.null();
-    Ok(())
 }
 
 const FREQ: Spec = Spec {
     name: "object|freq",
-    summary: "How often a value was used lately. Not tracked, since no key is chosen for removal by it.",
+    summary: "How often a value was used lately, from 0 to 255 and not in proportion; not known unless LFU is selected.",
     since: "4.0.0",
     run: Run::keyspace(freq),
     ..ENCODING
 };
 
 fn freq(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
-    if value(ctx, &args[2]).is_some() {
+    let counter = ctx.keyspace.store(&args[2]).counter(&args[2], ctx.now_ms);
+    if counter.is_some() && !ctx.server.memory.policy().is_lfu() {
         return Err(Mistake::new(
             "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when switching \
              between policies at runtime LRU and LFU data will take some time to adjust.",
         ));
     }
-    reply.null();
+    match counter {
+        Some(counter) => reply.integer(counter.into()),
+        None => reply.null(),
+    }
     Ok(())
 }
 

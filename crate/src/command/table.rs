@@ -5,8 +5,9 @@
 use super::spec::Spec;
 use super::{
     Mistake, auth, blocking, clients, config, connection, counters, databases, debug, expiry, hashes, info,
-    introspection, keys, list_moves, lists, monitor, objects, persistence, pubsub, server, set_algebra, sets,
-    slow_log, sort, sorted_set_algebra, sorted_set_ranges, sorted_sets, strings, substrings, transactions,
+    introspection, keys, list_moves, lists, memory, monitor, objects, persistence, pubsub, server,
+    set_algebra, sets, slow_log, sort, sorted_set_algebra, sorted_set_ranges, sorted_sets, strings,
+    substrings, transactions,
 };
 #[cfg(feature = "streams")]
 use super::{stream_claims, stream_groups, stream_info, stream_reads, streams};
@@ -211,6 +212,7 @@ pub static TABLE: &[Spec] = table![
     keys::COPY,
     databases::MOVE,
     objects::OBJECT,
+    memory::MEMORY,
     sort::SORT,
     sort::SORT_RO,
     expiry::EXPIRE,

@@ -175,13 +175,18 @@ impl Client {
     /// Gathers the request if there is a transaction under way: what to answer instead of carrying it out, with `Ok` that
     /// it is queued. `None`: carry it out.
     pub fn gather(&mut self, found: Found, request: Args<'_>, limits: &Limits) -> Option<Outcome> {
-        let queue = self.queue_mut()?;
+        self.queue_mut()?;
         if found.spec.name == WATCH.name {
             return Some(Err(Mistake::new("ERR WATCH inside MULTI is not allowed")));
         }
         if AT_ONCE.contains(&found.spec.name) {
             return None;
         }
+        if self.server().memory.refuses() {
+            // Even a read would take memory, until EXEC.
+            return Some(Err(self.refuse(request, Mistake::OUT_OF_MEMORY)));
+        }
+        let queue = self.queue_mut()?;
         let outcome = queue.push(found, request, limits);
         self.tell_transaction();
         Some(outcome)

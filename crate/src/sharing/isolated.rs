@@ -10,19 +10,20 @@ use super::{OwnerGone, Share};
 /// A connection and the store that is its own.
 pub(crate) struct Connection {
     executor: Executor,
-    store: Databases,
+    // In a box: other ways of sharing have connections, too, and none as large.
+    store: Box<Databases>,
 }
 
 impl Connection {
     pub(super) fn new(executor: Executor) -> Self {
-        Self { executor, store: Databases::default() }
+        Self { executor, store: Box::default() }
     }
 }
 
 impl Share for Connection {
     async fn run(&mut self, job: &mut Job) -> Result<(), OwnerGone> {
         job.start_one(&self.executor.labels);
-        self.executor.run(job, &mut self.store);
+        self.executor.run(job, &mut *self.store);
         job.end();
         Ok(())
     }

@@ -3,12 +3,15 @@
 //! A [`Job`] owns its bytes, so that it can be run in place under a lock or moved to another task as it is. Knows no
 //! lock and no channel; each way of sharing brings its own.
 
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use bytes::BytesMut;
 
-use crate::command::{Client, Ctx, Found, Keys, Mistake, Run, Server, Slow, Spec, TABLE, Transaction, Wait};
+use crate::command::{
+    Client, Ctx, Flag, Found, Keys, Mistake, Run, Server, Slow, Spec, TABLE, Transaction, Wait,
+};
 use crate::resp::{Args, Batch, Protocol, Reply};
 use crate::rt::{Answers, Rt, ledger, step};
 use crate::scope::event::{Event, LabelId, ObjectId, REFUSED};
@@ -112,6 +115,14 @@ impl Job {
     pub(super) fn next(&self) -> Option<(Args<'_>, &'static Spec)> {
         let request = self.requests.get(self.done)?;
         Some((self.batch.request(request.index), request.found.spec))
+    }
+
+    /// Whether the next request, or one of its transaction, may need more memory.
+    pub(super) fn next_needs_memory(&self) -> bool {
+        match &self.transaction {
+            Some(transaction) => transaction.requests().any(|(found, _)| found.spec.has(Flag::DenyOom)),
+            None => self.next().is_some_and(|(_, spec)| spec.has(Flag::DenyOom)),
+        }
     }
 
     /// Records that the next command starts.
@@ -244,6 +255,10 @@ pub(super) struct Executor {
     slow_ns: Option<u64>,
     /// How many commands have run since the clock was read.
     untimed: usize,
+    /// What the data takes, as far as it was counted.
+    pub(super) used: Arc<AtomicU64>,
+    /// The version of the settings that the shards held know of.
+    pub(super) upkeep_version: u32,
 }
 
 /// From this limit on, in nanoseconds, commands of constant time that come together are timed together: the clock costs as much
@@ -278,12 +293,15 @@ impl Executor {
             since_ns: 0,
             slow_ns: None,
             untimed: 0,
+            used: Arc::clone(server.memory.used()),
+            upkeep_version: 0,
         }
     }
 
-    /// Of data that nobody else reaches, and that ends with its client: there is nothing to write down.
+    /// Of data that nobody else reaches, and that ends with its client: there is nothing to write down, and the memory limit
+    /// is its own.
     pub(super) fn private(self) -> Self {
-        Self { private: true, journal: None, ..self }
+        Self { private: true, journal: None, used: Arc::default(), ..self }
     }
 
     /// Tells whoever keeps notes that all this task knows from now on is `replies`, its data and its random choices.
@@ -370,6 +388,7 @@ impl Executor {
     /// Runs the next request of `job`, whose database is selected.
     pub(super) fn run_one<K: Keyspace>(&mut self, job: &mut Job, keyspace: &mut K, now_ms: u64) {
         self.begin_timing(job);
+        self.prepare(keyspace, now_ms);
         if job.transaction.is_some() {
             self.run_transaction(job, keyspace, now_ms);
         } else {
@@ -380,9 +399,13 @@ impl Executor {
             let asked =
                 Asked { found: request.found, args, database: job.database, client: job.client, watcher };
             let mut reply = Reply::new(&mut job.replies, job.protocol);
-            let done = match self.journal.as_ref().map_or(Ok(()), |journal| journal.admit(asked.found.spec)) {
+            let admitted = self.journal.as_ref().map_or(Ok(()), |journal| journal.admit(asked.found.spec));
+            let done = match admitted
+                .and_then(|()| self.make_room(asked.found.spec, (asked.client, asked.database), keyspace))
+            {
                 Ok(()) => self.carry_out(asked, keyspace, now_ms, &mut reply),
                 Err(mistake) => {
+                    self.server.errors.count(&mistake);
                     reply.error(mistake);
                     Done::Failed
                 }
@@ -404,6 +427,7 @@ impl Executor {
         if !self.ready.is_empty() {
             self.serve(keyspace, job.database, now_ms);
         }
+        self.weigh_all(keyspace, now_ms);
         self.end_timing(job);
         job.done += 1;
         step::acted();
@@ -491,6 +515,12 @@ impl Executor {
                 store.expire_some(now_ms, EXPIRE_LOOKUPS_MAX);
                 any_expire |= store.volatile() > 0;
             }
+        }
+        self.prepare(keyspace, now_ms);
+        self.weigh_all(keyspace, now_ms);
+        any_expire |= self.evict_actively(keyspace);
+        if !self.ready.is_empty() {
+            self.serve(keyspace, 0, now_ms);
         }
         if let Some(journal) = &mut self.journal {
             journal.note_vanished(keyspace, now_ms);

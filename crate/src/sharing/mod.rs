@@ -16,6 +16,7 @@ mod blocking;
 mod isolated;
 mod job;
 mod journal;
+mod memory;
 mod mirror;
 mod mutex;
 mod replay;
@@ -215,6 +216,11 @@ impl Sharing {
         let answers = Answers::new("element");
         if server.log().is_some() {
             stores.iter_mut().for_each(Databases::keep_vanished);
+        }
+        let memory = &server.memory;
+        for shard in stores.iter_mut() {
+            shard.keep_up(memory.upkeep(), memory.version());
+            memory.used().fetch_add(shard.weight_change() as u64, Ordering::Relaxed);
         }
         let data = match kind {
             Kind::Isolated => Data::Isolated,

@@ -62,7 +62,9 @@ impl Connection {
         let mut touched = Touched::by_next(job, shards.len());
         if let Touched::One(shard) = touched {
             let mut store = shards[shard].lock_as::<SEEN>();
-            if store.has_far_waiters() {
+            if self.executor.seeks_elsewhere(job, &mut *store) {
+                touched = Touched::All;
+            } else if store.has_far_waiters() {
                 // Serving one of them takes other shards, too; these may be locked by somebody who wants this one.
                 store.stores().for_each(Store::forget_gone);
                 touched = Touched::All;
@@ -104,7 +106,10 @@ impl Connection {
             Touched::Several(wanted) => Locked::new(shards, wanted),
             Touched::All => Locked::new(shards, 0..shards.len()),
         };
-        if locked.held.len() < shards.len() && locked.held.iter().any(|(_, shard)| shard.has_far_waiters()) {
+        if locked.held.len() < shards.len()
+            && (locked.held.iter().any(|(_, shard)| shard.has_far_waiters())
+                || self.executor.seeks_elsewhere(job, &mut locked))
+        {
             drop(locked);
             locked = Locked::new(shards, 0..shards.len());
         }

@@ -5,7 +5,7 @@
 
 use bytes::BytesMut;
 
-use crate::command::{Run, SessionCtx, Transaction};
+use crate::command::{Flag, Run, SessionCtx, Transaction};
 use crate::resp::Reply;
 use crate::store::Keyspace;
 
@@ -32,6 +32,11 @@ impl Executor {
         // All or nothing: it may not be refused in the middle.
         let refused = self.journal.as_ref().and_then(|journal| {
             transaction.requests().find_map(|(found, _)| journal.admit(found.spec).err())
+        });
+        let refused = refused.or_else(|| {
+            let of = (transaction.client.id() as u32, transaction.client.database());
+            let needy = transaction.requests().find(|(found, _)| found.spec.has(Flag::DenyOom));
+            needy.and_then(|(found, _)| self.make_room(found.spec, of, keyspace).err())
         });
         let (client, requests) = transaction.split();
         let watcher = client.watcher().clone();

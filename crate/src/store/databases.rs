@@ -7,6 +7,7 @@ use std::hash::{BuildHasher, Hasher};
 
 use foldhash::fast::FixedState;
 
+use super::access::Frequency;
 use super::keyspace::Keyspace;
 use super::shard::Store;
 
@@ -32,6 +33,22 @@ pub struct Databases {
     /// longer than `selected` otherwise.
     others: Vec<Store>,
     keeps_vanished: bool,
+    upkeep: Upkeep,
+    /// Which version of the settings that is.
+    upkeep_version: u32,
+    /// In seconds since the Unix epoch.
+    now_s: u32,
+    /// What was told of the weight.
+    weight_told: usize,
+}
+
+/// What is kept of the keys for the sake of a memory limit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Upkeep {
+    /// The sum of what they take.
+    pub counts_bytes: bool,
+    /// How often each is used, and not when it was last.
+    pub frequency: Option<Frequency>,
 }
 
 impl Databases {
@@ -49,6 +66,7 @@ impl Databases {
         std::mem::swap(&mut self.current, &mut self.others[self.selected]);
         self.selected = database;
         std::mem::swap(&mut self.current, &mut self.others[database]);
+        self.current.set_clock(self.now_s);
     }
 
     /// The store of the database that commands mean.
@@ -63,6 +81,7 @@ impl Databases {
             return &mut self.current;
         }
         self.grow(database);
+        self.others[database].set_clock(self.now_s);
         &mut self.others[database]
     }
 
@@ -77,6 +96,46 @@ impl Databases {
     pub fn keep_vanished(&mut self) {
         self.keeps_vanished = true;
         self.stores().for_each(Store::keep_vanished);
+    }
+
+    /// What time it is, in milliseconds since the Unix epoch: by it the use of keys is told.
+    #[inline]
+    pub fn set_clock(&mut self, now_ms: u64) {
+        self.now_s = (now_ms / 1000) as u32;
+        self.current.set_clock(self.now_s);
+    }
+
+    /// Which version of the settings was [told](Self::keep_up) last; 0 at first.
+    #[inline]
+    pub fn upkeep_version(&self) -> u32 {
+        self.upkeep_version
+    }
+
+    /// Keeps of the keys from now on what the settings want in this version of theirs. A walk over all keys where their bytes
+    /// were not counted before.
+    pub fn keep_up(&mut self, upkeep: Upkeep, version: u32) {
+        (self.upkeep, self.upkeep_version) = (upkeep, version);
+        for store in self.stores() {
+            store.set_frequency(upkeep.frequency);
+            store.set_scales(upkeep.counts_bytes);
+        }
+    }
+
+    /// What all keys and values take, in bytes; 0 while nobody keeps count.
+    pub fn weight(&mut self) -> usize {
+        self.stores().map(Store::weight).sum()
+    }
+
+    /// By how much [`Self::weight`] has grown since this was asked last.
+    pub fn weight_change(&mut self) -> isize {
+        let weight = self.weight();
+        weight.wrapping_sub(std::mem::replace(&mut self.weight_told, weight)) as isize
+    }
+
+    /// Whether the bytes are counted.
+    #[inline]
+    pub fn counts_bytes(&self) -> bool {
+        self.upkeep.counts_bytes
     }
 
     /// Lets two databases change places. Those who look on stay, and see other keys.
@@ -106,7 +165,12 @@ impl Databases {
 
     fn grow(&mut self, database: usize) {
         if database >= self.others.len() {
+            let new = self.others.len();
             self.others.resize_with(database + 1, Store::default);
+            for store in &mut self.others[new..] {
+                store.set_frequency(self.upkeep.frequency);
+                store.set_scales(self.upkeep.counts_bytes);
+            }
             if self.keeps_vanished {
                 self.others.iter_mut().for_each(Store::keep_vanished);
             }

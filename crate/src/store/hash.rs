@@ -12,6 +12,7 @@ use indexmap::IndexMap;
 use super::key::Key;
 use super::packed::Packed;
 use super::value::Bytes;
+use super::weight::{INDEX, allocated, of_field};
 
 /// Most fields of a packed hash: `hash-max-listpack-entries`, which is 512 in Redis. A look-up compares all of them.
 pub(super) const PACKED_LEN_MAX: usize = 128;
@@ -35,7 +36,8 @@ pub struct Hash(Layout);
 enum Layout {
     Packed(Packed),
     // Once a table, always one: as in Redis, a hash that shrinks is not packed again.
-    Table(IndexMap<Key, Bytes, RandomState>),
+    // Beside it what its fields and values have allocated.
+    Table(IndexMap<Key, Bytes, RandomState>, usize),
 }
 
 impl Default for Layout {
@@ -47,14 +49,14 @@ impl Default for Layout {
 impl Hash {
     /// A hash without fields that was large once.
     pub(super) fn table_of_none() -> Self {
-        Self(Layout::Table(IndexMap::default()))
+        Self(Layout::Table(IndexMap::default(), 0))
     }
 
     /// How many fields there are.
     pub fn len(&self) -> usize {
         match &self.0 {
             Layout::Packed(packed) => packed.len() / 2,
-            Layout::Table(table) => table.len(),
+            Layout::Table(table, _) => table.len(),
         }
     }
 
@@ -75,7 +77,7 @@ impl Hash {
                 }
                 None
             }
-            Layout::Table(table) => table.get(field).map(|value| &**value),
+            Layout::Table(table, _) => table.get(field).map(|value| &**value),
         }
     }
 
@@ -94,14 +96,18 @@ impl Hash {
                 return true;
             }
         }
-        let table = self.table();
+        let (table, heap) = self.table();
         match table.get_mut(field) {
             Some(old) => {
+                *heap -= of_field(old);
                 old.assign(value);
+                *heap += of_field(old);
                 false
             }
             None => {
-                table.insert(Key::from(field), Bytes::from(value));
+                let (field, value) = (Key::from(field), Bytes::from(value));
+                *heap += field.heap_bytes() + of_field(&value);
+                table.insert(field, value);
                 true
             }
         }
@@ -117,7 +123,13 @@ impl Hash {
                 }
                 None => false,
             },
-            Layout::Table(table) => table.swap_remove(field).is_some(),
+            Layout::Table(table, heap) => match table.swap_remove_entry(field) {
+                Some((field, value)) => {
+                    *heap -= field.heap_bytes() + of_field(&value);
+                    true
+                }
+                None => false,
+            },
         }
     }
 
@@ -128,7 +140,7 @@ impl Hash {
                 let mut strings = packed.iter().skip(position * 2);
                 strings.next().zip(strings.next())
             }
-            Layout::Table(table) => {
+            Layout::Table(table, _) => {
                 table.get_index(position).map(|(field, value)| (field.as_slice(), &**value))
             }
         }
@@ -138,7 +150,7 @@ impl Hash {
     pub fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
         let (packed, table) = match &self.0 {
             Layout::Packed(packed) => (Some(packed), None),
-            Layout::Table(table) => (None, Some(table)),
+            Layout::Table(table, _) => (None, Some(table)),
         };
         let packed = packed.into_iter().flat_map(|packed| {
             let mut strings = packed.iter();
@@ -153,14 +165,32 @@ impl Hash {
         matches!(self.0, Layout::Packed(_))
     }
 
-    /// The table, which a packed hash becomes for good.
-    fn table(&mut self) -> &mut IndexMap<Key, Bytes, RandomState> {
+    /// What it has allocated.
+    pub(super) fn heap_bytes(&self) -> usize {
+        match &self.0 {
+            Layout::Packed(packed) => packed.heap_bytes(),
+            Layout::Table(table, heap) => {
+                allocated(table.capacity() * (size_of::<(usize, Key, Bytes)>() + INDEX)) + heap
+            }
+        }
+    }
+
+    /// What of it was counted as fields came and went.
+    #[cfg(test)]
+    pub(super) fn counted_bytes(&self) -> usize {
+        if let Layout::Table(_, heap) = self.0 { heap } else { 0 }
+    }
+
+    /// The table, which a packed hash becomes for good, and what its fields and values have allocated.
+    fn table(&mut self) -> (&mut IndexMap<Key, Bytes, RandomState>, &mut usize) {
         if self.is_packed() {
-            let table = self.iter().map(|(field, value)| (Key::from(field), Bytes::from(value))).collect();
-            self.0 = Layout::Table(table);
+            let table: IndexMap<_, _, _> =
+                self.iter().map(|(field, value)| (Key::from(field), Bytes::from(value))).collect();
+            let heap = table.iter().map(|(field, value)| field.heap_bytes() + of_field(value)).sum();
+            self.0 = Layout::Table(table, heap);
         }
         match &mut self.0 {
-            Layout::Table(table) => table,
+            Layout::Table(table, heap) => (table, heap),
             Layout::Packed(_) => unreachable!("a packed hash was made a table just above"),
         }
     }

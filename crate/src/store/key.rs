@@ -5,6 +5,8 @@
 use std::borrow::Borrow;
 use std::hash::{Hash, Hasher};
 
+use super::weight::allocated;
+
 /// Longest key kept without an allocation of its own.
 const INLINE: usize = 22;
 
@@ -36,6 +38,14 @@ impl std::fmt::Debug for Key {
 }
 
 impl Key {
+    /// What it has allocated.
+    pub(super) fn heap_bytes(&self) -> usize {
+        match self {
+            Self::Short { .. } => 0,
+            Self::Long(bytes) => allocated(bytes.len()),
+        }
+    }
+
     pub(super) fn as_slice(&self) -> &[u8] {
         match self {
             Self::Short { len, bytes } => &bytes[..usize::from(*len)],

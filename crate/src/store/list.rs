@@ -8,6 +8,7 @@ use std::hash::{Hash, Hasher};
 use std::ops::Range;
 
 use super::packed::Packed;
+use super::weight::allocated;
 
 /// Most bytes of a row, unless one string alone is longer: Redis's `list-max-listpack-size -2`. Bounds what a change in
 /// the middle of a list moves.
@@ -40,6 +41,8 @@ pub struct List {
     // None is empty.
     rows: VecDeque<Packed>,
     len: usize,
+    /// How many bytes the rows have, lengths included.
+    bytes: usize,
 }
 
 impl List {
@@ -56,6 +59,7 @@ impl List {
     /// Adds an element at an end.
     pub fn push(&mut self, end: End, element: &[u8]) {
         self.len += 1;
+        self.bytes += Packed::room(element.len());
         let row = match end {
             End::Left => self.rows.front_mut(),
             End::Right => self.rows.back_mut(),
@@ -97,6 +101,7 @@ impl List {
         let old = Packed::room(row.get(within).map_or(0, <[u8]>::len));
         if row.len() == 1 || row.byte_len() - old + Packed::room(element.len()) <= ROW_BYTES_MAX {
             row.replace(within, element);
+            self.bytes = self.bytes - old + Packed::room(element.len());
         } else {
             self.remove(index..index + 1);
             self.insert(index, element);
@@ -114,6 +119,7 @@ impl List {
             return self.push(End::Right, element);
         };
         self.len += 1;
+        self.bytes += Packed::room(element.len());
         if fits(&self.rows[row], element) {
             return self.rows[row].insert(within, element);
         }
@@ -139,10 +145,12 @@ impl List {
         while left > 0 {
             let count = left.min(self.rows[row].len() - start);
             left -= count;
+            self.bytes -= self.rows[row].byte_len();
             if count == self.rows[row].len() {
                 self.rows.remove(row);
             } else {
                 self.rows[row].remove(start, count);
+                self.bytes += self.rows[row].byte_len();
                 row += 1;
             }
             start = 0;
@@ -172,7 +180,19 @@ impl List {
         }
         self.rows.retain(|row| !row.is_empty());
         self.len -= most - left;
+        self.bytes -= (most - left) * Packed::room(element.len());
         most - left
+    }
+
+    /// What it has allocated: its rows, each an allocation of its own.
+    pub(super) fn heap_bytes(&self) -> usize {
+        allocated(self.rows.capacity() * size_of::<Packed>()) + self.rows.len() * allocated(1) + self.bytes
+    }
+
+    /// What of it was counted as elements came and went, and what that should be.
+    #[cfg(test)]
+    pub(super) fn counted_bytes(&self) -> (usize, usize) {
+        (self.bytes, self.rows.iter().map(Packed::byte_len).sum())
     }
 
     /// The row of the element at `index`, and its place in it.

@@ -3,12 +3,16 @@
 //! Owns plain synchronous data. There is no lock, clock, I/O or hidden randomness here: whoever calls passes the time
 //! in, so the same store sits behind a mutex, in an actor or in a simulation.
 //!
+//! What memory they take and which key goes when it is short is known here, how much is too much is not.
+//!
 //! A value is a string or a collection, a file a type; small ones lie packed in one allocation.
 //!
 //! One [`Store`] is one shard of one database, [`Databases`] are the shard in all of them. Commands are written against
 //! [`Keyspace`], which is one shard or several.
 
+mod access;
 mod databases;
+mod evict;
 mod hash;
 mod image;
 mod key;
@@ -23,8 +27,11 @@ mod shown;
 mod sorted_set;
 pub mod stream;
 mod value;
+mod weight;
 
-pub use databases::Databases;
+pub use access::{COUNTER_INITIAL, Frequency};
+pub use databases::{Databases, Upkeep};
+pub use evict::Policy;
 pub use hash::Hash;
 pub use image::NoValue;
 pub use keyspace::{Keyspace, scan, shard_of};

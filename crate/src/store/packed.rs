@@ -3,6 +3,8 @@
 //! Owns the layout, each string behind its length. Does not know what the strings are: elements, members, or fields and
 //! values in turn. Redis calls the like a listpack.
 
+use super::weight::allocated;
+
 /// Strings in a row. Reaching one walks over those before it, and changing one moves those behind it, so whoever owns a
 /// row keeps it short; what that saves is an allocation and a slot of a table for each string.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -24,6 +26,11 @@ impl Packed {
     /// How many bytes they take, lengths included.
     pub(super) fn byte_len(&self) -> usize {
         self.bytes.len()
+    }
+
+    /// What they have allocated.
+    pub(super) fn heap_bytes(&self) -> usize {
+        allocated(self.bytes.capacity())
     }
 
     /// How many bytes a string of `len` bytes takes.

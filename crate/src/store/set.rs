@@ -11,6 +11,7 @@ use indexmap::IndexSet;
 
 use super::key::Key;
 use super::packed::Packed;
+use super::weight::{INDEX, allocated};
 
 /// Most members of a set that is kept as integers: Redis's `set-max-intset-entries`.
 pub(super) const INTEGERS_MAX: usize = 512;
@@ -39,7 +40,17 @@ enum Layout {
     Integers(Vec<i64>),
     Packed(Packed),
     // Once a table, always one.
-    Table(IndexSet<Key, RandomState>),
+    // Beside it what its members have allocated.
+    Table(IndexSet<Key, RandomState>, usize),
+}
+
+impl Layout {
+    /// A table of these.
+    fn table(members: impl Iterator<Item = Key>) -> Self {
+        let table: IndexSet<_, _> = members.collect();
+        let heap = table.iter().map(Key::heap_bytes).sum();
+        Self::Table(table, heap)
+    }
 }
 
 impl Default for Layout {
@@ -75,7 +86,7 @@ impl Set {
 
     /// A set without members that was large once.
     pub(super) fn table_of_none() -> Self {
-        Self(Layout::Table(IndexSet::default()))
+        Self(Layout::Table(IndexSet::default(), 0))
     }
 
     /// How many members there are.
@@ -83,7 +94,7 @@ impl Set {
         match &self.0 {
             Layout::Integers(integers) => integers.len(),
             Layout::Packed(packed) => packed.len(),
-            Layout::Table(table) => table.len(),
+            Layout::Table(table, _) => table.len(),
         }
     }
 
@@ -99,7 +110,7 @@ impl Set {
                 integer(member).is_some_and(|number| integers.binary_search(&number).is_ok())
             }
             Layout::Packed(packed) => packed.iter().any(|other| other == member),
-            Layout::Table(table) => table.contains(member),
+            Layout::Table(table, _) => table.contains(member),
         }
     }
 
@@ -123,13 +134,18 @@ impl Set {
                 packed.push(member);
                 return true;
             }
-            self.0 = Layout::Table(packed.iter().map(Key::from).collect());
+            self.0 = Layout::table(packed.iter().map(Key::from));
         }
-        let Layout::Table(table) = &mut self.0 else {
+        let Layout::Table(table, heap) = &mut self.0 else {
             unreachable!("what is neither integers nor packed is a table")
         };
         // Looking first: a member that is there already needs no key made of it.
-        !table.contains(member) && table.insert(Key::from(member))
+        if table.contains(member) {
+            return false;
+        }
+        let member = Key::from(member);
+        *heap += member.heap_bytes();
+        table.insert(member)
     }
 
     /// Removes a member; whether it was one.
@@ -143,7 +159,11 @@ impl Set {
                 let at = packed.iter().position(|other| other == member);
                 at.map(|at| packed.remove(at, 1)).is_some()
             }
-            Layout::Table(table) => table.swap_remove(member),
+            Layout::Table(table, heap) => {
+                let removed = table.swap_take(member);
+                *heap -= removed.as_ref().map_or(0, Key::heap_bytes);
+                removed.is_some()
+            }
         }
     }
 
@@ -154,7 +174,7 @@ impl Set {
                 integers.get(position).map(|number| Member::Integer(itoa::Buffer::new(), *number))
             }
             Layout::Packed(packed) => packed.get(position).map(Member::Bytes),
-            Layout::Table(table) => table.get_index(position).map(|key| Member::Bytes(key.as_slice())),
+            Layout::Table(table, _) => table.get_index(position).map(|key| Member::Bytes(key.as_slice())),
         }
     }
 
@@ -163,7 +183,7 @@ impl Set {
         let (integers, packed, table) = match &self.0 {
             Layout::Integers(integers) => (&integers[..], None, None),
             Layout::Packed(packed) => (&[][..], Some(packed), None),
-            Layout::Table(table) => (&[][..], None, Some(table)),
+            Layout::Table(table, _) => (&[][..], None, Some(table)),
         };
         let integers = integers.iter().map(|number| Member::Integer(itoa::Buffer::new(), *number));
         let packed = packed.into_iter().flat_map(Packed::iter).map(Member::Bytes);
@@ -176,13 +196,30 @@ impl Set {
         match &self.0 {
             Layout::Integers(_) => "intset",
             Layout::Packed(_) => "listpack",
-            Layout::Table(_) => "hashtable",
+            Layout::Table(..) => "hashtable",
         }
     }
 
     /// Whether it is small enough to be no table.
     pub fn is_packed(&self) -> bool {
-        !matches!(self.0, Layout::Table(_))
+        !matches!(self.0, Layout::Table(..))
+    }
+
+    /// What it has allocated.
+    pub(super) fn heap_bytes(&self) -> usize {
+        match &self.0 {
+            Layout::Integers(integers) => allocated(integers.capacity() * size_of::<i64>()),
+            Layout::Packed(packed) => packed.heap_bytes(),
+            Layout::Table(table, heap) => {
+                allocated(table.capacity() * (size_of::<(usize, Key)>() + INDEX)) + heap
+            }
+        }
+    }
+
+    /// What of it was counted as members came and went.
+    #[cfg(test)]
+    pub(super) fn counted_bytes(&self) -> usize {
+        if let Layout::Table(_, heap) = self.0 { heap } else { 0 }
     }
 
     /// Makes room for a member of `bytes` bytes that is no integer, or one too many.
@@ -193,7 +230,7 @@ impl Set {
             self.iter().for_each(|member| member.with(|member| packed.push(member)));
             Layout::Packed(packed)
         } else {
-            Layout::Table(self.iter().map(|member| member.with(|member| Key::from(member))).collect())
+            Layout::table(self.iter().map(|member| member.with(|member| Key::from(member))))
         };
     }
 }

@@ -10,12 +10,12 @@ use std::sync::Arc;
 
 use foldhash::fast::{FixedState, RandomState};
 use indexmap::IndexMap;
-use indexmap::map::RawEntryApiV1;
-use indexmap::map::raw_entry_v1::RawEntryMut;
 
+use super::access::{Access, Frequency};
 use super::key::Key;
 use super::onlookers::{Onlookers, Waiter, Watcher};
 use super::value::{Collection, Value, WrongType};
+use super::weight::{Scales, weigh};
 
 type Entries = IndexMap<Key, Entry, RandomState>;
 
@@ -51,6 +51,8 @@ pub struct Stats {
     pub misses: u64,
     /// Keys removed because their time had come.
     pub expired: u64,
+    /// Keys removed because memory was short.
+    pub evicted: u64,
 }
 
 /// What one round of active expiry did.
@@ -78,6 +80,10 @@ pub struct Sweep {
 #[derive(Debug, Default)]
 pub struct Store {
     entries: Entries,
+    /// How keys were used, by position.
+    access: Access,
+    /// What the keys take; `None` while nobody wants to know.
+    scales: Option<Scales>,
     /// How many entries have an expiry.
     volatile: usize,
     /// Active expiry has looked at the positions from here on up.
@@ -137,6 +143,7 @@ impl Store {
         match self.find(key, now_ms) {
             Some(position) => {
                 self.stats.hits += 1;
+                self.access.note(position);
                 Some(&self.entries[position])
             }
             None => {
@@ -146,7 +153,15 @@ impl Store {
         }
     }
 
-    /// Looks a key up without counting: for commands that write.
+    /// Looks a key up to read something about it that is no use of its value, and counts the hit or miss.
+    pub fn inspect(&mut self, key: &[u8], now_ms: u64) -> Option<&Entry> {
+        let found = self.find(key, now_ms);
+        self.stats.hits += u64::from(found.is_some());
+        self.stats.misses += u64::from(found.is_none());
+        found.map(|position| &self.entries[position])
+    }
+
+    /// Looks a key up without counting, which is no use of it: for commands that write.
     pub fn peek(&mut self, key: &[u8], now_ms: u64) -> Option<&Entry> {
         let position = self.find(key, now_ms)?;
         Some(&self.entries[position])
@@ -155,6 +170,7 @@ impl Store {
     /// Looks a key's value up to change it. Its expiry stays. Who finds nothing to change says so: [`Self::unchanged`].
     pub fn value_mut(&mut self, key: &[u8], now_ms: u64) -> Option<&mut Value> {
         let position = self.find(key, now_ms)?;
+        self.open(position);
         self.touch(key);
         Some(&mut self.entries[position].value)
     }
@@ -186,9 +202,10 @@ impl Store {
             Some(position) => position,
             None => {
                 let entry = Entry { value: T::default().into_value(), expires_ms: NEVER };
-                self.entries.insert_full(Key::from(key), entry).0
+                self.add(key, entry)
             }
         };
+        self.open(position);
         self.touch(key);
         T::of_mut(&mut self.entries[position].value).ok_or(WrongType)
     }
@@ -216,7 +233,7 @@ impl Store {
         self.put(key, bytes, expires_ms, assign, Value::from);
     }
 
-    /// Looks a key up once, hashed once, and has `replace` change the value it holds, or `make` make one; from `with`, either.
+    /// Looks a key up and has `replace` change the value it holds, or `make` make one; from `with`, either.
     #[inline]
     fn put<T>(
         &mut self,
@@ -226,17 +243,16 @@ impl Store {
         replace: impl FnOnce(&mut Value, T),
         make: impl FnOnce(T) -> Value,
     ) {
-        let hash = self.entries.hasher().hash_one(key);
         let new_ms = expires_ms.unwrap_or(NEVER);
-        let was_volatile = match self.entries.raw_entry_mut_v1().from_key_hashed_nocheck(hash, key) {
-            RawEntryMut::Occupied(slot) => {
-                let old = slot.into_mut();
+        let was_volatile = match self.entries.get_index_of(key) {
+            Some(position) => {
+                self.open(position);
+                let old = &mut self.entries[position];
                 replace(&mut old.value, with);
                 std::mem::replace(&mut old.expires_ms, new_ms) != NEVER
             }
-            RawEntryMut::Vacant(slot) => {
-                let entry = Entry { value: make(with), expires_ms: new_ms };
-                slot.insert_hashed_nocheck(hash, Key::from(key), entry);
+            None => {
+                self.add(key, Entry { value: make(with), expires_ms: new_ms });
                 false
             }
         };
@@ -268,6 +284,8 @@ impl Store {
     pub fn clear(&mut self) {
         self.touch_all_of(&Entries::default());
         self.entries = Entries::default();
+        self.access.clear();
+        self.scales = self.scales.is_some().then(Scales::default);
         self.volatile = 0;
     }
 
@@ -391,6 +409,7 @@ impl Store {
 
     /// A hash of all that a command could find out: keys in their order, values, how they lie in memory, expiries,
     /// and who looks on.
+    /// When keys were used is left out: two runs that differ in that alone are the same to whoever explores.
     /// Takes as long as hashing them takes.
     pub(crate) fn digest(&self) -> u64 {
         let mut hasher = FixedState::with_seed(0).build_hasher();
@@ -401,6 +420,90 @@ impl Store {
             onlookers.hash(&mut hasher);
         }
         hasher.finish()
+    }
+
+    /// The clock by which use is told, in seconds since the Unix epoch.
+    #[inline]
+    pub(super) fn set_clock(&mut self, now_s: u32) {
+        self.access.set_clock(now_s);
+    }
+
+    /// Has use be counted, or just its time be noted.
+    pub(super) fn set_frequency(&mut self, frequency: Option<Frequency>) {
+        self.access.set_frequency(frequency);
+    }
+
+    /// Begins to keep count of what keys take, by a walk over all of them, or ends it.
+    pub(super) fn set_scales(&mut self, wanted: bool) {
+        if wanted != self.scales.is_some() {
+            self.scales = wanted.then(|| {
+                let mut scales = Scales::default();
+                self.entries.iter().for_each(|(key, entry)| scales.add(key, entry));
+                scales
+            });
+        }
+    }
+
+    /// What the keys and their values take, in bytes; 0 while nobody keeps count.
+    pub fn weight(&mut self) -> usize {
+        let Some(scales) = &mut self.scales else { return 0 };
+        scales.close(|key| self.entries.get_key_value(key));
+        scales.bytes()
+    }
+
+    /// What one key and its value take, in bytes. Asking is no use of it.
+    pub fn weight_of(&mut self, key: &[u8], now_ms: u64) -> Option<usize> {
+        let position = self.find(key, now_ms)?;
+        self.entries.get_index(position).map(|(key, entry)| weigh(key, entry))
+    }
+
+    /// How long a key was not used, in seconds. Asking is no use of it.
+    pub fn idle_s(&mut self, key: &[u8], now_ms: u64) -> Option<u32> {
+        self.find(key, now_ms).map(|position| self.access.idle_s(position))
+    }
+
+    /// How often a key was used lately, if that is counted. Asking is no use of it.
+    pub fn counter(&mut self, key: &[u8], now_ms: u64) -> Option<u8> {
+        self.find(key, now_ms).map(|position| self.access.counter(position))
+    }
+
+    pub(super) fn access(&self) -> &Access {
+        &self.access
+    }
+
+    /// When the entry at a position expires, if it does.
+    pub(super) fn expiry_at(&self, position: usize) -> Option<u64> {
+        self.entries[position].expires_ms()
+    }
+
+    /// Removes the entry at a position to make room. To those who watch it is changed.
+    pub(super) fn evict_at(&mut self, position: usize) {
+        if let Some((key, _)) = self.remove_at(position) {
+            self.touch(key.as_slice());
+            if let Some(vanished) = &mut self.vanished {
+                vanished.push(key);
+            }
+            self.stats.evicted += 1;
+        }
+    }
+
+    /// Adds an entry whose key is not there yet; its position.
+    fn add(&mut self, key: &[u8], entry: Entry) -> usize {
+        let (position, _) = self.entries.insert_full(Key::from(key), entry);
+        self.access.push();
+        if let (Some(scales), Some((key, entry))) = (&mut self.scales, self.entries.get_index(position)) {
+            scales.add(key, entry);
+        }
+        position
+    }
+
+    /// The entry at `position` is used, and going to change.
+    #[inline]
+    fn open(&mut self, position: usize) {
+        self.access.note(position);
+        if let (Some(scales), Some((key, entry))) = (&mut self.scales, self.entries.get_index(position)) {
+            scales.open(key, entry);
+        }
     }
 
     /// The position of a key that is there now. Removes it if its time has come.
@@ -443,6 +546,10 @@ impl Store {
 
     fn remove_at(&mut self, position: usize) -> Option<(Key, Entry)> {
         let (key, entry) = self.entries.swap_remove_index(position)?;
+        self.access.swap_remove(position);
+        if let Some(scales) = &mut self.scales {
+            scales.remove(&key, &entry);
+        }
         self.count_volatile(entry.expires_ms != NEVER, false);
         Some((key, entry))
     }
@@ -472,7 +579,7 @@ mod tests {
         assert_eq!(store.len(), 1);
         assert!(store.get(b"0", 101).is_none());
         assert_eq!((store.len(), store.volatile()), (0, 0));
-        assert_eq!(store.stats(), Stats { hits: 1, misses: 1, expired: 1 });
+        assert_eq!(store.stats(), Stats { hits: 1, misses: 1, expired: 1, evicted: 0 });
     }
 
     #[test]

@@ -14,6 +14,7 @@ use indexmap::map::raw_entry_v1::RawEntryMut;
 use super::key::Key;
 use super::packed::Packed;
 use super::ranked::{Ranked, compare};
+use super::weight::{INDEX, allocated};
 
 /// Most members of a packed sorted set: Redis's `zset-max-listpack-entries`.
 pub(super) const PACKED_LEN_MAX: usize = 128;
@@ -39,7 +40,8 @@ pub struct SortedSet(Layout);
 enum Layout {
     Packed(Packed),
     // Once a table, always one.
-    Table { scores: IndexMap<Key, f64, RandomState>, order: Ranked },
+    // The heap is what the table's members have allocated; the order has them once more.
+    Table { scores: IndexMap<Key, f64, RandomState>, order: Ranked, heap: usize },
 }
 
 impl Default for Layout {
@@ -51,7 +53,7 @@ impl Default for Layout {
 impl SortedSet {
     /// A set without members that was large once.
     pub(super) fn table_of_none() -> Self {
-        Self(Layout::Table { scores: IndexMap::default(), order: Ranked::default() })
+        Self(Layout::Table { scores: IndexMap::default(), order: Ranked::default(), heap: 0 })
     }
 
     /// How many members there are.
@@ -97,12 +99,14 @@ impl SortedSet {
                 packed.insert(rank * 2 + 1, &score.to_le_bytes());
                 return old;
             }
-            let scores = pairs(packed).map(|(member, score)| (Key::from(member), score)).collect();
+            let scores: IndexMap<_, _, _> =
+                pairs(packed).map(|(member, score)| (Key::from(member), score)).collect();
             let mut order = Ranked::default();
             pairs(packed).for_each(|(member, score)| order.insert(score, member));
-            self.0 = Layout::Table { scores, order };
+            let heap = scores.keys().map(Key::heap_bytes).sum();
+            self.0 = Layout::Table { scores, order, heap };
         }
-        let Layout::Table { scores, order } = &mut self.0 else {
+        let Layout::Table { scores, order, heap } = &mut self.0 else {
             unreachable!("what is not packed is a table")
         };
         // One look-up and one hash, whether the member is new or not.
@@ -116,7 +120,9 @@ impl SortedSet {
                 Some(std::mem::replace(slot, score))
             }
             RawEntryMut::Vacant(slot) => {
-                slot.insert_hashed_nocheck(hash, Key::from(member), score);
+                let member = Key::from(member);
+                *heap += member.heap_bytes();
+                slot.insert_hashed_nocheck(hash, member, score);
                 None
             }
         };
@@ -131,8 +137,9 @@ impl SortedSet {
     pub fn remove(&mut self, member: &[u8]) -> Option<f64> {
         match &mut self.0 {
             Layout::Packed(packed) => remove(packed, member),
-            Layout::Table { scores, order } => {
-                let score = scores.swap_remove(member)?;
+            Layout::Table { scores, order, heap } => {
+                let (key, score) = scores.swap_remove_entry(member)?;
+                *heap -= key.heap_bytes();
                 order.remove(score, member);
                 Some(score)
             }
@@ -143,9 +150,9 @@ impl SortedSet {
     pub fn remove_range(&mut self, range: Range<usize>) {
         match &mut self.0 {
             Layout::Packed(packed) => packed.remove(range.start * 2, range.len() * 2),
-            Layout::Table { scores, order } => {
+            Layout::Table { scores, order, heap } => {
                 for (member, _) in order.from(range.start).take(range.len()) {
-                    scores.swap_remove(member);
+                    *heap -= scores.swap_remove_entry(member).map_or(0, |(key, _)| key.heap_bytes());
                 }
                 order.remove_range(range);
             }
@@ -156,7 +163,7 @@ impl SortedSet {
     pub fn rank(&self, member: &[u8]) -> Option<usize> {
         match &self.0 {
             Layout::Packed(packed) => pairs(packed).position(|(other, _)| other == member),
-            Layout::Table { scores, order } => {
+            Layout::Table { scores, order, .. } => {
                 let score = *scores.get(member)?;
                 Some(order.count_before(|other| compare(other, (score, member)).is_lt()))
             }
@@ -212,6 +219,23 @@ impl SortedSet {
     /// Whether it is small enough to be packed.
     pub fn is_packed(&self) -> bool {
         matches!(self.0, Layout::Packed(_))
+    }
+
+    /// What it has allocated.
+    pub(super) fn heap_bytes(&self) -> usize {
+        match &self.0 {
+            Layout::Packed(packed) => packed.heap_bytes(),
+            Layout::Table { scores, heap, .. } => {
+                let slot = size_of::<(usize, Key, f64)>() + INDEX + size_of::<(f64, Key)>();
+                allocated(scores.capacity() * slot) + heap * 2
+            }
+        }
+    }
+
+    /// What of it was counted as members came and went.
+    #[cfg(test)]
+    pub(super) fn counted_bytes(&self) -> usize {
+        if let Layout::Table { heap, .. } = self.0 { heap } else { 0 }
     }
 
     fn layouts(&self) -> (Option<&Packed>, Option<&Ranked>) {

@@ -11,6 +11,7 @@ use super::set::Set;
 use super::sorted_set::SortedSet;
 #[cfg(feature = "streams")]
 use super::stream::Stream;
+use super::weight::allocated;
 
 /// A value.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -202,6 +203,14 @@ impl Bytes {
     /// Whether it needs no allocation of its own.
     pub(super) fn is_in_place(&self) -> bool {
         matches!(self.0, Layout::Short { .. })
+    }
+
+    /// What it has allocated.
+    pub(super) fn heap_bytes(&self) -> usize {
+        match &self.0 {
+            Layout::Short { .. } => 0,
+            Layout::Long(bytes) => allocated(bytes.capacity()),
+        }
     }
 
     /// The content as a vector, to be changed at will. A short string moves out of its place for good.

@@ -8,6 +8,7 @@
 pub(crate) mod engine;
 mod latency;
 mod load;
+pub(crate) mod memory;
 pub(crate) mod page;
 mod program;
 pub(crate) mod redis;

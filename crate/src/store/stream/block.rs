@@ -102,6 +102,11 @@ impl Block {
         self.bytes.capacity()
     }
 
+    /// Bytes of its names and entries.
+    pub(super) fn content_len(&self) -> usize {
+        self.bytes.len()
+    }
+
     /// The entries in order.
     pub(super) fn iter(&self) -> Iter<'_> {
         let (names, entries) = self.bytes.split_at(self.names_end as usize);

@@ -11,6 +11,7 @@ use litemap::LiteMap;
 
 use super::id::StreamId;
 use super::log::Log;
+use crate::store::weight::allocated;
 
 /// A group of consumers that share a stream's entries out.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -175,6 +176,13 @@ impl Group {
             pending.delivered_ms = now_ms;
             pending.deliveries = pending.deliveries.wrapping_add(1);
         }
+    }
+
+    /// About what it has allocated. A node of a B-tree is on average two thirds full.
+    pub(super) fn heap_bytes(&self) -> usize {
+        let pending = size_of::<(StreamId, Pending)>() + size_of::<StreamId>();
+        let consumer = size_of::<(Arc<[u8]>, Consumer)>() + allocated(32);
+        (self.pending.len() * pending + self.consumers.len() * consumer) * 3 / 2
     }
 
     /// Makes an entry pending no more; whether it was.

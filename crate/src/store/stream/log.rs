@@ -6,6 +6,7 @@ use std::collections::VecDeque;
 
 use super::block::{Block, StreamEntry};
 use super::id::StreamId;
+use crate::store::weight::allocated;
 
 /// The entries.
 ///
@@ -19,6 +20,8 @@ pub struct Log {
     last_id: StreamId,
     max_deleted_id: StreamId,
     added: u64,
+    /// How many bytes the blocks' content has.
+    bytes: usize,
 }
 
 /// Which entries a trim removes: the oldest, until this holds.
@@ -95,12 +98,18 @@ impl Log {
         assert!(id > self.last_id, "ids of a stream grow");
         let bytes: usize = pairs.clone().map(|(name, value)| name.len() + value.len()).sum();
         match self.blocks.back_mut() {
-            Some(block) if block.fits(bytes) => block.append(id, pairs),
+            Some(block) if block.fits(bytes) => {
+                self.bytes -= block.content_len();
+                block.append(id, pairs);
+                self.bytes += block.content_len();
+            }
             full => {
                 if let Some(full) = full {
                     full.shrink();
                 }
-                self.blocks.push_back(Block::new(id, pairs));
+                let block = Block::new(id, pairs);
+                self.bytes += block.content_len();
+                self.blocks.push_back(block);
             }
         }
         self.len += 1;
@@ -140,10 +149,13 @@ impl Log {
             return false;
         };
         let block = &mut self.blocks[at];
+        let before = block.content_len();
         if !block.remove(id) {
             return false;
         }
+        self.bytes = self.bytes - before + block.content_len();
         if block.is_empty() {
+            self.bytes -= block.content_len();
             self.blocks.remove(at);
         }
         self.len -= 1;
@@ -159,12 +171,15 @@ impl Log {
                 Threshold::MaxLen(most) => self.len.saturating_sub(most),
                 Threshold::MinId(min) => block.iter().take_while(|entry| entry.id < min).count(),
             };
+            self.bytes -= block.content_len();
             block.remove_first(part);
             self.len -= part;
             removed += part;
             // A block whose last entries were removed by themselves may have ended above them.
             if block.is_empty() {
                 self.blocks.pop_front();
+            } else {
+                self.bytes += block.content_len();
             }
         }
         removed
@@ -184,6 +199,7 @@ impl Log {
             }
             removed += block.len();
             self.len -= block.len();
+            self.bytes -= block.content_len();
             self.blocks.pop_front();
         }
         removed
@@ -195,6 +211,17 @@ impl Log {
         self.last_id = last_id;
         self.added = added.unwrap_or(self.added);
         self.max_deleted_id = max_deleted_id.unwrap_or(self.max_deleted_id);
+    }
+
+    /// What the entries have allocated, in constant time.
+    pub(super) fn heap_bytes(&self) -> usize {
+        allocated(self.blocks.capacity() * size_of::<Block>()) + self.blocks.len() * allocated(1) + self.bytes
+    }
+
+    /// What of it was counted as entries came and went, and what that should be.
+    #[cfg(test)]
+    pub(in super::super) fn counted_bytes(&self) -> (usize, usize) {
+        (self.bytes, self.blocks.iter().map(Block::content_len).sum())
     }
 
     /// The blocks in order.
@@ -211,6 +238,7 @@ impl Log {
             return None;
         }
         self.len += block.len();
+        self.bytes += block.content_len();
         self.last_id = self.last_id.max(block.last());
         self.blocks.push_back(block);
         Some(())

@@ -20,6 +20,8 @@ pub use group::{Consumer, Group, Pending};
 pub use id::StreamId;
 pub use log::{Log, Threshold};
 
+use super::weight::allocated;
+
 /// A stream. It may be empty and still be somebody's: it remembers its last id, and its groups.
 ///
 /// ```
@@ -36,4 +38,15 @@ pub struct Stream {
     pub log: Log,
     /// Its groups, by name.
     pub groups: LiteMap<Box<[u8]>, Group>,
+}
+
+impl Stream {
+    /// What it has allocated, in time that grows with the number of groups alone.
+    pub(super) fn heap_bytes(&self) -> usize {
+        let groups = self.groups.iter();
+        let groups = groups.map(|(name, group)| {
+            size_of::<(Box<[u8]>, Group)>() + allocated(name.len()) + group.heap_bytes()
+        });
+        self.log.heap_bytes() + groups.sum::<usize>()
+    }
 }
