@@ -223,7 +223,7 @@ fn list(server: &Server) -> Vec<(&str, String)> {
         ("proto-max-bulk-len", config.limits.bulk_bytes.to_string()),
         ("save", String::new()),
     ]);
-    list.extend(LAYOUT_LIMITS.map(|(name, limit)| (name, limit.to_string())));
+    list.extend(LAYOUT_LIMITS.iter().map(|(name, limit)| (*name, limit.to_string())));
     // What the host says of itself is so.
     list.retain(|(name, _)| config.settings.iter().all(|(set, _)| set != name));
     list.extend(config.settings.iter().map(|(name, value)| (name.as_str(), value.clone())));

@@ -25,6 +25,7 @@ mod set;
 mod shard;
 mod shown;
 mod sorted_set;
+#[cfg(feature = "streams")]
 pub mod stream;
 mod value;
 mod weight;
@@ -40,19 +41,22 @@ pub use onlookers::{Done, Waiter, Watcher};
 pub use set::{Member, Set};
 pub use shard::{Entry, Stats, Store, Sweep};
 pub use sorted_set::SortedSet;
+#[cfg(feature = "streams")]
 pub use stream::Stream;
 pub use value::{Bytes, Collection, Value, ValueType, WrongType};
 
 /// Up to where small collections are packed, by the names `CONFIG GET` has for it, and how large a block of a stream's
 /// entries is. A list's is a size: -2 says rows of 8 KiB.
-pub const LAYOUT_LIMITS: [(&str, i64); 10] = [
+pub const LAYOUT_LIMITS: &[(&str, i64)] = &[
     ("hash-max-listpack-entries", hash::PACKED_LEN_MAX as i64),
     ("hash-max-listpack-value", hash::PACKED_BYTES_MAX as i64),
     ("list-max-listpack-size", -2),
     ("set-max-intset-entries", set::INTEGERS_MAX as i64),
     ("set-max-listpack-entries", set::PACKED_LEN_MAX as i64),
     ("set-max-listpack-value", set::PACKED_BYTES_MAX as i64),
+    #[cfg(feature = "streams")]
     ("stream-node-max-bytes", stream::BLOCK_BYTES_MAX as i64),
+    #[cfg(feature = "streams")]
     ("stream-node-max-entries", stream::BLOCK_LEN_MAX as i64),
     ("zset-max-listpack-entries", sorted_set::PACKED_LEN_MAX as i64),
     ("zset-max-listpack-value", sorted_set::PACKED_BYTES_MAX as i64),

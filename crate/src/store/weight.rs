@@ -4,9 +4,11 @@
 //! its elements have allocated. Because the same state always has the same figure, a key weighed before a change and after it
 //! keeps the sum right for ever; no error adds up. Knows no limit: whoever has one compares.
 
+#[cfg(feature = "streams")]
+use super::Stream;
 use super::key::Key;
 use super::value::{Bytes, Value};
-use super::{Entry, List, SortedSet, Stream};
+use super::{Entry, List, SortedSet};
 
 /// What an entry takes besides the allocations of its key and value: its slot, when it was used, and its share of the hash
 /// table's index. A table grows in steps, and what it has in reserve is nobody's.
@@ -36,6 +38,7 @@ impl Value {
             Self::Hash(hash) => allocated(size_of_val(&**hash)) + hash.heap_bytes(),
             Self::Set(set) => allocated(size_of_val(&**set)) + set.heap_bytes(),
             Self::SortedSet(set) => allocated(size_of::<SortedSet>()) + set.heap_bytes(),
+            #[cfg(feature = "streams")]
             Self::Stream(stream) => allocated(size_of::<Stream>()) + stream.heap_bytes(),
         }
     }

@@ -148,7 +148,6 @@ impl Block {
     }
 
     /// Whether it is as one that was filled: asked of a block that was read from elsewhere.
-    #[cfg(feature = "streams")]
     pub(super) fn is_sound(&self) -> bool {
         let is_row = |mut bytes: &[u8], strings: usize| {
             (0..strings).all(|_| skip_string(&mut bytes).is_some()) && bytes.is_empty()
@@ -310,7 +309,6 @@ fn take_string<'a>(bytes: &mut &'a [u8]) -> &'a [u8] {
 }
 
 /// Goes on behind a string; none where it is cut.
-#[cfg(feature = "streams")]
 fn skip_string(bytes: &mut &[u8]) -> Option<()> {
     let len = usize::try_from(take(bytes)).ok()?;
     *bytes = bytes.split_at_checked(len)?.1;

@@ -225,13 +225,11 @@ impl Log {
     }
 
     /// The blocks in order.
-    #[cfg(feature = "streams")]
     pub(super) fn each_block(&self) -> impl Iterator<Item = &Block> {
         self.blocks.iter()
     }
 
     /// Adds a block that was read from elsewhere; none if it does not belong behind those there are.
-    #[cfg(feature = "streams")]
     pub(super) fn add_block(&mut self, block: Block) -> Option<()> {
         let follows = self.blocks.back().is_none_or(|before| before.last() < block.base());
         if !follows || !block.is_sound() {

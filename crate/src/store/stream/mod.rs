@@ -7,7 +7,6 @@
 mod block;
 mod group;
 mod id;
-#[cfg(feature = "streams")]
 mod image;
 mod log;
 #[cfg(test)]
