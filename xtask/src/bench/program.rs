@@ -67,17 +67,6 @@ impl Program {
         }
         Ok(sum)
     }
-
-    /// Memory that it has now and that is its own or shared, in bytes.
-    pub(super) fn resident_bytes(&self) -> Result<u64> {
-        let file = format!("/proc/{}/status", self.child.id());
-        let text =
-            fs::read_to_string(&file).with_context(|| format!("cannot read {file}; this needs Linux"))?;
-        let kib: Option<u64> = text
-            .lines()
-            .find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB")?.parse().ok());
-        Ok(kib.with_context(|| format!("expected VmRSS in {file}"))? * 1024)
-    }
 }
 
 impl Drop for Program {
