@@ -90,7 +90,7 @@ impl Connection {
             self.unseen.push_back(Unseen { entry: pending.entry, name });
         }
         match self.listening.ask(arguments) {
-            Answers::None => pending.is_not_answered(),
+            Answers::None => pending.stay_unanswered(),
             answers => {
                 self.pending.push_back(Sent { request: pending, answers, parts: Vec::new(), more: None });
             }
@@ -199,7 +199,7 @@ fn starts_as(mut request: BytesMut) -> Option<&'static str> {
 
 impl Pending {
     /// Tells whoever asked that there will be no reply, because CLIENT REPLY says so.
-    fn is_not_answered(self) {
+    fn stay_unanswered(self) {
         let text = "no reply: CLIENT REPLY is off, or skips this one";
         if let Some(entry) = self.entry {
             entry.outcome.set(Some(Outcome { text: format!("({text})"), failed: false }));

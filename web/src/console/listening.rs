@@ -91,7 +91,7 @@ impl Listening {
                     let verb = command.strip_prefix(kind.as_bytes());
                     verb.is_some_and(|verb| verb == b"subscribe" || verb == b"unsubscribe")
                 };
-                if let Some(kind) = KINDS.iter().position(|kind| listens(&kind)) {
+                if let Some(kind) = KINDS.iter().position(listens) {
                     // These are pushed however silent the server is.
                     return Answers::Confirmations { kind, names: arguments.len() - 1 };
                 }
