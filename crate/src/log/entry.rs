@@ -164,7 +164,10 @@ pub struct Key<'a> {
 
 /// What one record says.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "there is one at a time, and most are the large ones")]
+#[cfg_attr(
+    target_pointer_width = "64",
+    expect(clippy::large_enum_variant, reason = "there is one at a time, and most are the large ones")
+)]
 pub enum Entry<'a> {
     /// Commands that ran as one.
     Commands(Commands),

@@ -13,9 +13,12 @@ use super::{OwnerGone, Share};
 
 /// What the owner is asked to do.
 #[derive(Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "nearly all are the large ones, and a box for each would cost more"
+#[cfg_attr(
+    target_pointer_width = "64",
+    expect(
+        clippy::large_enum_variant,
+        reason = "nearly all are the large ones, and a box for each would cost more"
+    )
 )]
 enum Message {
     /// Run this, and send it back with its replies.
