@@ -105,6 +105,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
                 self.write().await?;
             }
             let server = Arc::clone(&self.service.server);
+            let mut stop = self.service.stop.clone();
             let mut ended = pin!(server.pause.ended());
             // From here on an end is not missed.
             ended.as_mut().enable();
@@ -115,7 +116,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
                 biased;
                 () = ended => {}
                 () = self.client.killed() => return Err(io::ErrorKind::ConnectionAborted.into()),
-                _ = self.service.stop.wait_for(|stop| *stop) => break,
+                // On a receiver of its own: to have seen the value here would be to have seen it where bytes are awaited.
+                _ = stop.wait_for(|stop| *stop) => break,
                 () = rt.sleep(Duration::from_millis(left_ms)) => {}
             }
         }
