@@ -32,19 +32,25 @@ struct Module {
     config: &'static [&'static str],
 }
 
+/// What draws a frame is the page's own; the crate reads the trace.
 const PAGE: Module = Module {
     package: "interleave-web",
     name: "page",
     config: &["--config", r#"profile.page.package.interleave.opt-level="s""#],
 };
 
-/// What runs in workers. The tab's server, which has a visitor's whole second for a command, is sent as small as it can be; the time machine is
-/// there to be quick.
+/// What runs in workers. The tab's server, which has a visitor's whole second for a command, is sent as small as it can be; the
+/// time machine is there to be quick.
 const WORKERS: [Module; 2] = [
     Module {
         package: "interleave-tab",
         name: "tab",
-        config: &["--config", r#"profile.page.package.interleave.opt-level="z""#],
+        config: &[
+            "--config",
+            r#"profile.page.package.interleave.opt-level="z""#,
+            "--config",
+            r#"profile.page.package.tokio.opt-level="z""#,
+        ],
     },
     Module { package: "interleave-engine", name: "engine", config: &[] },
 ];
