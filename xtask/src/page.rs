@@ -36,7 +36,7 @@ struct Module {
 const PAGE: Module = Module {
     package: "interleave-web",
     name: "page",
-    config: &["--config", r#"profile.page.package.interleave.opt-level="s""#],
+    config: &["--config", r#"profile.page.package.interleave.opt-level="z""#],
 };
 
 /// What runs in workers. The tab's server, which has a visitor's whole second for a command, is sent as small as it can be; the
@@ -45,12 +45,7 @@ const WORKERS: [Module; 2] = [
     Module {
         package: "interleave-tab",
         name: "tab",
-        config: &[
-            "--config",
-            r#"profile.page.package.interleave.opt-level="z""#,
-            "--config",
-            r#"profile.page.package.tokio.opt-level="z""#,
-        ],
+        config: &["--config", r#"profile.page.package.interleave.opt-level="z""#],
     },
     Module { package: "interleave-engine", name: "engine", config: &[] },
 ];

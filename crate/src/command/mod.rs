@@ -51,7 +51,7 @@ mod pause;
 mod sample;
 mod settings;
 mod spec;
-#[cfg(feature = "streams")]
+#[cfg(feature = "all-commands")]
 mod stream_words;
 mod table;
 mod usage;
@@ -82,19 +82,21 @@ mod server;
 mod set_algebra;
 mod sets;
 mod slow_log;
+#[cfg(feature = "all-commands")]
 mod sort;
+#[cfg(feature = "all-commands")]
 mod sorted_set_algebra;
 mod sorted_set_ranges;
 mod sorted_sets;
-#[cfg(feature = "streams")]
+#[cfg(feature = "all-commands")]
 mod stream_claims;
-#[cfg(feature = "streams")]
+#[cfg(feature = "all-commands")]
 mod stream_groups;
-#[cfg(feature = "streams")]
+#[cfg(feature = "all-commands")]
 mod stream_info;
-#[cfg(feature = "streams")]
+#[cfg(feature = "all-commands")]
 mod stream_reads;
-#[cfg(feature = "streams")]
+#[cfg(feature = "all-commands")]
 mod streams;
 mod strings;
 mod substrings;

@@ -6,11 +6,10 @@ use super::spec::Spec;
 use super::{
     Mistake, auth, blocking, clients, config, connection, counters, databases, debug, expiry, hashes, info,
     introspection, keys, list_moves, lists, memory, monitor, objects, persistence, pubsub, server,
-    set_algebra, sets, slow_log, sort, sorted_set_algebra, sorted_set_ranges, sorted_sets, strings,
-    substrings, transactions,
+    set_algebra, sets, slow_log, sorted_set_ranges, sorted_sets, strings, substrings, transactions,
 };
-#[cfg(feature = "streams")]
-use super::{stream_claims, stream_groups, stream_info, stream_reads, streams};
+#[cfg(feature = "all-commands")]
+use super::{sort, sorted_set_algebra, stream_claims, stream_groups, stream_info, stream_reads, streams};
 use crate::resp::{Args, Reply};
 
 /// The entries, each as it is told here.
@@ -162,42 +161,49 @@ pub static TABLE: &[Spec] = table![
     sorted_set_ranges::ZREMRANGEBYRANK,
     sorted_set_ranges::ZREMRANGEBYSCORE,
     sorted_set_ranges::ZREMRANGEBYLEX,
+    #[cfg(feature = "all-commands")]
     sorted_set_algebra::ZUNION,
+    #[cfg(feature = "all-commands")]
     sorted_set_algebra::ZINTER,
+    #[cfg(feature = "all-commands")]
     sorted_set_algebra::ZDIFF,
+    #[cfg(feature = "all-commands")]
     sorted_set_algebra::ZUNIONSTORE,
+    #[cfg(feature = "all-commands")]
     sorted_set_algebra::ZINTERSTORE,
+    #[cfg(feature = "all-commands")]
     sorted_set_algebra::ZDIFFSTORE,
+    #[cfg(feature = "all-commands")]
     sorted_set_algebra::ZINTERCARD,
-    #[cfg(feature = "streams")]
+    #[cfg(feature = "all-commands")]
     streams::XADD,
-    #[cfg(feature = "streams")]
+    #[cfg(feature = "all-commands")]
     streams::XLEN,
-    #[cfg(feature = "streams")]
+    #[cfg(feature = "all-commands")]
     streams::XRANGE,
-    #[cfg(feature = "streams")]
+    #[cfg(feature = "all-commands")]
     streams::XREVRANGE,
-    #[cfg(feature = "streams")]
+    #[cfg(feature = "all-commands")]
     streams::XDEL,
-    #[cfg(feature = "streams")]
+    #[cfg(feature = "all-commands")]
     streams::XTRIM,
-    #[cfg(feature = "streams")]
+    #[cfg(feature = "all-commands")]
     streams::XSETID,
-    #[cfg(feature = "streams")]
+    #[cfg(feature = "all-commands")]
     stream_reads::XREAD,
-    #[cfg(feature = "streams")]
+    #[cfg(feature = "all-commands")]
     stream_reads::XREADGROUP,
-    #[cfg(feature = "streams")]
+    #[cfg(feature = "all-commands")]
     stream_groups::XGROUP,
-    #[cfg(feature = "streams")]
+    #[cfg(feature = "all-commands")]
     stream_groups::XACK,
-    #[cfg(feature = "streams")]
+    #[cfg(feature = "all-commands")]
     stream_claims::XPENDING,
-    #[cfg(feature = "streams")]
+    #[cfg(feature = "all-commands")]
     stream_claims::XCLAIM,
-    #[cfg(feature = "streams")]
+    #[cfg(feature = "all-commands")]
     stream_claims::XAUTOCLAIM,
-    #[cfg(feature = "streams")]
+    #[cfg(feature = "all-commands")]
     stream_info::XINFO,
     keys::DEL,
     keys::UNLINK,
@@ -213,7 +219,9 @@ pub static TABLE: &[Spec] = table![
     databases::MOVE,
     objects::OBJECT,
     memory::MEMORY,
+    #[cfg(feature = "all-commands")]
     sort::SORT,
+    #[cfg(feature = "all-commands")]
     sort::SORT_RO,
     expiry::EXPIRE,
     expiry::PEXPIRE,

@@ -3,7 +3,7 @@
 //! Owns which strings those are. The value made again lies in memory as the first one did, and its elements have the
 //! same positions: commands that come after it, replayed, do the same to it. Knows no file.
 
-#[cfg(feature = "streams")]
+#[cfg(feature = "all-commands")]
 use super::stream::Stream;
 use super::value::{Bytes, Value};
 use super::{End, Hash, Set, SortedSet};
@@ -20,7 +20,7 @@ const SET: u8 = 7;
 const SET_TABLE: u8 = 8;
 const SORTED_SET: u8 = 9;
 const SORTED_SET_TABLE: u8 = 10;
-#[cfg(feature = "streams")]
+#[cfg(feature = "all-commands")]
 const STREAM: u8 = 11;
 
 /// Strings that are not the parts of a value of the layout they came with.
@@ -45,7 +45,7 @@ impl Value {
             },
             Self::SortedSet(set) if set.is_packed() => SORTED_SET,
             Self::SortedSet(_) => SORTED_SET_TABLE,
-            #[cfg(feature = "streams")]
+            #[cfg(feature = "all-commands")]
             Self::Stream(_) => STREAM,
         }
     }
@@ -70,7 +70,7 @@ impl Value {
                 part(value);
             }),
             Self::Set(set) => set.iter().for_each(|member| member.with(&mut part)),
-            #[cfg(feature = "streams")]
+            #[cfg(feature = "all-commands")]
             Self::Stream(stream) => stream.parts(part),
             Self::SortedSet(set) => {
                 for (member, score) in set.walk() {
@@ -101,7 +101,7 @@ impl Value {
             SET_TABLE => Self::Set(Box::new(Set::table_of_none())),
             SORTED_SET => Self::SortedSet(Box::default()),
             SORTED_SET_TABLE => Self::SortedSet(Box::new(SortedSet::table_of_none())),
-            #[cfg(feature = "streams")]
+            #[cfg(feature = "all-commands")]
             STREAM => Self::Stream(Box::<Stream>::default()),
             _ => return None,
         })
@@ -140,7 +140,7 @@ impl Value {
                     set.set(member, score);
                 }
             }
-            #[cfg(feature = "streams")]
+            #[cfg(feature = "all-commands")]
             (Self::Stream(stream), parts) => {
                 for part in parts {
                     stream.add_part(part).ok_or(NoValue)?;

@@ -25,7 +25,7 @@ mod set;
 mod shard;
 mod shown;
 mod sorted_set;
-#[cfg(feature = "streams")]
+#[cfg(feature = "all-commands")]
 pub mod stream;
 mod value;
 mod weight;
@@ -41,7 +41,7 @@ pub use onlookers::{Done, Waiter, Watcher};
 pub use set::{Member, Set};
 pub use shard::{Entry, Stats, Store, Sweep};
 pub use sorted_set::SortedSet;
-#[cfg(feature = "streams")]
+#[cfg(feature = "all-commands")]
 pub use stream::Stream;
 pub use value::{Bytes, Collection, Value, ValueType, WrongType};
 
@@ -54,9 +54,9 @@ pub const LAYOUT_LIMITS: &[(&str, i64)] = &[
     ("set-max-intset-entries", set::INTEGERS_MAX as i64),
     ("set-max-listpack-entries", set::PACKED_LEN_MAX as i64),
     ("set-max-listpack-value", set::PACKED_BYTES_MAX as i64),
-    #[cfg(feature = "streams")]
+    #[cfg(feature = "all-commands")]
     ("stream-node-max-bytes", stream::BLOCK_BYTES_MAX as i64),
-    #[cfg(feature = "streams")]
+    #[cfg(feature = "all-commands")]
     ("stream-node-max-entries", stream::BLOCK_LEN_MAX as i64),
     ("zset-max-listpack-entries", sorted_set::PACKED_LEN_MAX as i64),
     ("zset-max-listpack-value", sorted_set::PACKED_BYTES_MAX as i64),

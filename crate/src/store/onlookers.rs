@@ -10,6 +10,8 @@ use std::hash::{Hash, Hasher};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
+use litemap::LiteMap;
+
 use super::keyspace::Keyspace;
 
 /// A client as the stores know it, who may watch keys: WATCH adds one, and once a watched key was changed the watcher is
@@ -110,7 +112,7 @@ type Watching = (Weak<Watcher>, u64);
 #[derive(Debug, Default)]
 pub(super) struct Onlookers {
     watchers: BTreeMap<Box<[u8]>, Vec<Watching>>,
-    waiters: BTreeMap<Box<[u8]>, VecDeque<Arc<dyn Waiter>>>,
+    waiters: LiteMap<Box<[u8]>, VecDeque<Arc<dyn Waiter>>>,
     /// The keys of both tables that the command has touched, some twice.
     touched: Vec<Box<[u8]>>,
     /// Entries of both tables, and how many there may be before they are swept.
@@ -219,10 +221,8 @@ impl Onlookers {
             watchers.retain(|(watcher, epoch)| is_there(watcher, *epoch));
             !watchers.is_empty()
         });
-        self.waiters.retain(|_, waiters| {
-            waiters.retain(|waiter| !waiter.is_over());
-            !waiters.is_empty()
-        });
+        self.waiters.iter_mut().for_each(|(_, waiters)| waiters.retain(|waiter| !waiter.is_over()));
+        self.waiters.retain(|_, waiters| !waiters.is_empty());
         let watchers: usize = self.watchers.values().map(Vec::len).sum();
         self.len = watchers + self.waiters.values().map(VecDeque::len).sum::<usize>();
         self.far = self.waiters.values().map(far).sum();
@@ -244,7 +244,7 @@ impl Onlookers {
                 watcher.map(|watcher| (key, watcher.identity(), watcher.is_dirty())).hash(hasher);
             }
         }
-        for (key, waiters) in &self.waiters {
+        for (key, waiters) in self.waiters.iter() {
             for waiter in waiters.iter().filter(|waiter| !waiter.is_over()) {
                 (key, waiter.digest()).hash(hasher);
             }

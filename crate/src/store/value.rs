@@ -9,7 +9,7 @@ use super::hash::Hash;
 use super::list::List;
 use super::set::Set;
 use super::sorted_set::SortedSet;
-#[cfg(feature = "streams")]
+#[cfg(feature = "all-commands")]
 use super::stream::Stream;
 use super::weight::allocated;
 
@@ -29,7 +29,7 @@ pub enum Value {
     /// A sorted set.
     SortedSet(Box<SortedSet>),
     /// A stream.
-    #[cfg(feature = "streams")]
+    #[cfg(feature = "all-commands")]
     Stream(Box<Stream>),
 }
 
@@ -45,7 +45,7 @@ impl Value {
             Self::Hash(_) => ValueType::Hash,
             Self::Set(_) => ValueType::Set,
             Self::SortedSet(_) => ValueType::SortedSet,
-            #[cfg(feature = "streams")]
+            #[cfg(feature = "all-commands")]
             Self::Stream(_) => ValueType::Stream,
         }
     }
@@ -73,7 +73,7 @@ impl Value {
                     "skiplist"
                 }
             }
-            #[cfg(feature = "streams")]
+            #[cfg(feature = "all-commands")]
             Self::Stream(_) => "stream",
         }
     }
@@ -132,7 +132,7 @@ collections! {
     SortedSet: |set| set.len() == 0;
 }
 
-#[cfg(feature = "streams")]
+#[cfg(feature = "all-commands")]
 collections! {
     Stream: |_| false;
 }

@@ -3,7 +3,9 @@
 //! Each thread's events come in order, but a drain collects thread after thread. What is not later than the moment the
 //! drain began is complete and can be merged; the rest waits for the next.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
+
+use litemap::LiteMap;
 
 use crate::scope::event::Stamped;
 use crate::scope::frame::Chunk;
@@ -11,7 +13,7 @@ use crate::scope::frame::Chunk;
 /// Events that wait for those of other threads.
 #[derive(Debug, Default)]
 pub(super) struct Merge {
-    waiting: BTreeMap<u16, VecDeque<Stamped>>,
+    waiting: LiteMap<u16, VecDeque<Stamped>>,
 }
 
 impl Merge {

@@ -15,8 +15,10 @@ mod task;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::ops::Range;
+
+use litemap::LiteMap;
 
 use super::event::{EndKind, Event, LabelId, ObjectId, PollOutcome, Stamped, TaskId, WorkerId};
 use super::frame::{AliveTask, Definition, Frame, Hello, ObjectKind};
@@ -86,7 +88,7 @@ pub struct Trace {
     objects: HashMap<ObjectId, Object>,
     client_names: HashMap<u32, String>,
     merge: Merge,
-    threads: BTreeMap<u16, Thread>,
+    threads: LiteMap<u16, Thread>,
     tasks: Tasks,
     polls: Polls,
     messages: Messages,
