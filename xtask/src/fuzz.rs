@@ -10,11 +10,19 @@ use clap::Args;
 
 use crate::shell::{apt, cargo, find_program, read, root, run};
 
-/// The targets' names.
-const TARGETS: [&str; 2] = ["decoder", "session"];
+/// The targets, and how many inputs `cargo xtask test fuzz` tries on each: some seconds' worth.
+const TARGETS: [(&str, u32); 2] = [("decoder", 60_000), ("session", 8_000)];
 
-/// What `cargo xtask test fuzz` has for each.
-const SECONDS_OF_A_CHECK: u32 = 12;
+/// Where a check's chances begin: the same in each, so that it fails for what was changed and not for what was always there.
+/// Looking for that is what a run by hand is for.
+const SEED_OF_A_CHECK: u32 = 1;
+
+/// How much to try.
+#[derive(Clone, Copy)]
+enum Effort {
+    Seconds(u32),
+    Inputs(u32),
+}
 
 /// The marks in the code by which libFuzzer sees what an input reached: counters for edges, their places, and what is compared
 /// with what. The pass is LLVM's; without `link-dead-code` its lists would name code that is gone.
@@ -34,24 +42,34 @@ pub(crate) struct Flags {
 
 /// Looks for failures as `flags` say.
 pub(crate) fn fuzz(flags: &Flags) -> Result<()> {
-    if !TARGETS.contains(&&*flags.target) {
-        bail!("expected the name of a target ({}), found `{}`", TARGETS.join(", "), flags.target);
+    if TARGETS.iter().all(|(target, _)| *target != flags.target) {
+        let known = TARGETS.map(|(target, _)| target).join(", ");
+        bail!("expected the name of a target ({known}), found `{}`", flags.target);
     }
-    look(&flags.target, flags.seconds)
+    look(&flags.target, Effort::Seconds(flags.seconds))
 }
 
 /// Looks for failures of every target, briefly.
 pub(crate) fn check() -> Result<()> {
-    TARGETS.iter().try_for_each(|target| look(target, SECONDS_OF_A_CHECK))
+    TARGETS.iter().try_for_each(|&(target, inputs)| look(target, Effort::Inputs(inputs)))
 }
 
-fn look(target: &str, seconds: u32) -> Result<()> {
+fn look(target: &str, effort: Effort) -> Result<()> {
     if find_program("c++").is_none() {
         // libFuzzer is compiled from its source.
         apt::need(&["g++"])?;
     }
-    // What was found before is where the next run begins.
-    let found = root().join("target/fuzz").join(target).join("found");
+    // What was found before is where the next run by hand begins; a check begins with nothing but the seeds.
+    let (found, limits) = match effort {
+        Effort::Seconds(seconds) => ("found", vec![format!("-max_total_time={seconds}")]),
+        Effort::Inputs(inputs) => {
+            ("checked", vec![format!("-runs={inputs}"), format!("-seed={SEED_OF_A_CHECK}")])
+        }
+    };
+    let found = root().join("target/fuzz").join(target).join(found);
+    if matches!(effort, Effort::Inputs(_)) && found.exists() {
+        fs::remove_dir_all(&found).with_context(|| format!("cannot empty {}", found.display()))?;
+    }
     let failures = root().join("target/fuzz").join(target).join("failures");
     for folder in [&found, &failures] {
         fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
@@ -68,7 +86,7 @@ fn look(target: &str, seconds: u32) -> Result<()> {
         .args([&found, &begin.join("seeds")])
         .arg(format!("-dict={}", begin.join("words.dict").display()))
         .arg(format!("-artifact_prefix={}/", failures.display()))
-        .arg(format!("-max_total_time={seconds}"))
+        .args(limits)
         .args(["-max_len=4096", "-timeout=20", "-rss_limit_mb=2048", "-print_final_stats=1", "-verbosity=1"])
         .env("RUSTFLAGS", MARKS))
     .with_context(|| format!("the target `{target}` failed; its input lies in {}", failures.display()))
