@@ -246,6 +246,11 @@ pub(super) enum Miscounted {
 }
 
 impl Spec {
+    /// Whether its cost does not grow with anything.
+    pub(crate) fn is_constant_time(&self) -> bool {
+        self.complexity == "O(1)"
+    }
+
     /// The key of a request for a command that has one and no more, its first argument: of most. `None` leaves it to
     /// [`Self::keys`].
     #[inline]

@@ -33,20 +33,23 @@ impl<T> Mutex<T> {
     /// Waits, blocking the worker, until the lock is free.
     #[inline]
     pub fn lock(&self) -> MutexGuard<'_, T> {
-        self.lock_as()
+        self.lock_as(false)
     }
 
     /// The same, for a caller that has asked whether anybody watches: if not, it is not `SEEN` to hold the lock, and
-    /// neither locking nor letting go asks again.
+    /// neither locking nor letting go asks again. Whether it is held but `briefly` is for
+    /// [`record::record_acquired_briefly`] to know.
     // Inline, and all but the free lock apart: as a call it was most of what an idle recorder costs a command, 32
     // instructions of 55.
     #[inline]
-    pub(crate) fn lock_as<const SEEN: bool>(&self) -> MutexGuard<'_, T, SEEN> {
+    pub(crate) fn lock_as<const SEEN: bool>(&self, briefly: bool) -> MutexGuard<'_, T, SEEN> {
         let (guard, waited) = match self.inner.try_lock() {
             Ok(guard) => (guard, false),
             Err(not_free) => (self.lock_later(not_free), true),
         };
-        if SEEN {
+        if SEEN && briefly {
+            record::record_acquired_briefly(self.id);
+        } else if SEEN {
             record::record(Event::LockAcquired { lock: self.id });
         }
         MutexGuard { released: Released(self.id), waited, guard }

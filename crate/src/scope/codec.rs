@@ -8,12 +8,12 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::event::Stamped;
+use super::event::{Event, Stamped};
 use super::frame::{Chunk, Frame};
 use super::row::{FIELDS, FIELDS_MAX, Row};
 
 /// Raised whenever an older page could misread what a newer server sends.
-pub const VERSION: u8 = 2;
+pub const VERSION: u8 = 3;
 
 /// Why a message could not be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -188,11 +188,20 @@ fn decode_chunk(body: &[u8]) -> Result<Chunk, DecodeError> {
     }
     let mut events = Vec::with_capacity(kinds.len());
     for (&kind, at_ns) in kinds.iter().zip(times) {
-        if !read_row(kind, &mut reader)?.each(|event| events.push(Stamped { at_ns, event })) {
+        if !read_row(kind, &mut reader)?.each(told(&mut events, at_ns)) {
             return Err(DecodeError::Malformed { what: "an unknown kind of event" });
         }
     }
     Ok(Chunk { thread, events })
+}
+
+/// Puts what a row of the instant `at_ns` tells into `events`.
+fn told(events: &mut Vec<Stamped>, at_ns: u64) -> impl FnMut(Event, u32) {
+    move |event, before_ns| {
+        // No damage may turn the time back.
+        let least = events.last().map_or(0, |last| last.at_ns);
+        events.push(Stamped { at_ns: at_ns.saturating_sub(before_ns.into()).max(least), event });
+    }
 }
 
 fn read_row(kind: u8, reader: &mut Reader<'_>) -> Result<Row, DecodeError> {
@@ -252,15 +261,15 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::scope::event::{Event, LabelId, ObjectId, TaskId, WakeBy, WorkerId};
+    use crate::scope::event::{LabelId, ObjectId, TaskId, WakeBy, WorkerId};
     use crate::scope::frame::{AliveTask, Definition, Hello, ObjectKind, Origin};
 
     fn any_event() -> impl Strategy<Value = Event> {
         // Every kind with every field.
         // Of a row that is several, the last.
-        (0..FIELDS.len() as u32, any::<[u32; 3]>()).prop_map(|(kind, fields)| {
+        (0..FIELDS.len() as u32, any::<[u32; FIELDS_MAX]>()).prop_map(|(kind, fields)| {
             let mut last = None;
-            Row::new(kind, fields).each(|event| last = Some(event));
+            Row::new(kind, fields).each(|event, _| last = Some(event));
             last.expect("every kind exists")
         })
     }
@@ -316,7 +325,7 @@ mod tests {
         let error = decode(&[VERSION + 1]).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "the trace has version 3, this program reads version 2; reload the page, or update the server"
+            "the trace has version 4, this program reads version 3; reload the page, or update the server"
         );
     }
 
@@ -334,18 +343,35 @@ mod tests {
     }
 
     #[test]
+    #[cfg(feature = "native")]
     fn a_row_of_several_events_counts_as_several() {
         let mut bytes = vec![VERSION];
-        let rows = [Row::next(Some(ObjectId(300)), 7, LabelId(2)), Row::of(Event::ReadWait)];
-        Columns::default().chunk(1, rows.map(|row| (900, row)).into_iter(), &mut bytes);
-        assert_eq!(events_in(&bytes), 4);
-        let happened = [
-            Event::LockReleased { lock: ObjectId(300) },
-            Event::CommandEnd { failed: false },
-            Event::CommandStart { client: 7, command: LabelId(2) },
-            Event::ReadWait,
+        let lock = ObjectId(300);
+        let rows = [
+            (100, Row::of(Event::ReadWait)),
+            (900, Row::next(Some(lock), 7, LabelId(2))),
+            (1_900, Row::held_next(lock, 700, 7, LabelId(2))),
+            // So long is not possible: it would have begun before the event that stands before it.
+            (2_000, Row::held_next(lock, 700, 7, LabelId(2))),
+            (2_000, Row::of(Event::ReadWait)),
         ];
-        let events = happened.map(|event| Stamped { at_ns: 900, event }).to_vec();
+        Columns::default().chunk(1, rows.into_iter(), &mut bytes);
+        assert_eq!(events_in(&bytes), 13);
+        let next = |at_ns| {
+            [
+                (at_ns, Event::LockReleased { lock }),
+                (at_ns, Event::CommandEnd { failed: false }),
+                (at_ns, Event::CommandStart { client: 7, command: LabelId(2) }),
+            ]
+        };
+        let mut happened = vec![(100, Event::ReadWait)];
+        happened.extend(next(900));
+        happened.push((1_200, Event::LockAcquired { lock }));
+        happened.extend(next(1_900));
+        happened.push((1_900, Event::LockAcquired { lock }));
+        happened.extend(next(2_000));
+        happened.push((2_000, Event::ReadWait));
+        let events = happened.into_iter().map(|(at_ns, event)| Stamped { at_ns, event }).collect();
         assert_eq!(decode(&bytes), Ok(vec![Frame::Events(Chunk { thread: 1, events })]));
     }
 

@@ -9,7 +9,7 @@ use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use super::codec::{self, Columns};
-use super::event::Event;
+use super::event::{Event, LabelId, ObjectId};
 use super::frame::Frame;
 use super::record::{self, At, ON};
 use super::row::Row;
@@ -127,7 +127,10 @@ impl Drain {
             if waiting > 0 {
                 let chunk = ring.read_chunk(waiting).expect("`slots` said that many are there");
                 let (first, rest) = chunk.as_slices();
-                let rows = first.iter().chain(rest).map(|counted| (clock.at_ns(counted.raw), counted.row));
+                let rows = first.iter().chain(rest).map(|counted| {
+                    let ns = |ticks: u32| clock.counter.delta_as_nanos(0, ticks.into());
+                    (clock.at_ns(counted.raw), counted.row.in_ns(ns))
+                });
                 self.columns.chunk(*thread, rows, &mut self.events);
                 chunk.commit_all();
             }
@@ -164,6 +167,8 @@ pub(super) struct Ring {
     counter: quanta::Clock,
     /// The time-stamp counter at the last event.
     last: u64,
+    /// The lock that was acquired at the last event, if that is not told yet.
+    held: Option<ObjectId>,
     /// Events dropped since the last one that fitted.
     lost: u32,
     /// Inside a poll that is not recorded, or no longer.
@@ -186,12 +191,41 @@ impl Ring {
         // Clocks of one process share their calibration; a clone counts the same ticks.
         let counter = CLOCK.counter.clone();
         let last = counter.raw();
-        Some(Self { events: producer, counter, last, lost: 0, skipping: false })
+        Some(Self { events: producer, counter, last, held: None, lost: 0, skipping: false })
+    }
+
+    /// A lock was acquired just now; told with what comes next.
+    #[inline]
+    pub(super) fn acquired(&mut self, lock: ObjectId) {
+        if self.held.is_some() || self.skipping {
+            return self.push(Row::of(Event::LockAcquired { lock }), At::Now);
+        }
+        self.last = self.counter.raw();
+        self.held = Some(lock);
+    }
+
+    /// A command ends and the next one starts; before that a lock is `released`.
+    #[inline]
+    pub(super) fn push_next(&mut self, released: Option<ObjectId>, client: u32, command: LabelId) {
+        if let Some(lock) = self.held
+            && released == self.held
+        {
+            let now = self.counter.raw();
+            let held = now.saturating_sub(self.last);
+            if held <= Row::HELD_MAX.into() {
+                (self.held, self.last) = (None, now);
+                return self.push(Row::held_next(lock, held as u32, client, command), At::Last);
+            }
+        }
+        self.push(Row::next(released, client, command), At::Now);
     }
 
     /// Records what happened, or counts it as lost.
     #[inline]
     pub(super) fn push(&mut self, row: Row, at: At) {
+        if let Some(lock) = self.held.take() {
+            self.push(Row::of(Event::LockAcquired { lock }), At::Last);
+        }
         if row.kind() == Row::POLL_START {
             self.skipping = self.events.slots() < POLL_RESERVE_EVENTS;
         }
@@ -212,7 +246,8 @@ impl Ring {
             if self.events.slots() < 2 {
                 return self.lose(row);
             }
-            let gap = Counted { raw, row: Row::of(Event::Gap { lost: self.lost }) };
+            // At the first of the events it stands before.
+            let gap = Counted { raw: raw - row.held(), row: Row::of(Event::Gap { lost: self.lost }) };
             if self.events.push(gap).is_ok() {
                 self.lost = 0;
             }
@@ -235,4 +270,109 @@ pub fn watch_workers(builder: &mut tokio::runtime::Builder) -> &mut tokio::runti
     builder
         .on_thread_park(|| record::record(Event::Park { worker: record::worker() }))
         .on_thread_unpark(|| record::record(Event::Unpark { worker: record::worker() }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LOCK: ObjectId = ObjectId(3);
+
+    /// A ring of `capacity` rows and what reads it.
+    fn ring(capacity: usize) -> (Ring, rtrb::Consumer<Counted>) {
+        let (events, consumer) = rtrb::RingBuffer::new(capacity);
+        let counter = quanta::Clock::new();
+        let last = counter.raw();
+        (Ring { events, counter, last, held: None, lost: 0, skipping: false }, consumer)
+    }
+
+    /// The rows in the ring, each as its events.
+    fn rows(mut consumer: rtrb::Consumer<Counted>) -> Vec<Vec<Event>> {
+        let (mut rows, mut before) = (Vec::new(), 0);
+        while let Ok(Counted { raw, row }) = consumer.pop() {
+            let mut events = Vec::new();
+            row.each(|event, held| {
+                assert!(raw - u64::from(held) >= before, "{event:?} is told of too late");
+                events.push(event);
+            });
+            before = raw;
+            rows.push(events);
+        }
+        rows
+    }
+
+    #[test]
+    fn a_lock_held_briefly_is_one_row_unless_something_happens_meanwhile() {
+        let lock = LOCK;
+        let (acquired, released) = (Event::LockAcquired { lock }, Event::LockReleased { lock });
+        let next =
+            [Event::CommandEnd { failed: false }, Event::CommandStart { client: 1, command: LabelId(2) }];
+        let check = |program: fn(&mut Ring), expected: &[&[Event]]| {
+            let (mut ring, consumer) = ring(16);
+            program(&mut ring);
+            assert_eq!(rows(consumer), expected);
+        };
+        check(
+            |ring| {
+                ring.acquired(LOCK);
+                ring.push_next(Some(LOCK), 1, LabelId(2));
+            },
+            &[&[acquired, released, next[0], next[1]]],
+        );
+        check(
+            |ring| {
+                ring.acquired(LOCK);
+                ring.push(Row::of(Event::ReadWait), At::Now);
+                ring.push_next(Some(LOCK), 1, LabelId(2));
+            },
+            &[&[acquired], &[Event::ReadWait], &[released, next[0], next[1]]],
+        );
+        check(
+            |ring| {
+                ring.acquired(LOCK);
+                ring.push(Row::of(Event::LockReleased { lock: LOCK }), At::Now);
+            },
+            &[&[acquired], &[released]],
+        );
+        // Another lock is not this one.
+        check(
+            |ring| {
+                ring.acquired(LOCK);
+                ring.push_next(Some(ObjectId(4)), 1, LabelId(2));
+            },
+            &[&[acquired], &[Event::LockReleased { lock: ObjectId(4) }, next[0], next[1]]],
+        );
+        check(
+            |ring| {
+                ring.acquired(LOCK);
+                ring.acquired(ObjectId(4));
+                ring.push_next(Some(LOCK), 1, LabelId(2));
+            },
+            &[&[acquired], &[Event::LockAcquired { lock: ObjectId(4) }], &[released, next[0], next[1]]],
+        );
+        // Held for longer than a row can say.
+        check(
+            |ring| {
+                ring.acquired(LOCK);
+                ring.last -= u64::from(Row::HELD_MAX) + 1;
+                ring.push_next(Some(LOCK), 1, LabelId(2));
+            },
+            &[&[acquired], &[released, next[0], next[1]]],
+        );
+    }
+
+    #[test]
+    fn what_is_told_in_one_row_is_lost_as_what_it_tells() {
+        let (mut ring, mut consumer) = ring(2);
+        let held = |ring: &mut Ring| {
+            ring.acquired(LOCK);
+            ring.push_next(Some(LOCK), 1, LabelId(2));
+        };
+        (0..4).for_each(|_| held(&mut ring));
+        assert_eq!(ring.lost, 8);
+        while consumer.pop().is_ok() {}
+        held(&mut ring);
+        let told = rows(consumer);
+        assert_eq!((told[0].as_slice(), told[1].len()), (&[Event::Gap { lost: 8 }][..], 4));
+    }
 }

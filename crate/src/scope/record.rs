@@ -130,7 +130,16 @@ pub(crate) fn record_at_last(event: Event) {
 #[inline(always)]
 pub(crate) fn record_next(released: Option<ObjectId>, client: u32, command: LabelId) {
     if is_on() {
-        push(Row::next(released, client, command), At::Now);
+        push_next(released, client, command);
+    }
+}
+
+/// Records that `lock` is acquired, for a moment: the look into what goes on may tell of it when it is released, in one row with
+/// that, or when anything else happens on this thread before. Where it may be held for long, [`record`] tells at once.
+#[inline(always)]
+pub(crate) fn record_acquired_briefly(lock: ObjectId) {
+    if is_on() {
+        push_acquired(lock);
     }
 }
 
@@ -151,13 +160,31 @@ fn push(row: Row, at: At) {
     });
 }
 
+#[inline(never)]
+fn push_next(released: Option<ObjectId>, client: u32, command: LabelId) {
+    THREAD.with(|thread| match &mut *thread.sink.borrow_mut() {
+        #[cfg(feature = "native")]
+        Sink::Ring(ring) => ring.push_next(released, client, command),
+        sink => push_elsewhere(sink, Row::next(released, client, command), At::Now),
+    });
+}
+
+#[inline(never)]
+fn push_acquired(lock: ObjectId) {
+    THREAD.with(|thread| match &mut *thread.sink.borrow_mut() {
+        #[cfg(feature = "native")]
+        Sink::Ring(ring) => ring.acquired(lock),
+        sink => push_elsewhere(sink, Row::of(Event::LockAcquired { lock }), At::Now),
+    });
+}
+
 /// Whatever is rarer than an event for a ring that is there.
 #[cold]
 fn push_elsewhere(sink: &mut Sink, row: Row, at: At) {
     match sink {
         Sink::Engine(engine) => {
             // An engine has a clock of its own to look at.
-            row.each(|event| engine.push(event));
+            row.each(|event, _| engine.push(event));
         }
         #[cfg(feature = "native")]
         Sink::Ring(ring) => ring.push(row, at),

@@ -267,7 +267,7 @@ const TIMED_TOGETHER_NS: u64 = 1_000_000;
 
 /// Whether a command is timed together with others of its kind.
 fn is_short(spec: &Spec, slow_ns: u64) -> bool {
-    slow_ns >= TIMED_TOGETHER_NS && spec.complexity == "O(1)"
+    slow_ns >= TIMED_TOGETHER_NS && spec.is_constant_time()
 }
 
 impl Executor {

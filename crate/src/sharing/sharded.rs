@@ -61,7 +61,8 @@ impl Connection {
         let shards = &*self.shards.0;
         let mut touched = Touched::by_next(job, shards.len());
         if let Touched::One(shard) = touched {
-            let mut store = shards[shard].lock_as::<SEEN>();
+            let briefly = job.next().is_some_and(|(_, spec)| spec.is_constant_time());
+            let mut store = shards[shard].lock_as::<SEEN>(briefly);
             if self.executor.seeks_elsewhere(job, &mut *store) {
                 touched = Touched::All;
             } else if store.has_far_waiters() {
