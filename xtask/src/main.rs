@@ -72,6 +72,8 @@ enum Bench {
     Memory(bench::memory::Flags),
     /// CPU time with the recording of tasks compiled out, idle and watched.
     Scope(bench::scope::Flags),
+    /// The ways to share the store beside each other, for docs/sharings.md.
+    Sharings(bench::sharings::Flags),
     /// The page beside its limits: bytes, time to a ready console, work a frame with 100,000 events on screen.
     Page,
 }
@@ -101,6 +103,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Bench(Bench::Page) => bench::page::bench()?,
         Command::Bench(Bench::Redis(flags)) => bench::redis::bench(&flags)?,
         Command::Bench(Bench::Scope(flags)) => bench::scope::bench(&flags)?,
+        Command::Bench(Bench::Sharings(flags)) => bench::sharings::bench(&flags)?,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -12,7 +12,8 @@ use clap::Args;
 
 use super::load::Load;
 use super::median;
-use super::program::{Program, free_port};
+use super::program::Program;
+use super::redis::{start_ours, start_redis};
 use crate::shell::{apt, say};
 use crate::{page, server};
 
@@ -49,16 +50,7 @@ pub(crate) fn bench(flags: &Flags) -> Result<()> {
     let mut servers = vec!["redis"];
     servers.extend(flags.sharing.iter().map(String::as_str));
     let start = |name: &str| {
-        let port = free_port()?;
-        let mut command =
-            Command::new(if name == "redis" { "redis-server".as_ref() } else { binary.as_os_str() });
-        if name == "redis" {
-            command.args(["--bind", "127.0.0.1", "--save", "", "--port", &port.to_string()]);
-        } else {
-            command.arg(format!("--resp=127.0.0.1:{port}")).arg(format!("--http=127.0.0.1:{}", free_port()?));
-            command.arg(format!("--sharing={name}"));
-        }
-        Program::start(&command, port, None)
+        if name == "redis" { start_redis(None) } else { start_ours(&binary, name, None) }
     };
 
     let mut columns: Vec<String> = flags.value_bytes.iter().map(|bytes| format!("key+{bytes} B")).collect();
@@ -72,7 +64,8 @@ pub(crate) fn bench(flags: &Flags) -> Result<()> {
             for bytes in &flags.value_bytes {
                 row.push(bytes_a_key(&start(name)?, flags.keys, *bytes)?);
             }
-            row.extend(of_connections(&start(name)?, flags.connections)?);
+            let idle = of_connections(&start(name)?, flags.connections, None)?;
+            row.extend([idle.bytes_each, idle.rate_beside]);
             costs.push(row);
         }
         rounds.push(costs);
@@ -97,8 +90,8 @@ pub(crate) fn bench(flags: &Flags) -> Result<()> {
     Ok(())
 }
 
-/// Resident memory that each of `keys` keys added.
-fn bytes_a_key(program: &Program, keys: usize, value_bytes: usize) -> Result<f64> {
+/// Resident memory that each of `keys` keys added to an empty server.
+pub(super) fn bytes_a_key(program: &Program, keys: usize, value_bytes: usize) -> Result<f64> {
     let mut stream = connect(program)?;
     let value = "x".repeat(value_bytes);
     let before = program.resident_bytes()?;
@@ -113,13 +106,20 @@ fn bytes_a_key(program: &Program, keys: usize, value_bytes: usize) -> Result<f64
     Ok((program.resident_bytes()? as f64 - before as f64) / keys as f64)
 }
 
-/// Resident memory that each of so many connections added, and the throughput of busy ones beside them, as a share of that
-/// without.
-fn of_connections(program: &Program, connections: usize) -> Result<[f64; 2]> {
+/// What connections cost that say nothing.
+pub(super) struct Idle {
+    /// Resident memory that each added.
+    pub(super) bytes_each: f64,
+    /// The throughput of busy ones beside them, as a share of that without.
+    pub(super) rate_beside: f64,
+}
+
+/// Measures so many idle connections; the busy ones come from `load_core`, if it is to be one.
+pub(super) fn of_connections(program: &Program, connections: usize, load_core: Option<u32>) -> Result<Idle> {
     let busy = Load { test: "set".to_owned(), pipeline: 1, keys: 1000, requests: 100_000 };
     // The first is to warm up.
-    busy.measure(program, None)?;
-    let alone = busy.measure(program, None)?.rate;
+    busy.measure(program, load_core)?;
+    let alone = busy.measure(program, load_core)?.rate;
     let before = program.resident_bytes()?;
     let mut streams = Vec::new();
     for _ in 0..connections {
@@ -128,9 +128,9 @@ fn of_connections(program: &Program, connections: usize) -> Result<[f64; 2]> {
         expect(&mut stream, "+PONG\r\n")?;
         streams.push(stream);
     }
-    let each = (program.resident_bytes()? as f64 - before as f64) / connections as f64;
-    let beside = busy.measure(program, None)?.rate;
-    Ok([each, beside / alone])
+    let bytes_each = (program.resident_bytes()? as f64 - before as f64) / connections as f64;
+    let beside = busy.measure(program, load_core)?.rate;
+    Ok(Idle { bytes_each, rate_beside: beside / alone })
 }
 
 fn connect(program: &Program) -> Result<TcpStream> {
@@ -149,7 +149,7 @@ fn expect(stream: &mut TcpStream, replies: &str) -> Result<()> {
 }
 
 /// Lets this process, and the servers it starts, have enough files open.
-fn permit_connections(connections: usize) -> Result<()> {
+pub(super) fn permit_connections(connections: usize) -> Result<()> {
     let files = connections + 1000;
     let pid = std::process::id().to_string();
     let status = Command::new("prlimit").args(["--pid", &pid, &format!("--nofile={files}:")]).status();

@@ -13,11 +13,17 @@ pub(crate) mod page;
 mod program;
 pub(crate) mod redis;
 pub(crate) mod scope;
+pub(crate) mod sharings;
 mod targets;
+
+use std::time::Duration;
 
 use clap::Args;
 
 use load::Load;
+
+/// How long one measurement of latency takes.
+const PACED: Duration = Duration::from_secs(2);
 
 /// Flags that every benchmark has.
 #[derive(Args)]

@@ -50,7 +50,8 @@ pub(crate) fn bench(flags: &Flags) -> Result<()> {
                 // Another one begins in each round: what drifts over a round favours none.
                 let index = (round + turn) % NAMES.len();
                 let watched = NAMES[index] == "watched";
-                let (cost, bytes) = measure(&load, binaries[index], flags, watched)?;
+                let (cost, bytes) =
+                    measure(&load, binaries[index], &flags.sharing, flags.effort.cores(), watched)?;
                 cpu_us[index] = cost.cpu_us;
                 trace_bytes += bytes;
             }
@@ -73,9 +74,14 @@ pub(crate) fn bench(flags: &Flags) -> Result<()> {
 }
 
 /// Starts `binary`, watches it if asked to, measures it, and returns what it cost with the bytes of trace it sent.
-fn measure(load: &Load, binary: &Path, flags: &Flags, watched: bool) -> Result<(Cost, u64)> {
-    let (server_core, load_core) = if flags.effort.one_core { (Some(0), Some(1)) } else { (None, None) };
-    let (program, http_port) = start(binary, &flags.sharing, server_core)?;
+pub(super) fn measure(
+    load: &Load,
+    binary: &Path,
+    sharing: &str,
+    (server_core, load_core): (Option<u32>, Option<u32>),
+    watched: bool,
+) -> Result<(Cost, u64)> {
+    let (program, http_port) = start(binary, sharing, server_core)?;
     // Watched from before, so that connecting is not measured.
     let watcher = watched.then(|| Watcher::connect(http_port)).transpose()?;
     // The first time memory is taken from the system, which costs more, and more unevenly, than what is looked for.

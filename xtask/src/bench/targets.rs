@@ -1,18 +1,16 @@
 //! `cargo xtask bench redis --targets`: what the default sharing is to reach beside redis-server, goal by goal. Owns the goals;
 //! how a thing is measured lies in the files beside.
 
-use std::io::{BufReader, BufWriter, Read, Write};
-use std::net::{Ipv4Addr, TcpStream};
 use std::path::Path;
-use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::Result;
 
 use super::latency::p99_us;
 use super::load::Load;
+use super::memory::{bytes_a_key, of_connections, permit_connections};
 use super::program::Program;
 use super::redis::{start_ours, start_redis};
-use super::{Effort, median};
+use super::{Effort, PACED, median, scope};
 
 const SHARING: &str = "sharded";
 
@@ -43,11 +41,14 @@ const ROWS: [Row; 4] = [
 ];
 
 /// Keys whose memory is measured, and how long their values are.
-const KEYS: u64 = 1_000_000;
+const KEYS: usize = 1_000_000;
 const VALUE_BYTES: [usize; 2] = [3, 100];
 
-/// How long one measurement of latency takes.
-const PACED: Duration = Duration::from_secs(2);
+/// Connections that are idle.
+const CONNECTIONS: usize = 5_000;
+
+/// Throughput while somebody watches, as a share of that while nobody does: with all cores free, and with the server on one.
+const WATCHED: [f64; 2] = [0.9, 0.88];
 
 /// Measures every goal and says whether it is reached.
 pub(super) fn bench(effort: &Effort, binary: &Path) -> Result<()> {
@@ -96,8 +97,33 @@ pub(super) fn bench(effort: &Effort, binary: &Path) -> Result<()> {
 
     for value_bytes in VALUE_BYTES {
         let [redis, ours] = pair()?;
-        let ratio = bytes_a_key(&ours, value_bytes)? / bytes_a_key(&redis, value_bytes)?;
+        let ratio = bytes_a_key(&ours, KEYS, value_bytes)? / bytes_a_key(&redis, KEYS, value_bytes)?;
         tell(&format!("memory a key, {value_bytes}-byte values"), ratio, Goal::AtMost(1.0));
+    }
+
+    permit_connections(CONNECTIONS)?;
+    let (mut bytes, mut beside) = (Vec::new(), Vec::new());
+    for _ in 0..effort.rounds {
+        let [redis, ours] = pair()?;
+        let redis = of_connections(&redis, CONNECTIONS, load_core)?;
+        let ours = of_connections(&ours, CONNECTIONS, load_core)?;
+        bytes.push(ours.bytes_each / redis.bytes_each);
+        beside.push(ours.rate_beside);
+    }
+    tell(&format!("memory of {CONNECTIONS} idle connections"), median(bytes), Goal::AtMost(1.0));
+    tell("throughput beside them, to that without", median(beside), Goal::AtLeast(0.95));
+
+    for test in BASICS {
+        let load =
+            Load { test: (*test).to_owned(), pipeline: 16, keys: effort.keys, requests: effort.requests * 5 };
+        let mut ratios = Vec::new();
+        for _ in 0..effort.rounds {
+            let rate = |watched| scope::measure(&load, binary, SHARING, effort.cores(), watched);
+            let (idle, watched) = (rate(false)?.0.rate, rate(true)?.0.rate);
+            ratios.push(watched / idle);
+        }
+        let goal = Goal::AtLeast(WATCHED[column]);
+        tell(&format!("{test} -P 16: throughput watched, to idle"), median(ratios), goal);
     }
     Ok(())
 }
@@ -118,26 +144,6 @@ fn is_reached(ratio: f64, goal: Goal) -> bool {
         Goal::AtLeast(bound) => ratio >= bound,
         Goal::AtMost(bound) => ratio <= bound,
     }
-}
-
-/// What a key takes in an empty server that is given [`KEYS`] of them.
-fn bytes_a_key(program: &Program, value_bytes: usize) -> Result<f64> {
-    let before = program.resident_bytes()?;
-    let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, program.port)).context("cannot connect")?;
-    let (mut replies, mut requests) = (BufReader::new(stream.try_clone()?), BufWriter::new(stream));
-    let value = "x".repeat(value_bytes);
-    for first in (0..KEYS).step_by(100) {
-        for number in first..first + 100 {
-            write!(requests, "*3\r\n$3\r\nSET\r\n$16\r\nkey:{number:012}\r\n${value_bytes}\r\n{value}\r\n")?;
-        }
-        requests.flush()?;
-        let mut answer = [0; 500];
-        replies.read_exact(&mut answer)?;
-        if answer != *b"+OK\r\n".repeat(100) {
-            bail!("expected OK a hundred times, found {}", answer.escape_ascii());
-        }
-    }
-    Ok(program.resident_bytes()?.saturating_sub(before) as f64 / KEYS as f64)
 }
 
 #[cfg(test)]
