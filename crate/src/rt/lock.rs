@@ -47,7 +47,7 @@ impl<T> Mutex<T> {
             Ok(guard) => (guard, false),
             Err(not_free) => (self.lock_later(not_free), true),
         };
-        if SEEN && briefly {
+        if SEEN && briefly && !waited {
             record::record_acquired_briefly(self.id);
         } else if SEEN {
             record::record(Event::LockAcquired { lock: self.id });

@@ -8,9 +8,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::event::{Event, Stamped};
+use super::event::Stamped;
 use super::frame::{Chunk, Frame};
-use super::row::{FIELDS, FIELDS_MAX, Row};
+use super::row::{FIELDS, FIELDS_MAX, Instant, Row};
 
 /// Raised whenever an older page could misread what a newer server sends.
 pub const VERSION: u8 = 3;
@@ -65,7 +65,9 @@ pub(super) fn append(frame: &Frame, out: &mut Vec<u8>) {
         Frame::Alive(tasks) => (ALIVE, serialized(tasks)),
         Frame::Events(Chunk { thread, events }) => {
             let rows = events.iter().map(|stamped| (stamped.at_ns, Row::of(stamped.event)));
-            return Columns::default().chunk(*thread, rows, out);
+            let start_ns = events.first().map_or(0, |first| first.at_ns);
+            Columns::default().chunk(*thread, start_ns, rows, out);
+            return;
         }
         Frame::Lost { events } => (LOST, serialized(events)),
         Frame::Drained { at_ns } => (DRAINED, serialized(at_ns)),
@@ -86,17 +88,21 @@ pub(super) struct Columns {
 }
 
 impl Columns {
-    /// Appends the frame of one thread's events to `out`.
-    pub(super) fn chunk(&mut self, thread: u16, rows: impl Iterator<Item = (u64, Row)>, out: &mut Vec<u8>) {
+    /// Appends the frame of one thread's events to `out`. The event before the first of `rows` was at `start_ns`. Gives when the
+    /// last one is.
+    pub(super) fn chunk(
+        &mut self,
+        thread: u16,
+        start_ns: u64,
+        rows: impl Iterator<Item = (u64, Row)>,
+        out: &mut Vec<u8>,
+    ) -> u64 {
         let Self { kinds, times, numbers, head } = self;
         for column in [&mut *kinds, times, numbers, head] {
             column.clear();
         }
-        let (mut start, mut before) = (0, 0);
+        let mut before = start_ns;
         for (at_ns, row) in rows {
-            if kinds.is_empty() {
-                (start, before) = (at_ns, at_ns);
-            }
             kinds.push(row.kind() as u8);
             put(times, at_ns.saturating_sub(before));
             before = before.max(at_ns);
@@ -106,11 +112,12 @@ impl Columns {
         }
         put(head, u64::from(thread));
         put(head, kinds.len() as u64);
-        put(head, start);
+        put(head, start_ns);
         let columns = [head, kinds, times, numbers];
         out.push(EVENTS);
         put(out, columns.iter().map(|column| column.len() as u64).sum());
         columns.iter().for_each(|column| out.extend_from_slice(column));
+        before
     }
 }
 
@@ -178,30 +185,26 @@ fn decode_chunk(body: &[u8]) -> Result<Chunk, DecodeError> {
     let thread = u16::try_from(reader.number("a thread")?)
         .map_err(|_| DecodeError::Malformed { what: "a thread number past 65,535" })?;
     let count = reader.number("an event count")?;
-    let mut at_ns = reader.number("a start time")?;
+    let mut before_ns = reader.number("a start time")?;
     // The count is checked by taking that many bytes, so what is allocated below has arrived.
     let kinds = reader.take(count, "fewer kinds than events")?;
-    let mut times = Vec::with_capacity(kinds.len());
+    let (mut times, mut at_ns) = (Vec::with_capacity(kinds.len()), before_ns);
     for _ in kinds {
         at_ns = at_ns.saturating_add(reader.number("fewer times than events")?);
         times.push(at_ns);
     }
     let mut events = Vec::with_capacity(kinds.len());
-    for (&kind, at_ns) in kinds.iter().zip(times) {
-        if !read_row(kind, &mut reader)?.each(told(&mut events, at_ns)) {
+    for (&kind, own_ns) in kinds.iter().zip(times) {
+        let is_known = read_row(kind, &mut reader)?.each(|event, instant| {
+            let at_ns = if instant == Instant::Own { own_ns } else { before_ns };
+            events.push(Stamped { at_ns, event });
+        });
+        if !is_known {
             return Err(DecodeError::Malformed { what: "an unknown kind of event" });
         }
+        before_ns = own_ns;
     }
     Ok(Chunk { thread, events })
-}
-
-/// Puts what a row of the instant `at_ns` tells into `events`.
-fn told(events: &mut Vec<Stamped>, at_ns: u64) -> impl FnMut(Event, u32) {
-    move |event, before_ns| {
-        // No damage may turn the time back.
-        let least = events.last().map_or(0, |last| last.at_ns);
-        events.push(Stamped { at_ns: at_ns.saturating_sub(before_ns.into()).max(least), event });
-    }
 }
 
 fn read_row(kind: u8, reader: &mut Reader<'_>) -> Result<Row, DecodeError> {
@@ -261,13 +264,13 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::scope::event::{LabelId, ObjectId, TaskId, WakeBy, WorkerId};
+    use crate::scope::event::{Event, LabelId, ObjectId, TaskId, WakeBy, WorkerId};
     use crate::scope::frame::{AliveTask, Definition, Hello, ObjectKind, Origin};
 
     fn any_event() -> impl Strategy<Value = Event> {
         // Every kind with every field.
         // Of a row that is several, the last.
-        (0..FIELDS.len() as u32, any::<[u32; FIELDS_MAX]>()).prop_map(|(kind, fields)| {
+        (0..FIELDS.len() as u32, any::<[u32; 3]>()).prop_map(|(kind, fields)| {
             let mut last = None;
             Row::new(kind, fields).each(|event, _| last = Some(event));
             last.expect("every kind exists")
@@ -348,15 +351,13 @@ mod tests {
         let mut bytes = vec![VERSION];
         let lock = ObjectId(300);
         let rows = [
-            (100, Row::of(Event::ReadWait)),
+            (100, Row::held_next(lock, 7, LabelId(2))),
             (900, Row::next(Some(lock), 7, LabelId(2))),
-            (1_900, Row::held_next(lock, 700, 7, LabelId(2))),
-            // So long is not possible: it would have begun before the event that stands before it.
-            (2_000, Row::held_next(lock, 700, 7, LabelId(2))),
+            (1_900, Row::held_next(lock, 7, LabelId(2))),
             (2_000, Row::of(Event::ReadWait)),
         ];
-        Columns::default().chunk(1, rows.into_iter(), &mut bytes);
-        assert_eq!(events_in(&bytes), 13);
+        let end_ns = Columns::default().chunk(1, 50, rows.into_iter(), &mut bytes);
+        assert_eq!((events_in(&bytes), end_ns), (12, 2_000));
         let next = |at_ns| {
             [
                 (at_ns, Event::LockReleased { lock }),
@@ -364,12 +365,11 @@ mod tests {
                 (at_ns, Event::CommandStart { client: 7, command: LabelId(2) }),
             ]
         };
-        let mut happened = vec![(100, Event::ReadWait)];
+        let mut happened = vec![(50, Event::LockAcquired { lock })];
+        happened.extend(next(100));
         happened.extend(next(900));
-        happened.push((1_200, Event::LockAcquired { lock }));
+        happened.push((900, Event::LockAcquired { lock }));
         happened.extend(next(1_900));
-        happened.push((1_900, Event::LockAcquired { lock }));
-        happened.extend(next(2_000));
         happened.push((2_000, Event::ReadWait));
         let events = happened.into_iter().map(|(at_ns, event)| Stamped { at_ns, event }).collect();
         assert_eq!(decode(&bytes), Ok(vec![Frame::Events(Chunk { thread: 1, events })]));

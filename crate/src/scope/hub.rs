@@ -30,8 +30,16 @@ static CLOCK: LazyLock<Clock> = LazyLock::new(Clock::calibrate);
 static EPOCH: LazyLock<Instant> = LazyLock::new(now);
 
 struct Hub {
-    rings: Vec<(u16, rtrb::Consumer<Counted>)>,
+    rings: Vec<Recorded>,
     threads: u16,
+}
+
+/// The reading end of a thread's ring.
+struct Recorded {
+    thread: u16,
+    ring: rtrb::Consumer<Counted>,
+    /// When the last event was that was read.
+    last_ns: u64,
 }
 
 /// An event as it lies in a ring: the time-stamp counter, and what happened.
@@ -80,8 +88,10 @@ pub fn watch() -> Watch {
     let mut hub = hub();
     if WATCHES.fetch_add(1, Ordering::Relaxed) == 0 {
         // What is left in the rings is from an earlier time of watching.
-        for (_, ring) in &mut hub.rings {
+        let now_ns = CLOCK.at_ns(CLOCK.counter.raw());
+        for Recorded { ring, last_ns, .. } in &mut hub.rings {
             while ring.pop().is_ok() {}
+            *last_ns = now_ns;
         }
         ON.store(true, Ordering::Relaxed);
     }
@@ -121,17 +131,14 @@ impl Drain {
         let clock = &*CLOCK;
         let mut hub = hub();
         self.at_ns = clock.at_ns(clock.counter.raw());
-        hub.rings.retain_mut(|(thread, ring)| {
+        hub.rings.retain_mut(|Recorded { thread, ring, last_ns }| {
             let gone = ring.is_abandoned();
             let waiting = ring.slots();
             if waiting > 0 {
                 let chunk = ring.read_chunk(waiting).expect("`slots` said that many are there");
                 let (first, rest) = chunk.as_slices();
-                let rows = first.iter().chain(rest).map(|counted| {
-                    let ns = |ticks: u32| clock.counter.delta_as_nanos(0, ticks.into());
-                    (clock.at_ns(counted.raw), counted.row.in_ns(ns))
-                });
-                self.columns.chunk(*thread, rows, &mut self.events);
+                let rows = first.iter().chain(rest).map(|counted| (clock.at_ns(counted.raw), counted.row));
+                *last_ns = self.columns.chunk(*thread, *last_ns, rows, &mut self.events);
                 chunk.commit_all();
             }
             !gone
@@ -187,20 +194,19 @@ impl Ring {
         let mut hub = hub();
         let thread = hub.threads;
         hub.threads = thread.wrapping_add(1);
-        hub.rings.push((thread, consumer));
         // Clocks of one process share their calibration; a clone counts the same ticks.
         let counter = CLOCK.counter.clone();
         let last = counter.raw();
+        hub.rings.push(Recorded { thread, ring: consumer, last_ns: CLOCK.at_ns(last) });
         Some(Self { events: producer, counter, last, held: None, lost: 0, skipping: false })
     }
 
-    /// A lock was acquired just now; told with what comes next.
+    /// A lock was acquired at the instant of the last event; told with what comes next.
     #[inline]
     pub(super) fn acquired(&mut self, lock: ObjectId) {
         if self.held.is_some() || self.skipping {
-            return self.push(Row::of(Event::LockAcquired { lock }), At::Now);
+            return self.push(Row::of(Event::LockAcquired { lock }), At::Last);
         }
-        self.last = self.counter.raw();
         self.held = Some(lock);
     }
 
@@ -210,12 +216,8 @@ impl Ring {
         if let Some(lock) = self.held
             && released == self.held
         {
-            let now = self.counter.raw();
-            let held = now.saturating_sub(self.last);
-            if held <= Row::HELD_MAX.into() {
-                (self.held, self.last) = (None, now);
-                return self.push(Row::held_next(lock, held as u32, client, command), At::Last);
-            }
+            self.held = None;
+            return self.push(Row::held_next(lock, client, command), At::Now);
         }
         self.push(Row::next(released, client, command), At::Now);
     }
@@ -223,7 +225,10 @@ impl Ring {
     /// Records what happened, or counts it as lost.
     #[inline]
     pub(super) fn push(&mut self, row: Row, at: At) {
-        if let Some(lock) = self.held.take() {
+        if let Some(lock) = self.held.take()
+            // No lock is held across polls: its release was not recorded, because nobody watched any more.
+            && row.kind() != Row::POLL_START
+        {
             self.push(Row::of(Event::LockAcquired { lock }), At::Last);
         }
         if row.kind() == Row::POLL_START {
@@ -237,6 +242,7 @@ impl Ring {
             }
             return;
         }
+        let before = self.last;
         if at == At::Now {
             self.last = self.counter.raw();
         }
@@ -246,8 +252,7 @@ impl Ring {
             if self.events.slots() < 2 {
                 return self.lose(row);
             }
-            // At the first of the events it stands before.
-            let gap = Counted { raw: raw - row.held(), row: Row::of(Event::Gap { lost: self.lost }) };
+            let gap = Counted { raw: before, row: Row::of(Event::Gap { lost: self.lost }) };
             if self.events.push(gap).is_ok() {
                 self.lost = 0;
             }
@@ -275,6 +280,7 @@ pub fn watch_workers(builder: &mut tokio::runtime::Builder) -> &mut tokio::runti
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scope::event::{TaskId, WorkerId};
 
     const LOCK: ObjectId = ObjectId(3);
 
@@ -290,12 +296,10 @@ mod tests {
     fn rows(mut consumer: rtrb::Consumer<Counted>) -> Vec<Vec<Event>> {
         let (mut rows, mut before) = (Vec::new(), 0);
         while let Ok(Counted { raw, row }) = consumer.pop() {
-            let mut events = Vec::new();
-            row.each(|event, held| {
-                assert!(raw - u64::from(held) >= before, "{event:?} is told of too late");
-                events.push(event);
-            });
+            assert!(raw >= before, "the time goes back");
             before = raw;
+            let mut events = Vec::new();
+            row.each(|event, _| events.push(event));
             rows.push(events);
         }
         rows
@@ -308,7 +312,7 @@ mod tests {
         let next =
             [Event::CommandEnd { failed: false }, Event::CommandStart { client: 1, command: LabelId(2) }];
         let check = |program: fn(&mut Ring), expected: &[&[Event]]| {
-            let (mut ring, consumer) = ring(16);
+            let (mut ring, consumer) = ring(2 * POLL_RESERVE_EVENTS);
             program(&mut ring);
             assert_eq!(rows(consumer), expected);
         };
@@ -334,6 +338,13 @@ mod tests {
             },
             &[&[acquired], &[released]],
         );
+        check(
+            |ring| {
+                ring.acquired(LOCK);
+                ring.push(Row::of(Event::PollStart { task: TaskId(1), worker: WorkerId(0) }), At::Now);
+            },
+            &[&[Event::PollStart { task: TaskId(1), worker: WorkerId(0) }]],
+        );
         // Another lock is not this one.
         check(
             |ring| {
@@ -349,15 +360,6 @@ mod tests {
                 ring.push_next(Some(LOCK), 1, LabelId(2));
             },
             &[&[acquired], &[Event::LockAcquired { lock: ObjectId(4) }], &[released, next[0], next[1]]],
-        );
-        // Held for longer than a row can say.
-        check(
-            |ring| {
-                ring.acquired(LOCK);
-                ring.last -= u64::from(Row::HELD_MAX) + 1;
-                ring.push_next(Some(LOCK), 1, LabelId(2));
-            },
-            &[&[acquired], &[released, next[0], next[1]]],
         );
     }
 

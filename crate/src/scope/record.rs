@@ -134,8 +134,9 @@ pub(crate) fn record_next(released: Option<ObjectId>, client: u32, command: Labe
     }
 }
 
-/// Records that `lock` is acquired, for a moment: the look into what goes on may tell of it when it is released, in one row with
-/// that, or when anything else happens on this thread before. Where it may be held for long, [`record`] tells at once.
+/// Records that `lock`, which was free, is acquired for a moment: at the instant of the thread's last event, as
+/// [`record_at_last`] does. It is told of when it is released, in one row with that, or when anything else happens on this thread
+/// before. Where it may be held for long, [`record`] tells at once.
 #[inline(always)]
 pub(crate) fn record_acquired_briefly(lock: ObjectId) {
     if is_on() {
@@ -174,7 +175,7 @@ fn push_acquired(lock: ObjectId) {
     THREAD.with(|thread| match &mut *thread.sink.borrow_mut() {
         #[cfg(feature = "native")]
         Sink::Ring(ring) => ring.acquired(lock),
-        sink => push_elsewhere(sink, Row::of(Event::LockAcquired { lock }), At::Now),
+        sink => push_elsewhere(sink, Row::of(Event::LockAcquired { lock }), At::Last),
     });
 }
 

@@ -8,52 +8,51 @@
 
 use super::event::{EndKind, Event, LabelId, ObjectId, PollOutcome, TaskId, WakeBy, WorkerId};
 
-/// Most fields of any row.
-pub(super) const FIELDS_MAX: usize = 4;
+/// Most fields of any event.
+pub(super) const FIELDS_MAX: usize = 3;
 
 /// How many fields the rows of each kind have.
 pub(super) const FIELDS: [u8; 39] = [
     3, 2, 0, 0, 0, 0, 0, 1, 1, 1, 2, 2, 1, 1, 1, 1, 1, 2, 1, 1, 2, 1, 2, 1, 1, 1, 0, 1, 1, 2, 0, 0, 0, 0, 1,
-    0, 2, 3, 4,
+    0, 2, 3, 3,
 ];
 
 /// A command ends well and the next of its batch starts.
 const NEXT: u32 = 36;
 /// The same, and before that a lock is released.
 const RELEASED_NEXT: u32 = 37;
-/// The same, and before that the lock was acquired: as long ago as the fourth field says.
+/// The same, and before that the lock was acquired: at the instant of the row before this one.
 const HELD_NEXT: u32 = 38;
 
-/// The kind's bits of the first word.
-const KIND: u64 = 0xff;
-
-/// A row's numbers, in two words: the kind, the fourth field and the first; the second and the third. Those its kind does not
-/// have are 0.
+/// A row's numbers, in two words: the kind and the first field, the other fields. Those its kind does not have are 0.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Row(u64, u64);
+
+/// When an event of a row happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Instant {
+    Own,
+    RowBefore,
+}
 
 impl Row {
     pub(super) const POLL_START: u32 = 1;
     #[cfg(feature = "native")]
     const POLL_ENDS: std::ops::RangeInclusive<u32> = 2..=6;
 
-    /// What the fourth field can hold: 7 ms in ticks of 2.4 GHz.
-    pub(super) const HELD_MAX: u32 = (1 << 24) - 1;
-
-    /// Of a kind, with all the fields there may be. The fourth holds no more than [`Self::HELD_MAX`].
+    /// Of a kind, with all the fields there may be.
     #[inline(always)]
-    pub(super) const fn new(kind: u32, [a, b, c, d]: [u32; FIELDS_MAX]) -> Self {
-        let d = if d > Self::HELD_MAX { Self::HELD_MAX } else { d };
-        Self(kind as u64 & KIND | (d as u64) << 8 | (a as u64) << 32, b as u64 | (c as u64) << 32)
+    pub(super) const fn new(kind: u32, [a, b, c]: [u32; FIELDS_MAX]) -> Self {
+        Self(kind as u64 | (a as u64) << 32, b as u64 | (c as u64) << 32)
     }
 
     #[inline(always)]
     pub(super) const fn kind(self) -> u32 {
-        (self.0 & KIND) as u32
+        self.0 as u32
     }
 
     const fn fields(self) -> [u32; FIELDS_MAX] {
-        [(self.0 >> 32) as u32, self.1 as u32, (self.1 >> 32) as u32, (self.0 as u32) >> 8]
+        [(self.0 >> 32) as u32, self.1 as u32, (self.1 >> 32) as u32]
     }
 
     /// Whether it ends a poll.
@@ -82,53 +81,37 @@ impl Row {
     #[inline(always)]
     pub(super) fn next(released: Option<ObjectId>, client: u32, command: LabelId) -> Self {
         match released {
-            Some(lock) => Self::new(RELEASED_NEXT, [lock.0, client, command.0, 0]),
-            None => Self::new(NEXT, [client, command.0, 0, 0]),
+            Some(lock) => Self::new(RELEASED_NEXT, [lock.0, client, command.0]),
+            None => Self::new(NEXT, [client, command.0, 0]),
         }
     }
 
-    /// The same as [`Self::next`] with a lock that was acquired `held` ago, in whatever units its reader expects.
+    /// The same as [`Self::next`] with a `lock` that was acquired at the instant of the row before.
     #[inline(always)]
     #[cfg(feature = "native")]
-    pub(super) fn held_next(lock: ObjectId, held: u32, client: u32, command: LabelId) -> Self {
-        Self::new(HELD_NEXT, [lock.0, client, command.0, held])
+    pub(super) fn held_next(lock: ObjectId, client: u32, command: LabelId) -> Self {
+        Self::new(HELD_NEXT, [lock.0, client, command.0])
     }
 
-    /// How long before its own instant its first event was.
-    #[cfg(feature = "native")]
-    pub(super) fn held(self) -> u64 {
-        if self.kind() == HELD_NEXT { self.fields()[3].into() } else { 0 }
-    }
-
-    /// The same row, how long a lock was held being told in nanoseconds instead of ticks.
-    #[cfg(feature = "native")]
-    pub(super) fn in_ns(self, ns: impl FnOnce(u32) -> u64) -> Self {
-        if self.kind() != HELD_NEXT {
-            return self;
-        }
-        let [a, b, c, held] = self.fields();
-        Self::new(HELD_NEXT, [a, b, c, u32::try_from(ns(held)).unwrap_or(u32::MAX)])
-    }
-
-    /// Calls `f` with everything that happened, in order, and how long it was before the row's own instant; false if there is
-    /// no such kind.
-    pub(super) fn each(self, mut f: impl FnMut(Event, u32)) -> bool {
-        let [a, b, c, held] = self.fields();
+    /// Calls `f` with everything that happened, in order, and whether that was at the row's own instant or already at that of
+    /// the row before; false if there is no such kind.
+    pub(super) fn each(self, mut f: impl FnMut(Event, Instant)) -> bool {
+        let [a, b, c] = self.fields();
         let kind = self.kind();
         let (client, command) = match kind {
             NEXT => (a, LabelId(b)),
             RELEASED_NEXT | HELD_NEXT => {
                 let lock = ObjectId(a);
                 if kind == HELD_NEXT {
-                    f(Event::LockAcquired { lock }, held);
+                    f(Event::LockAcquired { lock }, Instant::RowBefore);
                 }
-                f(Event::LockReleased { lock }, 0);
+                f(Event::LockReleased { lock }, Instant::Own);
                 (b, LabelId(c))
             }
-            _ => return self.event().map(|event| f(event, 0)).is_some(),
+            _ => return self.event().map(|event| f(event, Instant::Own)).is_some(),
         };
-        f(Event::CommandEnd { failed: false }, 0);
-        f(Event::CommandStart { client, command }, 0);
+        f(Event::CommandEnd { failed: false }, Instant::Own);
+        f(Event::CommandStart { client, command }, Instant::Own);
         true
     }
 
@@ -136,10 +119,10 @@ impl Row {
     #[inline(always)]
     pub(super) fn of(event: Event) -> Self {
         let none = |kind| Self::new(kind, [0; FIELDS_MAX]);
-        let one = |kind, a| Self::new(kind, [a, 0, 0, 0]);
-        let two = |kind, a, b| Self::new(kind, [a, b, 0, 0]);
+        let one = |kind, a| Self::new(kind, [a, 0, 0]);
+        let two = |kind, a, b| Self::new(kind, [a, b, 0]);
         match event {
-            Event::Spawn { task, label, number } => Self::new(0, [task.0, label.0, number, 0]),
+            Event::Spawn { task, label, number } => Self::new(0, [task.0, label.0, number]),
             Event::PollStart { task, worker } => two(Self::POLL_START, task.0, u32::from(worker.0)),
             Event::PollEnd { outcome } => match outcome {
                 PollOutcome::Pending => none(2),
@@ -186,7 +169,7 @@ impl Row {
 
     /// What happened; none if that is several events, or there is no such kind.
     fn event(self) -> Option<Event> {
-        let [a, b, c, _] = self.fields();
+        let [a, b, c] = self.fields();
         Some(match self.kind() {
             0 => Event::Spawn { task: TaskId(a), label: LabelId(b), number: c },
             Self::POLL_START => Event::PollStart { task: TaskId(a), worker: WorkerId(b as u16) },
@@ -237,7 +220,7 @@ mod tests {
     fn every_kind_comes_back_with_its_fields() {
         for (kind, count) in (0..NEXT).zip(FIELDS) {
             let used = |field| if field < u32::from(count) { 7 + field } else { 0 };
-            let row = Row::new(kind, [0, 1, 2, 3].map(used));
+            let row = Row::new(kind, [0, 1, 2].map(used));
             let event = row.event().unwrap_or_else(|| panic!("kind {kind} stands for no event"));
             assert!(Row::of(event) == row, "{event:?}");
             assert_eq!(row.used().count(), usize::from(count), "{event:?}");
@@ -251,26 +234,24 @@ mod tests {
     #[test]
     fn one_row_tells_of_a_whole_batch_s_step() {
         let lock = ObjectId(9);
+        #[cfg_attr(not(feature = "native"), expect(unused, reason = "only rings have such rows"))]
         let (acquired, released) = (Event::LockAcquired { lock }, Event::LockReleased { lock });
-        let check = |row: Row, first: &[(Event, u32)]| {
+        let check = |row: Row, first: &[(Event, Instant)]| {
             let next =
                 [Event::CommandEnd { failed: false }, Event::CommandStart { client: 7, command: LabelId(3) }];
-            let expected: Vec<_> = first.iter().copied().chain(next.map(|event| (event, 0))).collect();
+            let next = next.map(|event| (event, Instant::Own));
+            let expected: Vec<_> = first.iter().copied().chain(next).collect();
             let mut events = Vec::new();
-            assert!(row.each(|event, before| events.push((event, before))));
+            assert!(row.each(|event, instant| events.push((event, instant))));
             assert_eq!(events, expected);
-            assert_eq!((row.count() as usize, row.used().count()), (events.len(), events.len()));
+            assert_eq!(row.count() as usize, events.len());
         };
         check(Row::next(None, 7, LabelId(3)), &[]);
-        check(Row::next(Some(lock), 7, LabelId(3)), &[(released, 0)]);
-        #[cfg(feature = "native")]
-        for (held, told) in [(0, 0), (500, 500), (Row::HELD_MAX, Row::HELD_MAX), (u32::MAX, Row::HELD_MAX)] {
-            check(Row::held_next(lock, held, 7, LabelId(3)), &[(acquired, told), (released, 0)]);
-        }
+        check(Row::next(Some(lock), 7, LabelId(3)), &[(released, Instant::Own)]);
         #[cfg(feature = "native")]
         check(
-            Row::held_next(lock, 500, 7, LabelId(3)).in_ns(|ticks| u64::from(ticks) / 2),
-            &[(acquired, 250), (released, 0)],
+            Row::held_next(lock, 7, LabelId(3)),
+            &[(acquired, Instant::RowBefore), (released, Instant::Own)],
         );
     }
 }
