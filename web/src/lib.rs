@@ -24,6 +24,7 @@ mod layout;
 mod legend;
 mod tip;
 
+mod code;
 mod devtools;
 mod format;
 mod frames;

@@ -204,7 +204,7 @@ async fn plays_pauses_and_stops_at_breakpoints() {
         page.shows("#m-breaks", "command decr").await;
         page.choose("#m-speed", "0").await;
         page.click("#m-play").await;
-        page.shows("#m-notice", "command `decr`").await;
+        page.shows("#m-notice", "command decr").await;
         let machine =
             page.machine("a stop", |machine| machine["at"]["playing"] == false && step(machine) > 0).await;
         assert_ne!(machine["at"]["ended"], true);

@@ -106,7 +106,7 @@ async fn above_its_bound_it_goes_on_at_random_with_a_seed_and_says_so() {
         assert_eq!(machine["explored"]["random"]["seed"], 7);
         assert_eq!(machine["explored"]["complete"], false);
         page.shows("#m-explored", "at random, seed 7").await;
-        page.shows("#m-explored", "The limit `outcomes`: there are more than 256 different outcomes").await;
+        page.shows("#m-explored", "The limit outcomes: there are more than 256 different outcomes").await;
         page.shows(".outcomes tbody tr:first-child", "so far").await;
     })
     .await;

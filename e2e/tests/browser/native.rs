@@ -112,7 +112,7 @@ async fn shows_a_task_that_waits_for_a_lock() {
         page.click("#fold").await;
         page.click(".console:not(.hidden) .entry:last-child .line").await;
         page.shows("#drawer .way", "waits for the lock").await;
-        page.shows("#drawer .way", "sleeps, and holds the lock `store` meanwhile").await;
+        page.shows("#drawer .way", "sleeps, and holds the lock store meanwhile").await;
         page.click("#drawer .close").await;
         page.run_of("#canvas", "var(--lock)", 50).await;
     })

@@ -8,6 +8,7 @@ use interleave::scope::event::WakeBy;
 use interleave::scope::trace::{PollId, Trace};
 use leptos::prelude::*;
 
+use crate::code::with_code;
 use crate::page::{Page, Selected};
 
 /// One line of a table: a term or a plain name, and what is so.
@@ -127,7 +128,7 @@ fn ways(stretches: Vec<Stretch>) -> impl IntoView {
             Some(sentence) => {
                 view! { <span class="term" tabindex="0" data-tip=sentence>{stretch.label}</span> }.into_any()
             }
-            None => stretch.label.into_any(),
+            None => with_code(&stretch.label).into_any(),
         };
         view! {
             <li class:inferred=inferred>

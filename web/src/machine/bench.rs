@@ -18,6 +18,7 @@ use super::options::Options;
 use super::share::{self, Share};
 use super::transport::Transport;
 use super::{FLAVORS, LookView, Machine, Pane, WORKERS_MAX};
+use crate::code::with_code;
 use crate::drawer::Drawer;
 use crate::page::Page;
 use crate::tip::Term;
@@ -164,7 +165,7 @@ fn Said(machine: Machine) -> impl IntoView {
                 aria-live="assertive"
                 class:error=move || machine.notice.with(|notice| notice.as_ref().is_some_and(|notice| notice.is_error))
             >
-                <span>{move || machine.notice.get().map(|notice| notice.text)}</span>
+                <span>{move || machine.notice.get().map(|notice| with_code(&notice.text))}</span>
                 <button class="plain close" aria-label="Close" on:click=move |_| machine.notice.set(None)>"✕"</button>
             </p>
         </Show>

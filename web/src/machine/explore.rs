@@ -4,6 +4,7 @@
 use leptos::prelude::*;
 
 use super::message::{Explored, FoundOutcome, Reach};
+use crate::code::with_code;
 use crate::format::{count, counted};
 use crate::page::Page;
 use crate::tip::Term;
@@ -52,7 +53,7 @@ fn Report(page: Page, explored: Explored) -> impl IntoView {
     let rows = rows.collect_view();
     let any = !explored.outcomes.is_empty();
     view! {
-        <p id="m-explored" role="status">{summary(&explored)}</p>
+        <p id="m-explored" role="status">{with_code(&summary(&explored))}</p>
         {any.then(|| view! {
             <table class="outcomes">
                 <thead><tr><th>"outcome"</th><th><Term term="schedule" shown="schedules"/></th><th></th></tr></thead>
@@ -72,7 +73,7 @@ fn Row(page: Page, outcome: FoundOutcome, all: String) -> impl IntoView {
     };
     view! {
         <tr class:good=good class:bad=!good>
-            <td><b class="verdict">{mark} " " {word}</b> " " <span data-tip=text tabindex="0">{headline}</span></td>
+            <td><b class="verdict">{mark} " " {word}</b> " " <span data-tip=text tabindex="0">{with_code(&headline)}</span></td>
             <td class="share">{share(&schedules, &all)}</td>
             <td>
                 <button class="link open" data-tip="Open its shortest schedule in the time machine." on:click=move |_| page.machine.open_shortest(&recipe)>

@@ -7,6 +7,7 @@ use interleave::scope::event::TaskId;
 use leptos::prelude::*;
 
 use super::message::Look;
+use crate::code::with_code;
 use crate::format;
 use crate::page::{Page, Selected};
 use crate::terms::explain;
@@ -70,7 +71,7 @@ fn show(page: Page, look: &Arc<Look>) -> impl IntoView {
         };
         view! {
             <section class="outcome" class:good=outcome.good class:bad=!outcome.good>
-                <h3><b class="verdict">{word}</b> " " {outcome.headline}</h3>
+                <h3><b class="verdict">{word}</b> " " {with_code(&outcome.headline)}</h3>
                 <pre>{outcome.text}</pre>
             </section>
         }
