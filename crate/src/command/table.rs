@@ -259,7 +259,7 @@ const fn index(table: &[Spec]) -> [u8; SLOTS] {
     while position < table.len() {
         let name = table[position].name.as_bytes();
         assert!(name.len() <= NAME_MAX);
-        let mut at = slot(name);
+        let mut at = slot(name, word(name));
         while slots[at] != 0 {
             at = (at + 1) % SLOTS;
         }
@@ -269,27 +269,73 @@ const fn index(table: &[Spec]) -> [u8; SLOTS] {
     slots
 }
 
-/// Where a name's search starts. Setting bit 5 makes letters of both cases the same.
-const fn slot(name: &[u8]) -> usize {
-    let mut hash = name.len() as u32;
-    let mut at = 0;
-    while at < name.len() {
-        hash = (hash ^ (name[at] | 0x20) as u32).wrapping_mul(0x0100_0193);
-        at += 1;
+/// Bit 5 of every byte: letters of both cases differ in it alone.
+const CASE: u64 = 0x2020_2020_2020_2020;
+
+/// The first eight bytes of a name, the first lowest; those it does not have are 0.
+#[inline]
+const fn word(name: &[u8]) -> u64 {
+    if let Some(eight) = name.first_chunk() {
+        return u64::from_le_bytes(*eight);
     }
-    (hash ^ (hash >> 15)) as usize % SLOTS
+    let (mut word, mut rest) = (0, name);
+    while let [before @ .., last] = rest {
+        word = word << 8 | *last as u64;
+        rest = before;
+    }
+    word
+}
+
+/// Where a name's search starts, the same in any case. `first` is its first word.
+#[inline]
+const fn slot(name: &[u8], first: u64) -> usize {
+    // The last eight bytes of a longer one tell it from others of its family.
+    let last = if name.len() > 8 { word(name.split_at(name.len() - 8).1) } else { 0 };
+    let mixed = ((first | CASE) ^ (last | CASE).rotate_left(29)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    (mixed >> 32) as usize % SLOTS
+}
+
+/// The first word of a command's name, and bit 5 of those of its bytes that are letters.
+static WORDS: [(u64, u64); TABLE.len()] = words(TABLE);
+
+const fn words<const N: usize>(table: &[Spec]) -> [(u64, u64); N] {
+    let (mut words, mut position) = ([(0, 0); N], 0);
+    while position < N {
+        let name = table[position].name.as_bytes();
+        let (mut letters, mut at) = (0, 0);
+        while at < name.len() && at < 8 {
+            if name[at].is_ascii_alphabetic() {
+                letters |= 0x20 << (8 * at);
+            }
+            at += 1;
+        }
+        words[position] = (word(name), letters);
+        position += 1;
+    }
+    words
+}
+
+/// Whether the command at `position` is called `name`, whose first word is `first`, in any case.
+#[inline]
+fn is_called(position: usize, spec: &Spec, name: &[u8], first: u64) -> bool {
+    let (own, letters) = WORDS[position];
+    first | letters == own
+        && spec.name.len() == name.len()
+        && (name.len() <= 8 || spec.name.as_bytes().eq_ignore_ascii_case(name))
 }
 
 /// The command called `name`, in any case: its position in [`TABLE`] and its entry. One hash of the name, and usually one comparison.
+#[inline]
 pub fn lookup(name: &[u8]) -> Option<(usize, &'static Spec)> {
     if name.len() > NAME_MAX {
         return None;
     }
-    let mut at = slot(name);
+    let first = word(name);
+    let mut at = slot(name, first);
     loop {
         let position = usize::from(BY_NAME[at]).checked_sub(1)?;
         let spec = &TABLE[position];
-        if spec.name.as_bytes().eq_ignore_ascii_case(name) {
+        if is_called(position, spec, name, first) {
             return Some((position, spec));
         }
         at = (at + 1) % SLOTS;
@@ -382,8 +428,23 @@ mod tests {
     }
 
     #[test]
+    fn one_other_byte_makes_another_name() {
+        for spec in TABLE {
+            for (at, was) in spec.name.bytes().enumerate() {
+                for byte in 0..=255 {
+                    let mut name = spec.name.as_bytes().to_vec();
+                    name[at] = byte;
+                    let expected =
+                        TABLE.iter().position(|spec| spec.name.as_bytes().eq_ignore_ascii_case(&name));
+                    assert_eq!(lookup(&name).map(|(found, _)| found), expected, "{} {was} {byte}", spec.name);
+                }
+            }
+        }
+    }
+
+    #[test]
     fn anything_else_is_not() {
-        for name in ["", "ge", "gett", "g\0t", "GE\u{14}", "no-such-command", &"get".repeat(100)] {
+        for name in ["", "ge", "gett", "g\0t", "get\0", "GE\u{14}", "no-such-command", &"get".repeat(100)] {
             assert!(lookup(name.as_bytes()).is_none(), "{name:?}");
         }
     }

@@ -95,11 +95,23 @@ impl Batch {
         self.bytes = bytes.freeze();
     }
 
+    /// Begins a request: its arguments' spans, in the bytes [`Batch::set_bytes`] will bring, are to be pushed. One that is begun
+    /// and not ended never was.
+    pub(super) fn begin(&mut self) -> &mut Vec<Span> {
+        self.spans.truncate(self.ends.last().map_or(0, |end| *end as usize));
+        &mut self.spans
+    }
+
+    /// Ends the request that was begun.
+    pub(super) fn end(&mut self) {
+        self.ends.push(self.spans.len() as u32);
+    }
+
     /// Adds a request whose spans count from `base` in the bytes [`Batch::set_bytes`] will bring.
     pub(super) fn push_spans(&mut self, base: usize, spans: &[Span]) {
         let base = base as u32;
-        self.spans.extend(spans.iter().map(|span| Span { start: base + span.start, end: base + span.end }));
-        self.ends.push(self.spans.len() as u32);
+        self.begin().extend(spans.iter().map(|span| Span { start: base + span.start, end: base + span.end }));
+        self.end();
     }
 
     pub(super) fn set_bytes(&mut self, bytes: Bytes) {

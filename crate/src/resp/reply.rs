@@ -84,12 +84,15 @@ impl<'a> Reply<'a> {
 
     /// An integer.
     pub fn integer(&mut self, value: i64) {
-        self.line(b':', itoa::Buffer::new().format(value).as_bytes());
+        match value {
+            0..100 => self.header(b':', value as usize),
+            _ => self.line(b':', itoa::Buffer::new().format(value).as_bytes()),
+        }
     }
 
     /// A length or a count as an integer.
     pub fn count(&mut self, value: usize) {
-        self.line(b':', itoa::Buffer::new().format(value).as_bytes());
+        self.header(b':', value);
     }
 
     /// A bulk string of any bytes.
@@ -201,8 +204,15 @@ impl<'a> Reply<'a> {
         }
     }
 
+    // Most lengths have a digit or two: an array that is stored whole costs a third of what a call to copy it does.
+    #[inline]
     fn header(&mut self, marker: u8, len: usize) {
-        self.line(marker, itoa::Buffer::new().format(len).as_bytes());
+        let digit = |value: usize| b'0' + (value % 10) as u8;
+        match len {
+            0..10 => self.out.extend_from_slice(&[marker, digit(len), b'\r', b'\n']),
+            10..100 => self.out.extend_from_slice(&[marker, digit(len / 10), digit(len), b'\r', b'\n']),
+            _ => self.line(marker, itoa::Buffer::new().format(len).as_bytes()),
+        }
     }
 
     fn line(&mut self, marker: u8, text: &[u8]) {

@@ -140,6 +140,10 @@ impl Decoder {
         let most = if self.strange { 1 } else { self.limits.batch_requests };
         // Of empty requests any number is skipped: an empty batch says that nothing whole is left.
         while batch.is_empty() || (batch.len() < most && start < self.limits.batch_bytes) {
+            if let Some(bytes) = self.whole(&buffer[start..], start, batch) {
+                start += bytes;
+                continue;
+            }
             match self.request(&mut buffer[start..]) {
                 Ok(true) => {
                     if !self.spans.is_empty() {
@@ -165,6 +169,35 @@ impl Decoder {
     /// Whether a request has begun to arrive and is not complete: a peer that goes silent now is stuck halfway.
     pub fn is_midway(&self, buffer: &BytesMut) -> bool {
         !buffer.is_empty() || !matches!(self.expect, Expect::Request)
+    }
+
+    /// The quick way for nearly every request: one that begins at `bytes[0]`, `base` in the buffer, has arrived whole and is
+    /// written as clients write them. Puts it into `batch` and gives its length; `None` leaves it, untouched, to the thorough way.
+    // 150 instructions a GET in all; the thorough way takes 400.
+    #[inline]
+    fn whole(&self, bytes: &[u8], base: usize, batch: &mut Batch) -> Option<usize> {
+        // Tried once a request: many small pieces of a long one are not to be looked at from its start each time.
+        if self.strange || self.at > 0 || self.searched > 0 || !matches!(self.expect, Expect::Request) {
+            return None;
+        }
+        let (count, mut at) = short_header(bytes, b'*').filter(|(count, _)| *count > 0)?;
+        if count > self.limits.arguments {
+            return None;
+        }
+        let spans = batch.begin();
+        for _ in 0..count {
+            let header = short_header(bytes.get(at..).unwrap_or_default(), b'$');
+            let (length, header) = header.filter(|(length, _)| *length <= self.limits.bulk_bytes)?;
+            let start = at + header;
+            let end = start + length;
+            at = end + 2;
+            if at > bytes.len() || at > self.limits.request_bytes {
+                return None;
+            }
+            spans.push(Span::new(base + start, base + end));
+        }
+        batch.end();
+        Some(at)
     }
 
     /// Goes on with the request that starts at `bytes[0]`; whether it is complete. Then its arguments are in
@@ -242,8 +275,8 @@ impl Decoder {
         too_long: ProtocolError,
     ) -> Result<Option<Header>, ProtocolError> {
         let line = &bytes[self.at..];
-        if let Some(header) = short_header(line, marker) {
-            return Ok(Some(header));
+        if let Some((number, bytes)) = short_header(line, marker) {
+            return Ok(Some(Header { number: Some(number as i64), bytes }));
         }
         let Some(end) = self.find(line, b'\r') else {
             return if line.len() > self.limits.line_bytes { Err(too_long) } else { Ok(None) };
@@ -307,21 +340,21 @@ struct Header {
     bytes: usize,
 }
 
-/// The header of nearly every request: its marker and one to seven digits in canonical form. `None` leaves the line
-/// to the thorough way.
+/// The header of nearly every request, its marker and one to seven digits in canonical form: the number, and the line's length.
+/// `None` leaves the line to the thorough way.
 #[inline]
-fn short_header(line: &[u8], marker: u8) -> Option<Header> {
+fn short_header(line: &[u8], marker: u8) -> Option<(usize, usize)> {
     // One digit or two, and something after the `\r`: all but long values.
     match *line {
-        [first, ones @ b'0'..=b'9', b'\r', _, ..] if first == marker => {
-            return Some(Header { number: Some(i64::from(ones - b'0')), bytes: 4 });
-        }
+        [first, ones @ b'0'..=b'9', b'\r', _, ..] if first == marker => Some((usize::from(ones - b'0'), 4)),
         [first, tens @ b'1'..=b'9', ones @ b'0'..=b'9', b'\r', _, ..] if first == marker => {
-            let number = i64::from(tens - b'0') * 10 + i64::from(ones - b'0');
-            return Some(Header { number: Some(number), bytes: 5 });
+            Some((usize::from(tens - b'0') * 10 + usize::from(ones - b'0'), 5))
         }
-        _ => {}
+        _ => longer_header(line, marker),
     }
+}
+
+fn longer_header(line: &[u8], marker: u8) -> Option<(usize, usize)> {
     let (first, digits) = line.split_first()?;
     if *first != marker {
         return None;
@@ -329,11 +362,11 @@ fn short_header(line: &[u8], marker: u8) -> Option<Header> {
     let mut value = 0;
     for (index, byte) in digits.iter().take(8).enumerate() {
         match byte {
-            b'0'..=b'9' => value = value * 10 + i64::from(byte - b'0'),
+            b'0'..=b'9' => value = value * 10 + usize::from(byte - b'0'),
             b'\r' => {
                 let canonical = index == 1 || (index > 1 && digits[0] != b'0');
                 let arrived = digits.len() > index + 1;
-                return (canonical && arrived).then_some(Header { number: Some(value), bytes: index + 3 });
+                return (canonical && arrived).then_some((value, index + 3));
             }
             _ => return None,
         }

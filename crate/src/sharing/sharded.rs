@@ -61,7 +61,7 @@ impl Connection {
         let shards = &*self.shards.0;
         let mut touched = Touched::by_next(job, shards.len());
         if let Touched::One(shard) = touched {
-            let briefly = job.next().is_some_and(|(_, spec)| spec.is_constant_time());
+            let briefly = SEEN && job.next().is_some_and(|(_, spec)| spec.is_constant_time());
             let mut store = shards[shard].lock_as::<SEEN>(briefly);
             if self.executor.seeks_elsewhere(job, &mut *store) {
                 touched = Touched::All;
@@ -144,15 +144,14 @@ impl Touched {
         if keys == Keys::All {
             return Self::All;
         }
-        let mut wanted = keys.iter(args).map(|key| shard_of(key, shards));
-        match (wanted.next(), wanted.next()) {
-            (None, _) => Self::Several(Vec::new()),
-            (Some(only), None) => Self::One(only),
-            (Some(first), Some(second)) => {
-                let mut all: Vec<usize> = [first, second].into_iter().chain(wanted).collect();
-                all.sort_unstable();
-                all.dedup();
-                Self::Several(all)
+        let mut wanted = Vec::with_capacity(args.len());
+        keys.iter(args).for_each(|key| wanted.push(shard_of(key, shards)));
+        match *wanted {
+            [only] => Self::One(only),
+            _ => {
+                wanted.sort_unstable();
+                wanted.dedup();
+                Self::Several(wanted)
             }
         }
     }
