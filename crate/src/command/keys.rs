@@ -23,9 +23,15 @@ pub(super) const DEL: Spec = Spec {
 };
 
 fn del(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
-    let now_ms = ctx.now_ms;
-    let removed = args.from(1).filter(|key| ctx.keyspace.store(key).remove(key, now_ms).is_some());
-    reply.count(removed.count());
+    let (now_ms, mut removed) = (ctx.now_ms, 0);
+    ctx.each_key(
+        args.from(1),
+        |key| *key,
+        |ctx, key| {
+            removed += usize::from(ctx.keyspace.store(key).remove(key, now_ms).is_some());
+        },
+    );
+    reply.count(removed);
     Ok(())
 }
 
@@ -59,9 +65,15 @@ pub(super) const EXISTS: Spec = Spec {
 };
 
 fn exists(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
-    let now_ms = ctx.now_ms;
-    let found = args.from(1).filter(|key| ctx.keyspace.store(key).inspect(key, now_ms).is_some());
-    reply.count(found.count());
+    let (now_ms, mut found) = (ctx.now_ms, 0);
+    ctx.each_key(
+        args.from(1),
+        |key| *key,
+        |ctx, key| {
+            found += usize::from(ctx.keyspace.store(key).inspect(key, now_ms).is_some());
+        },
+    );
+    reply.count(found);
     Ok(())
 }
 
@@ -80,9 +92,15 @@ pub(super) const TOUCH: Spec = Spec {
 };
 
 fn touch(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
-    let now_ms = ctx.now_ms;
-    let found = args.from(1).filter(|key| ctx.keyspace.store(key).get(key, now_ms).is_some());
-    reply.count(found.count());
+    let (now_ms, mut found) = (ctx.now_ms, 0);
+    ctx.each_key(
+        args.from(1),
+        |key| *key,
+        |ctx, key| {
+            found += usize::from(ctx.keyspace.store(key).get(key, now_ms).is_some());
+        },
+    );
+    reply.count(found);
     Ok(())
 }
 

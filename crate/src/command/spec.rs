@@ -409,3 +409,30 @@ pub struct Ctx<'a> {
     /// The client, as stores know it.
     pub watcher: &'a Arc<Watcher>,
 }
+
+/// Look-ups that are begun together: about as many as a processor waits for at once.
+const TOGETHER: usize = 16;
+
+impl Ctx<'_> {
+    /// Calls `f` with each of `items`, having fetched from memory what looking up their keys needs: of several at once, while
+    /// each on its own would be waited for.
+    // MSET of ten out of a million keys takes a fifth less CPU time, and so holds its locks for less.
+    pub(super) fn each_key<'k, T>(
+        &mut self,
+        items: impl Iterator<Item = T> + Clone,
+        key: impl Fn(&T) -> &'k [u8],
+        mut f: impl FnMut(&mut Self, T),
+    ) {
+        let mut ahead = items.clone();
+        let several = items.clone().nth(1).is_some();
+        for (index, item) in items.enumerate() {
+            if several && index % TOGETHER == 0 {
+                for item in ahead.by_ref().take(TOGETHER) {
+                    let key = key(&item);
+                    self.keyspace.store(key).fetch(key);
+                }
+            }
+            f(self, item);
+        }
+    }
+}

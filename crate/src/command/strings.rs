@@ -303,12 +303,16 @@ pub(super) const MGET: Spec = Spec {
 
 fn mget(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
     reply.array(args.len() - 1);
-    for key in args.from(1) {
-        // Null for what is no string, too.
-        if read(ctx, key, reply).is_err() {
-            reply.null();
-        }
-    }
+    ctx.each_key(
+        args.from(1),
+        |key| *key,
+        |ctx, key| {
+            // Null for what is no string, too.
+            if read(ctx, key, reply).is_err() {
+                reply.null();
+            }
+        },
+    );
     Ok(())
 }
 
@@ -363,10 +367,14 @@ fn msetnx(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
 }
 
 fn set_pairs(ctx: &mut Ctx<'_>, args: Args<'_>) {
-    let mut rest = args.from(1);
-    while let (Some(key), Some(value)) = (rest.next(), rest.next()) {
-        ctx.keyspace.store(key).insert_bytes(key, value, None);
-    }
+    let pairs = args.from(1).step_by(2).zip(args.from(2).step_by(2));
+    ctx.each_key(
+        pairs,
+        |(key, _)| *key,
+        |ctx, (key, value)| {
+            ctx.keyspace.store(key).insert_bytes(key, value, None);
+        },
+    );
 }
 
 /// Answers the string at `key`, null when there is none.

@@ -161,6 +161,11 @@ impl Store {
         found.map(|position| &self.entries[position])
     }
 
+    /// Fetches what a look-up of `key` needs from memory. Of several keys, it all arrives at once: each on its own is waited for.
+    pub(crate) fn fetch(&self, key: &[u8]) {
+        std::hint::black_box(self.entries.get_index_of(key));
+    }
+
     /// Looks a key up without counting, which is no use of it: for commands that write.
     pub fn peek(&mut self, key: &[u8], now_ms: u64) -> Option<&Entry> {
         let position = self.find(key, now_ms)?;
