@@ -33,10 +33,13 @@ pub(crate) fn Header(page: Page) -> impl IntoView {
                 <Show when=move || about().is_some()>
                     <span class="fact" id="flavor">
                         <Word of=move || about().map(|about| about.flavor).unwrap_or_default()/>
-                        {move || about().map(|about| match about.workers {
-                            1 => ", 1 worker".to_owned(),
-                            workers => format!(", {workers} workers"),
-                        })}
+                        // A current-thread runtime has no more than one.
+                        <span class:wide=move || about().is_some_and(|about| about.workers == 1)>
+                            {move || about().map(|about| match about.workers {
+                                1 => ", 1 worker".to_owned(),
+                                workers => format!(", {workers} workers"),
+                            })}
+                        </span>
                     </span>
                     <Show when=move || page.kind.get() == Kind::Native>
                         <span class="fact">
@@ -135,18 +138,21 @@ fn TabControls(page: Page) -> impl IntoView {
             id="pause"
             class="plain"
             aria-pressed=move || (!page.running.get()).to_string()
+            aria-label=move || if page.running.get() { "pause" } else { "resume" }
             data-tip="Let the tab's server stand still, its clock too, or run on."
             on:click=move |_| page.set_running(!page.running.get_untracked())
         >
-            {move || if page.running.get() { "❚❚ pause" } else { "▶ resume" }}
+            {move || if page.running.get() { "❚❚" } else { "▶" }}
+            <span class="wide">{move || if page.running.get() { " pause" } else { " resume" }}</span>
         </button>
         <button
             id="scene"
             class="plain"
+            aria-label="replay"
             data-tip="Start a new server and play the scene: three clients, one counter."
             on:click=move |_| page.start(Kind::Tab, true)
         >
-            "⟲ replay"
+            "⟲" <span class="wide">" replay"</span>
         </button>
         <label class="fact">
             <Term term="sharing"/> " "
