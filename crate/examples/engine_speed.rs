@@ -11,27 +11,48 @@ use interleave::rt::{Rt, channel};
 use interleave::scenario::{Limits, Scenario, Setting};
 use interleave::sharing::Kind;
 
-/// Steps until nothing is ready, and prints what it took.
+/// After so many polls a host takes what was recorded: it does not pile up.
+const TURN_POLLS: u64 = 4096;
+
+/// Runs `program` on `engine` until nothing is ready, and prints what it took. `turn` makes at most [`TURN_POLLS`] steps, and adds
+/// their number; whether it made as many.
 macro_rules! measure {
-    ($name:expr, $engine:expr, $program:expr) => {
+    ($name:expr, $engine:expr, $program:expr, $turn:expr) => {
         if is_wanted($name) {
             let mut engine = $engine;
             let rt = engine.rt();
             engine.enter(|| rt.spawn("main", 0, $program(rt.clone())));
             let (mut polls, mut frames) = (0_u64, Vec::new());
             let started = Clock::now();
-            while let Step::Polled = engine.step() {
-                polls += 1;
-                // As a host does after each turn: what was recorded does not pile up.
-                if polls % 4096 == 0 {
-                    engine.take_frames(&mut frames);
-                    frames.clear();
-                }
+            while $turn(&mut engine, &mut polls) {
+                engine.take_frames(&mut frames);
+                frames.clear();
             }
             let seconds = started.seconds();
-            println!("{:<36} {polls:>8} polls, {:>5.2} M/s", $name, polls as f64 / seconds / 1e6);
+            println!("{:<40} {polls:>8} polls, {:>5.2} M/s", $name, polls as f64 / seconds / 1e6);
         }
     };
+}
+
+/// As the tab makes them.
+fn at_once(engine: &mut CurrentThread, polls: &mut u64) -> bool {
+    let mut asked = 0;
+    let last = engine.steps(|| {
+        asked += 1;
+        asked <= TURN_POLLS
+    });
+    *polls += asked - 1;
+    last == Step::Polled
+}
+
+fn one_by_one(polls: &mut u64, mut step: impl FnMut() -> Step) -> bool {
+    for _ in 0..TURN_POLLS {
+        if step() != Step::Polled {
+            return false;
+        }
+        *polls += 1;
+    }
+    true
 }
 
 /// Whether what is called `name` is to be measured.
@@ -85,7 +106,7 @@ fn measure_manual<F: Future<Output: Send> + Send + 'static>(
         }
     }
     let (seconds, polls) = (started.seconds(), engine.choices().steps());
-    println!("{name:<36} {polls:>8} polls, {:>5.2} M/s", polls as f64 / seconds / 1e6);
+    println!("{name:<40} {polls:>8} polls, {:>5.2} M/s", polls as f64 / seconds / 1e6);
 }
 
 /// Explores the last item in stock being sold to `buyers` again and again, for half a second at least.
@@ -192,19 +213,20 @@ fn measure_machine(flavor: Flavor) {
         }
     }
     let (seconds, polls) = (started.seconds(), machine.steps());
-    println!("{name:<36} {polls:>8} polls, {:>5.2} M/s", polls as f64 / seconds / 1e6);
+    println!("{name:<40} {polls:>8} polls, {:>5.2} M/s", polls as f64 / seconds / 1e6);
 }
 
 fn main() {
-    measure!("yields, current-thread", CurrentThread::new(0), yields);
-    measure!("ping-pong, current-thread", CurrentThread::new(0), ping_pong);
+    measure!("yields, current-thread", CurrentThread::new(0), yields, at_once);
+    measure!("ping-pong, current-thread", CurrentThread::new(0), ping_pong, at_once);
+    let alone = |engine: &mut CurrentThread, polls: &mut u64| one_by_one(polls, || engine.step());
+    measure!("yields, current-thread, step by step", CurrentThread::new(0), yields, alone);
+    measure!("ping-pong, current-thread, step by step", CurrentThread::new(0), ping_pong, alone);
+    let model = |engine: &mut MultiThread, polls: &mut u64| one_by_one(polls, || engine.step());
     for workers in [1, 2, 4, 8] {
-        measure!(&format!("yields, model of {workers} workers"), MultiThread::new(workers, 7, 0), yields);
-        measure!(
-            &format!("ping-pong, model of {workers} workers"),
-            MultiThread::new(workers, 7, 0),
-            ping_pong
-        );
+        let engine = || MultiThread::new(workers, 7, 0);
+        measure!(&format!("yields, model of {workers} workers"), engine(), yields, model);
+        measure!(&format!("ping-pong, model of {workers} workers"), engine(), ping_pong, model);
     }
     measure_manual("yields, manual", Manual::new(0), yields);
     measure_manual("ping-pong, manual", Manual::new(0), ping_pong);

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::task::Waker;
 
-use super::event::{Event, LabelId, ObjectId, Stamped, TaskId, WakeBy, WorkerId};
+use super::event::{Event, LabelId, ObjectId, PollOutcome, Stamped, TaskId, WakeBy, WorkerId};
 use super::frame::{Frame, ObjectKind};
 use super::registry::Registry;
 use super::row::Row;
@@ -85,6 +85,46 @@ pub(crate) struct Kept {
 }
 
 impl Thread {
+    #[inline]
+    fn push(&self, row: Row, at: At) {
+        match &mut *self.sink.borrow_mut() {
+            #[cfg(feature = "native")]
+            Sink::Ring(ring) => ring.push(row, at),
+            Sink::Engine(engine) => engine.push_row(row),
+            sink => push_elsewhere(sink, row, at),
+        }
+    }
+
+    #[inline]
+    fn enter(&self, task: TaskId) -> Option<TaskId> {
+        self.yields.set(false);
+        self.gives_way.set(false);
+        self.polls.set(self.polls.get() + 1);
+        self.current.replace(Some(task))
+    }
+
+    #[inline]
+    fn worker(&self) -> WorkerId {
+        self.plays.get().unwrap_or_else(|| {
+            tokio::runtime::worker_index().map_or(WorkerId::NONE, |index| WorkerId(index as u16))
+        })
+    }
+
+    #[inline]
+    fn release(&self, each: impl FnMut(Kept)) {
+        if self.kept.borrow().is_empty() {
+            return;
+        }
+        // Taken out: whoever wakes one comes back here.
+        let mut kept = self.kept.take();
+        kept.drain(..).for_each(each);
+        let mut meanwhile = self.kept.borrow_mut();
+        if meanwhile.is_empty() {
+            // Its memory is used again.
+            *meanwhile = kept;
+        }
+    }
+
     /// Keeps a wake. As in Tokio's list of those who gave way, one that would wake the same again is kept once.
     fn keep(&self, new: Kept) {
         let mut kept = self.kept.borrow_mut();
@@ -154,11 +194,7 @@ pub(super) enum At {
 
 #[inline(never)]
 fn push(row: Row, at: At) {
-    THREAD.with(|thread| match &mut *thread.sink.borrow_mut() {
-        #[cfg(feature = "native")]
-        Sink::Ring(ring) => ring.push(row, at),
-        sink => push_elsewhere(sink, row, at),
-    });
+    THREAD.with(|thread| thread.push(row, at));
 }
 
 #[inline(never)]
@@ -183,10 +219,7 @@ fn push_acquired(lock: ObjectId) {
 #[cold]
 fn push_elsewhere(sink: &mut Sink, row: Row, at: At) {
     match sink {
-        Sink::Engine(engine) => {
-            // An engine has a clock of its own to look at.
-            row.each(|event, _| engine.push(event));
-        }
+        Sink::Engine(engine) => engine.push_row(row),
         #[cfg(feature = "native")]
         Sink::Ring(ring) => ring.push(row, at),
         Sink::None => {
@@ -269,17 +302,35 @@ pub(crate) fn current() -> Option<TaskId> {
 
 /// Makes `task` current until [`leave`]; gives back who was.
 pub(super) fn enter(task: TaskId) -> Option<TaskId> {
-    THREAD.with(|thread| {
-        thread.yields.set(false);
-        thread.gives_way.set(false);
-        thread.polls.set(thread.polls.get() + 1);
-        thread.current.replace(Some(task))
-    })
+    THREAD.with(|thread| thread.enter(task))
 }
 
 /// Ends what [`enter`] began.
 pub(super) fn leave(before: Option<TaskId>) {
     THREAD.with(|thread| thread.current.set(before));
+}
+
+/// As [`enter`], and records that a poll of `task` starts: with one look at the thread's variables, as every poll comes by here.
+#[inline(never)]
+pub(super) fn poll_starts(task: TaskId) -> Option<TaskId> {
+    THREAD.with(|thread| {
+        let before = thread.enter(task);
+        let worker = thread.worker();
+        thread.push(Row::of(Event::PollStart { task, worker }), At::Now);
+        before
+    })
+}
+
+/// Ends what [`poll_starts`] began.
+#[inline(never)]
+pub(super) fn poll_ends(before: Option<TaskId>, outcome: PollOutcome) {
+    THREAD.with(|thread| {
+        // Nobody may watch any more.
+        if is_on() {
+            thread.push(Row::of(Event::PollEnd { outcome }), At::Now);
+        }
+        thread.current.set(before);
+    });
 }
 
 /// Runs `f`, in which the runtime wakes whoever awaits the end of `task`.
@@ -338,7 +389,7 @@ pub(super) fn woken(task: TaskId, deferred: bool, waker: impl FnOnce() -> Waker)
             (None, _) if deferred => WakeBy::Task(task),
             (None, Some(joined)) => WakeBy::Finished(joined),
             (None, None) if thread.from_outside.get() => WakeBy::Driver,
-            (None, None) if worker() != WorkerId::NONE => WakeBy::Driver,
+            (None, None) if thread.worker() != WorkerId::NONE => WakeBy::Driver,
             (None, None) => WakeBy::Outside,
         };
         Some((by, thread.releasing.get()))
@@ -352,11 +403,9 @@ pub(super) fn woken(task: TaskId, deferred: bool, waker: impl FnOnce() -> Waker)
 }
 
 /// The worker this thread is.
+#[cfg(feature = "native")]
 pub(super) fn worker() -> WorkerId {
-    let plays = THREAD.with(|thread| thread.plays.get());
-    plays.unwrap_or_else(|| {
-        tokio::runtime::worker_index().map_or(WorkerId::NONE, |index| WorkerId(index as u16))
-    })
+    THREAD.with(Thread::worker)
 }
 
 /// Nanoseconds since the recording's epoch on this thread's clock.
@@ -437,26 +486,26 @@ impl EngineRecording {
         });
     }
 
-    /// Keeps wakes back from now on.
-    pub(crate) fn keep(&self, keep: Keep) {
-        THREAD.with(|thread| thread.keep.set(keep));
+    /// Keeps wakes back from now on; the polls recorded on this thread so far.
+    pub(crate) fn keep(&self, keep: Keep) -> u64 {
+        THREAD.with(|thread| {
+            thread.keep.set(keep);
+            thread.polls.get()
+        })
     }
 
     /// Hands the wakes that were kept to `each`, in order.
     pub(crate) fn release(&self, each: impl FnMut(Kept)) {
+        THREAD.with(|thread| thread.release(each));
+    }
+
+    /// Keeps no wake from now on and does as [`Self::release`]; the polls recorded on this thread so far.
+    pub(crate) fn settle(&self, each: impl FnMut(Kept)) -> u64 {
         THREAD.with(|thread| {
-            if thread.kept.borrow().is_empty() {
-                return;
-            }
-            // Taken out: whoever wakes one comes back here.
-            let mut kept = thread.kept.take();
-            kept.drain(..).for_each(each);
-            let mut meanwhile = thread.kept.borrow_mut();
-            if meanwhile.is_empty() {
-                // Its memory is used again.
-                *meanwhile = kept;
-            }
-        });
+            thread.keep.set(Keep::Nothing);
+            thread.release(each);
+            thread.polls.get()
+        })
     }
 
     /// Definitions and living tasks; what comes later is in [`Self::take`].
@@ -493,11 +542,6 @@ impl EngineRecording {
         let result = f();
         THREAD.with(|thread| thread.from_outside.set(false));
         result
-    }
-
-    /// Polls recorded on this thread so far.
-    pub(crate) fn polls(&self) -> u64 {
-        THREAD.with(|thread| thread.polls.get())
     }
 }
 

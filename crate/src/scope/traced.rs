@@ -122,8 +122,7 @@ struct Visit<'a> {
 
 impl<'a> Visit<'a> {
     fn begin(life: &'a mut Life) -> Self {
-        let before = record::enter(life.task);
-        record::record(Event::PollStart { task: life.task, worker: record::worker() });
+        let before = record::poll_starts(life.task);
         Self { life, before, outcome: PollOutcome::Panicked }
     }
 
@@ -138,8 +137,7 @@ impl Drop for Visit<'_> {
         if self.outcome == PollOutcome::Panicked {
             self.life.end(EndKind::Panicked);
         }
-        record::record(Event::PollEnd { outcome: self.outcome });
-        record::leave(self.before);
+        record::poll_ends(self.before, self.outcome);
     }
 }
 

@@ -155,16 +155,22 @@ impl Tab {
         }
         let passed_ms = self.host_ms.replace(host_ms).map_or(0.0, |before| (host_ms - before).max(0.0));
         self.engine.advance_to(self.engine.now_ns() + (passed_ms * 1e6) as u64);
-        for _ in 0..TURN_POLLS_MAX {
-            self.engine.enter(|| self.pipes.iter_mut().for_each(|(_, pipe)| pipe.pump()));
-            if let Step::Idle { next_deadline_ns } = self.engine.step() {
-                return match next_deadline_ns {
-                    Some(at_ns) => at_ns.saturating_sub(self.engine.now_ns()) as f64 / 1e6,
-                    None => f64::INFINITY,
-                };
+        let (mut polls, pipes) = (0, &mut self.pipes);
+        let step = self.engine.steps(|| {
+            let goes_on = polls < TURN_POLLS_MAX;
+            if goes_on {
+                polls += 1;
+                pipes.iter_mut().for_each(|(_, pipe)| pipe.pump());
             }
+            goes_on
+        });
+        match step {
+            Step::Polled => 0.0,
+            Step::Idle { next_deadline_ns: Some(at_ns) } => {
+                at_ns.saturating_sub(self.engine.now_ns()) as f64 / 1e6
+            }
+            Step::Idle { next_deadline_ns: None } => f64::INFINITY,
         }
-        0.0
     }
 
     /// What was recorded since the last call, as one message of the trace.
