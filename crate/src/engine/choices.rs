@@ -106,6 +106,20 @@ impl Choices {
         }
     }
 
+    /// Forgets all but the first `steps` steps, `picks` of which were choices.
+    #[cfg(feature = "scope")]
+    pub(crate) fn go_back(&mut self, steps: u64, picks: usize) {
+        self.steps = steps;
+        self.picks.truncate(picks);
+    }
+
+    /// Adds what `longer`, which begins as these do, has besides.
+    #[cfg(feature = "scope")]
+    pub(crate) fn catch_up(&mut self, longer: &Self) {
+        self.picks.extend_from_slice(&longer.picks[self.picks.len()..]);
+        self.steps = longer.steps;
+    }
+
     /// As bytes: numbers of seven bits a byte. About two bytes a choice.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {

@@ -259,7 +259,7 @@ impl Manual {
 /// What exploring needs besides. Tasks are known by the names that the recording gives them, so not without it.
 #[cfg(feature = "scope")]
 impl Manual {
-    /// As [`Self::unrecorded`], with notes of what makes up the state: see [`Self::state`].
+    /// As [`Self::unrecorded`], with notes of what makes up the state: see [`Self::notes`].
     pub(crate) fn noting(started_unix_ms: u64) -> Self {
         let mut engine = Self::unrecorded(started_unix_ms);
         engine.notes = Some(Keeping::start());
@@ -286,13 +286,13 @@ impl Manual {
         self.timers.next_deadline_ns()
     }
 
-    /// A number for all that decides how the run can go on: equal for two runs that can go on alike, whatever lies behind
-    /// them. 0 if no notes are kept.
-    pub(crate) fn state(&self) -> u64 {
-        let Some(notes) = &self.notes else { return 0 };
+    /// All that decides how the run can go on: alike for two runs that can go on alike, whatever lies behind them. `None` if no
+    /// notes are kept.
+    pub(crate) fn notes(&self) -> Option<crate::rt::ledger::Notes> {
+        let notes = self.notes.as_ref()?;
         let state = self.pool.lock();
-        let tasks = notes.state(state.scheduler.0.iter().map(|&task| state.name(task)));
-        crate::rt::ledger::digest((tasks, self.timers.now_ns(), self.timers.next_deadline_ns()))
+        let ready = state.scheduler.0.iter().map(|&task| state.name(task));
+        Some(notes.taken(ready, self.timers.now_ns(), &self.timers.sleeping()))
     }
 
     /// A number for what option `option` is, in whatever place it stands among the options of another run in the same state.

@@ -1,6 +1,6 @@
 //! Every way a scenario can go: all interleavings of its tasks, each counted, with the shortest schedule to each outcome.
 //!
-//! Owns the search and its bounds. Runs are real ones, made on [`Manual`](crate::engine::Manual) by choosing; knows neither
+//! Owns the bounds of a search and what is reported of it. Runs are real ones, made on [`Manual`](crate::engine::Manual) by choosing; knows neither
 //! statements nor commands.
 //!
 //! # What is explored
@@ -14,7 +14,7 @@
 //!
 //! # Why a state is explored once
 //!
-//! Depth-first, as runs made again from their choices. Where there is a choice, the state is fingerprinted: what each task has
+//! Depth-first. Where there is a choice, the state is fingerprinted: what each task has
 //! read since it was spawned (it is deterministic, so where it stands and what it holds follows), whether it is ready, locks
 //! with holder and waiters in order, channels with their messages, stores with expiries, the time, what is counted against
 //! limits, and what of the outcome is settled. Two runs with equal fingerprints have the same continuations, so what lies below
@@ -22,6 +22,15 @@
 //! schedules, which the tests make for small scenarios. No state comes back on one path: a task that is polled reads, waits or
 //! ends. A fingerprint has 64 bits: among [`Bounds::states`] of them the chance that two different states share one is under
 //! one in a hundred million.
+//!
+//! # Why a step is made once
+//!
+//! Most states of a scenario differ in how far others have come that are ready, and what a task does next does not depend on that.
+//! Where tasks meet only at the data, at locks and in time, what a step does follows from what its task has read, from these three,
+//! and from who waits: once made, it is known in all states that have these alike (`Place::surroundings`), and a run is
+//! made only for what is not known. Where tasks send each other messages, spawn, watch keys or wait for them, they meet in places
+//! that no note tells of, and each step is made wherever it comes up. The tests make known steps all the same, and compare; what
+//! is reported as an outcome was run whole.
 //!
 //! Beyond a [bound](Bounds) schedules are drawn at random with a seed, and the [`Report`] says so.
 //!
@@ -54,8 +63,11 @@ mod ahead;
 mod count;
 mod graph;
 mod path;
+mod place;
 mod random;
 mod report;
+mod search;
+mod steps;
 #[cfg(test)]
 mod tests;
 
@@ -66,10 +78,12 @@ use foldhash::fast::FixedState;
 
 pub use self::ahead::Ahead;
 pub use self::count::Count;
-use self::graph::{Graph, Met, Reached, add};
+use self::graph::{Graph, Reached};
 use self::path::{At, Path};
 use self::random::Walks;
 pub use self::report::{Found, Random, Report};
+use self::search::Frame;
+use self::steps::Steps;
 use crate::engine::Choices;
 use crate::machine::{self, Recipe};
 use crate::scenario::{Outcome, Scenario, ScriptError, Setting};
@@ -121,6 +135,9 @@ pub struct Explorer {
     seed: u64,
     bounds: Bounds,
     graph: Graph,
+    steps: Steps,
+    /// What was chosen on the way to where it stands.
+    trail: Choices,
     // The states on the current path that are not finished, the first one first.
     frames: Vec<Frame>,
     known: Vec<Known>,
@@ -134,19 +151,9 @@ pub struct Explorer {
     cut: u64,
     unkept: u64,
     stopped: bool,
-}
-
-/// A state some of whose options have been followed.
-#[derive(Debug)]
-struct Frame {
-    state: u64,
-    options: usize,
-    next: usize,
-    /// What the option before that is.
-    followed: u64,
-    /// Steps from the state before to this one.
-    steps: u64,
-    reached: Vec<Reached>,
+    /// Makes known steps all the same, and compares.
+    #[cfg(test)]
+    distrusts: bool,
 }
 
 impl Explorer {
@@ -159,6 +166,8 @@ impl Explorer {
             seed,
             bounds,
             graph: Graph::default(),
+            steps: Steps::default(),
+            trail: Choices::default(),
             frames: Vec::new(),
             known: Vec::new(),
             numbers: HashMap::with_hasher(FixedState::with_seed(0)),
@@ -169,6 +178,8 @@ impl Explorer {
             cut: 0,
             unkept: 0,
             stopped: false,
+            #[cfg(test)]
+            distrusts: false,
         }
     }
 
@@ -214,143 +225,12 @@ impl Explorer {
         Path::start(&self.scenario, self.setting, noting)
     }
 
-    /// Follows one more option, or finishes a state; gives the steps made. `path` stands at the last frame, or is none.
-    fn follow(&mut self, path: &mut Option<Path>) -> u64 {
-        let Some(frame) = self.frames.last_mut() else {
-            self.runs += 1;
-            return self.arrive(path, self.path(true), 0);
-        };
-        if frame.next == frame.options {
-            self.finish();
-            *path = None;
-            return 0;
-        }
-        let option = frame.next;
-        frame.next += 1;
-        let mut here = match path.take() {
-            Some(here) => here,
-            None => {
-                self.runs += 1;
-                self.again()
-            }
-        };
-        let before = here.steps();
-        self.frames.last_mut().expect("it was there above").followed = here.meaning(option);
-        here.choose(option);
-        before + self.arrive(path, here, before)
-    }
-
-    /// Makes the run again up to the last frame.
-    fn again(&self) -> Path {
-        let mut path = self.path(true);
-        for (index, frame) in self.frames.iter().enumerate() {
-            path.forward(u64::MAX);
-            if index + 1 < self.frames.len() {
-                path.choose(frame.next - 1);
-            }
-        }
-        path
-    }
-
-    /// Goes on from where `here` chose, `before` steps from the beginning, to the next choice or the end; steps made.
-    fn arrive(&mut self, path: &mut Option<Path>, mut here: Path, before: u64) -> u64 {
-        let at = here.forward(self.bounds.run_steps);
-        let steps = here.steps() - before;
-        let met = match at {
-            At::End(outcome) => {
-                let Some(number) = self.number(outcome, || here.choices()) else {
-                    self.draw(Reach { bound: "outcomes", most: self.bounds.outcomes as u64 });
-                    return steps;
-                };
-                Met::Done(vec![Reached { outcome: number, schedules: Count::ONE, steps: 0, option: 0 }])
-            }
-            At::TooFar => {
-                self.cut += 1;
-                Met::Done(Vec::new())
-            }
-            At::Choice { options } => {
-                let state = here.state();
-                let met = self.graph.meet(state);
-                if let Met::New = met {
-                    self.frames.push(Frame {
-                        state,
-                        options,
-                        next: 0,
-                        followed: 0,
-                        steps,
-                        reached: Vec::new(),
-                    });
-                    *path = Some(here);
-                    if let Some(reach) = self.is_too_much() {
-                        *path = None;
-                        self.draw(reach);
-                    }
-                    return steps;
-                }
-                met
-            }
-        };
-        match met {
-            Met::Done(reached) => self.add(&reached, steps),
-            Met::UnderWay => {
-                unreachable!("a run came back to a state it had left: its fingerprint lacks something")
-            }
-            Met::New => unreachable!("returned above"),
-        }
-        steps
-    }
-
-    /// What `reached` says lies `steps` steps behind the last frame's last option.
-    fn add(&mut self, reached: &[Reached], steps: u64) {
-        match self.frames.last_mut() {
-            Some(frame) => add(&mut frame.reached, reached, steps, frame.followed),
-            None => {
-                let mut whole = Vec::new();
-                add(&mut whole, reached, steps, 0);
-                self.whole = Some(whole);
-            }
-        }
-    }
-
-    /// The last frame's options have all been followed.
-    fn finish(&mut self) {
-        let frame = self.frames.pop().expect("only a frame that is there is finished");
-        self.add(&frame.reached, frame.steps);
-        self.graph.finish(frame.state, frame.reached);
-    }
-
-    /// The bound that the graph has passed, if it has passed one.
-    fn is_too_much(&self) -> Option<Reach> {
-        let Bounds { states, entries, .. } = self.bounds;
-        let sizes = [("states", self.graph.len(), states), ("entries", self.graph.entries(), entries)];
-        let passed = sizes.into_iter().find(|(_, size, most)| size > most);
-        passed.map(|(bound, _, most)| Reach { bound, most: most as u64 })
-    }
-
-    /// The number of `outcome`, to which `choices` lead; `None` if there are too many to keep another.
-    fn number(&mut self, outcome: Outcome, choices: impl FnOnce() -> Choices) -> Option<u32> {
-        if let Some(&number) = self.numbers.get(&outcome) {
-            let known = &mut self.known[number as usize];
-            let choices = choices();
-            if choices.steps() < known.shortest.steps() {
-                (known.shortest, known.confirmed) = (choices, false);
-            }
-            return Some(number);
-        }
-        if self.known.len() == self.bounds.outcomes {
-            return None;
-        }
-        let number = self.known.len() as u32;
-        self.numbers.insert(outcome.clone(), number);
-        self.known.push(Known { outcome, shortest: choices(), confirmed: false });
-        Some(number)
-    }
-
     /// There is too much: from now on at random. What was found stays found.
     fn draw(&mut self, reach: Reach) {
         self.reach = Some(reach);
         self.frames.clear();
         self.graph.forget();
+        self.steps = Steps::default();
         let mut walks = Walks::new(self.seed);
         for (number, known) in (0..).zip(&self.known) {
             walks.count(number, &known.shortest);
@@ -366,10 +246,10 @@ impl Explorer {
         self.runs += 1;
         match end {
             Some(outcome) => {
-                let choices = path.choices();
-                let number = self.number(outcome, || choices.clone());
+                self.trail = path.choices().clone();
+                let number = self.number(outcome);
                 match (number, &mut self.walks) {
-                    (Some(number), Some(walks)) => walks.count(number, &choices),
+                    (Some(number), Some(walks)) => walks.count(number, &self.trail),
                     _ => self.unkept += 1,
                 }
             }
@@ -469,7 +349,7 @@ impl Explorer {
             path.choose(option.expect("equal states have the same options"));
         }
         let known = &mut self.known[whole.outcome as usize];
-        (known.shortest, known.confirmed) = (path.choices(), false);
+        (known.shortest, known.confirmed) = (path.choices().clone(), false);
         assert_eq!(known.shortest.steps(), whole.steps, "the shortest schedule is as long as was reckoned");
     }
 

@@ -5,9 +5,9 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::place::{self, Place};
 use crate::engine::{Choices, Manual, Parted};
 use crate::machine::STARTED_UNIX_MS;
-use crate::rt::ledger::digest;
 use crate::scenario::{Outcome, Run, Scenario, Setting};
 
 /// A run.
@@ -35,7 +35,7 @@ impl fmt::Debug for Path {
 }
 
 impl Path {
-    /// A run at its beginning. `noting`: [`Self::state`] is wanted.
+    /// A run at its beginning. `noting`: [`Self::place`] is wanted.
     pub(super) fn start(scenario: &Arc<Scenario>, setting: Setting, noting: bool) -> Self {
         let make = if noting { Manual::noting } else { Manual::unrecorded };
         Self::on(make(STARTED_UNIX_MS), scenario, setting)
@@ -83,19 +83,15 @@ impl Path {
         if self.end().is_some() { 0 } else { self.options() }
     }
 
-    /// How many options are explored: the first ones of the engine's. To let time pass is the last of these, and is left out
-    /// while it is not over and others are ready.
     fn options(&self) -> usize {
         if self.run.is_stopping() {
             return 1;
         }
-        let ready = self.engine.ready();
-        let waits = self.engine.next_deadline_ns();
-        let may_wait = waits.is_some_and(|until_ns| ready == 0 || until_ns <= self.engine.now_ns());
-        ready + usize::from(may_wait)
+        place::options(self.engine.ready(), self.engine.next_deadline_ns(), self.engine.now_ns())
     }
 
-    fn end(&self) -> Option<Outcome> {
+    /// What the run has come to, if it is at its end.
+    pub(super) fn end(&self) -> Option<Outcome> {
         let outcome = match self.run.outcome() {
             Some(outcome) => outcome.clone(),
             None if self.engine.count() == 0 => self.run.deadlock(),
@@ -104,9 +100,25 @@ impl Path {
         Some(outcome.without_variables())
     }
 
+    /// Where it stands.
+    ///
+    /// # Panics
+    /// If it is not noting.
+    pub(super) fn place(&self) -> Place {
+        Place {
+            notes: self.engine.notes().expect("made with notes"),
+            counted: self.run.counted(),
+            over: self.run.outcome().is_some(),
+            stopping: self.run.is_stopping(),
+        }
+    }
+
     /// A number that is the same for runs that go on alike.
+    ///
+    /// # Panics
+    /// As [`Self::place`].
     pub(super) fn state(&self) -> u64 {
-        digest((self.engine.state(), self.run.counted()))
+        self.place().state()
     }
 
     /// What option `option` is.
@@ -120,8 +132,8 @@ impl Path {
     }
 
     /// What was chosen.
-    pub(super) fn choices(&self) -> Choices {
-        self.engine.choices().clone()
+    pub(super) fn choices(&self) -> &Choices {
+        self.engine.choices()
     }
 }
 

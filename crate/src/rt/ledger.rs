@@ -39,8 +39,49 @@ struct Ledger {
     objects: Vec<Object>,
     /// By where it lies, the content of every store.
     stores: LiteMap<usize, u64>,
-    /// What has been settled for good: how tasks ended, which assertions failed, which keys were named. A sum.
+    /// Which keys were named. A sum.
+    named: u64,
+    /// What tasks have settled for good: how they ended, which of their assertions failed. A sum.
     facts: u64,
+    entangled: bool,
+}
+
+/// The notes of a run as they stand.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Notes {
+    /// Who lives: first those who are ready, in the order in which they became so; then those who wait, by identity.
+    pub(crate) tasks: Vec<Noted>,
+    /// How many are ready.
+    pub(crate) ready: usize,
+    pub(crate) shared: Shared,
+    pub(crate) next_deadline_ns: Option<u64>,
+    /// When each sleep ends, in order, and whose it is.
+    pub(crate) sleeps: u64,
+    /// A sum of what tasks have settled for good. No task can find out.
+    pub(crate) facts: u64,
+    /// What the task has read that was polled last, be it alive or not.
+    pub(crate) last: u64,
+    /// See [`entangles`].
+    pub(crate) entangled: bool,
+}
+
+/// A living task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Noted {
+    pub(crate) identity: u64,
+    /// What it has read so far.
+    pub(crate) history: u64,
+}
+
+/// What all tasks of a run can meet with, as numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Shared {
+    stores: u64,
+    /// Locks and channels.
+    objects: u64,
+    /// Keys that were named.
+    named: u64,
+    pub(crate) now_ns: u64,
 }
 
 /// A task.
@@ -112,17 +153,57 @@ impl Keeping {
         LEDGER.with_borrow_mut(|ledger| ledger.task(task.0 as usize).identity)
     }
 
-    /// The whole state, as one number: which tasks live, what each has read and whether it is ready, and all that they share.
-    pub(crate) fn state(&self, ready: impl Iterator<Item = TaskId>) -> u64 {
+    /// The notes as they stand: `ready` are the ready tasks, in order, `sleeping` the sleeps that go on, in order, and
+    /// `now_ns` is the time.
+    pub(crate) fn taken(
+        &self,
+        ready: impl Iterator<Item = TaskId>,
+        now_ns: u64,
+        sleeping: &[(u64, Option<TaskId>)],
+    ) -> Notes {
         LEDGER.with_borrow_mut(|ledger| {
-            // Sums, because neither tasks nor stores have an order.
-            let alive = ledger.tasks.iter().filter(|task| task.alive);
-            let tasks = alive.map(|task| digest((task.identity, task.history))).fold(0, u64::wrapping_add);
-            let ready = ready.map(|task| digest((ledger.task(task.0 as usize).identity, "ready")));
-            let ready = ready.fold(0, u64::wrapping_add);
+            let noted = |task: &Task| Noted { identity: task.identity, history: task.history };
+            let mut tasks: Vec<_> = ready.map(|task| noted(ledger.task(task.0 as usize))).collect();
+            let ready = tasks.len();
+            for task in ledger.tasks.iter().filter(|task| task.alive) {
+                if !tasks[..ready].iter().any(|ready| ready.identity == task.identity) {
+                    tasks.push(noted(task));
+                }
+            }
+            tasks[ready..].sort_unstable_by_key(|task| task.identity);
+            // A sum, because stores have no order.
             let stores = ledger.stores.values().copied().fold(0, u64::wrapping_add);
-            digest((tasks, ready, stores, ledger.facts, &ledger.objects))
+            let sleeper = |task: &Option<TaskId>| task.map(|task| ledger.tasks[task.0 as usize].identity);
+            let sleeps = sleeping.iter().map(|(deadline_ns, task)| (deadline_ns, sleeper(task)));
+            let sleeps = sleeps.fold(0, |sleeps, sleep| digest((sleeps, sleep)));
+            let (objects, named) = (digest(&ledger.objects), ledger.named);
+            Notes {
+                tasks,
+                ready,
+                shared: Shared { stores, objects, named, now_ns },
+                next_deadline_ns: sleeping.first().map(|&(deadline_ns, _)| deadline_ns),
+                sleeps,
+                facts: ledger.facts,
+                last: ledger.current().history,
+                entangled: ledger.entangled,
+            }
         })
+    }
+}
+
+impl Notes {
+    /// Where the task called `identity` stands among all, if it waits; else where it would.
+    pub(crate) fn waiting(&self, identity: u64) -> Result<usize, usize> {
+        let place = self.tasks[self.ready..].binary_search_by_key(&identity, |task| task.identity);
+        place.map(|at| self.ready + at).map_err(|at| self.ready + at)
+    }
+
+    /// The whole state, as one number: which tasks live, what each has read and whether it is ready, and all that they share.
+    pub(crate) fn state(&self) -> u64 {
+        // Sums, because tasks have no order.
+        let tasks = self.tasks.iter().map(digest).fold(0, u64::wrapping_add);
+        let ready = self.tasks[..self.ready].iter().map(|task| digest((task.identity, "ready")));
+        digest((tasks, ready.fold(0, u64::wrapping_add), self.shared, self.next_deadline_ns, self.facts))
     }
 }
 
@@ -185,9 +266,20 @@ pub(crate) fn knows(what: impl Hash) {
     });
 }
 
-/// `what` holds of the run from now on, whoever brought it about.
-pub(crate) fn fact(what: impl Hash) {
-    note(|ledger| ledger.facts = ledger.facts.wrapping_add(digest(what)));
+/// `key` was named for the first time, by whatever task.
+pub(crate) fn named(key: &[u8]) {
+    note(|ledger| ledger.named = ledger.named.wrapping_add(digest(key)));
+}
+
+/// From now on tasks may meet elsewhere than at the data, at locks and in time: what a step of one does may depend on where
+/// others stand that are ready. Their histories tell where that is, and nothing else does.
+pub(crate) fn entangles() {
+    note(|ledger| ledger.entangled = true);
+}
+
+/// Who is polled, if notes are kept.
+pub(super) fn current() -> Option<TaskId> {
+    is_kept().then(|| LEDGER.with_borrow(|ledger| TaskId(ledger.current as u32)))
 }
 
 /// `what` holds of the current task from now on, even when it has ended.
@@ -234,6 +326,8 @@ pub(super) fn released(lock: ObjectId) {
 pub(super) fn sent(channel: ObjectId, arrived: bool) {
     note(|ledger| {
         let Task { identity, history, .. } = *ledger.current();
+        // What it carries besides, a promise say, has a number that others have counted up.
+        ledger.entangled = true;
         let object = ledger.object(channel);
         object.waiters.retain(|waiter| *waiter != identity);
         if arrived {

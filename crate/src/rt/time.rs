@@ -184,7 +184,7 @@ impl VirtualSleep {
             ledger::read(self.deadline_ns);
             (self.deadline_ns, sleepers.slept)
         });
-        sleepers.wakers.insert(entry, (cx.waker().clone(), record::current()));
+        sleepers.wakers.insert(entry, (cx.waker().clone(), record::current().or_else(ledger::current)));
         Poll::Pending
     }
 }

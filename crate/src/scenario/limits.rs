@@ -60,3 +60,41 @@ impl Default for Limits {
         Self::DEFAULT
     }
 }
+
+/// What a run has taken so far of what is limited for all of its tasks together.
+#[cfg(feature = "scope")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Counted {
+    pub(crate) spawned: usize,
+    pub(crate) time_us: u64,
+    pub(crate) commands: u64,
+    pub(crate) bytes: usize,
+}
+
+#[cfg(feature = "scope")]
+impl Counted {
+    /// What was taken after there was `before`.
+    pub(crate) fn since(self, before: Self) -> Self {
+        Self {
+            spawned: self.spawned - before.spawned,
+            time_us: self.time_us - before.time_us,
+            commands: self.commands - before.commands,
+            bytes: self.bytes - before.bytes,
+        }
+    }
+
+    /// With `more`; `None` if that is more than `limits` allow.
+    pub(crate) fn and(self, more: Self, limits: &Limits) -> Option<Self> {
+        let sum = Self {
+            spawned: self.spawned.checked_add(more.spawned)?,
+            time_us: self.time_us.checked_add(more.time_us)?,
+            commands: self.commands.checked_add(more.commands)?,
+            bytes: self.bytes.checked_add(more.bytes)?,
+        };
+        let fits = sum.spawned <= limits.spawned_tasks
+            && u128::from(sum.time_us) <= limits.time.as_micros()
+            && sum.commands <= limits.commands
+            && sum.bytes <= limits.total_bytes;
+        fits.then_some(sum)
+    }
+}

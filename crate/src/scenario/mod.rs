@@ -131,6 +131,8 @@ use std::sync::Arc;
 pub use self::ast::Operator;
 pub use self::error::{ScriptError, Span, excerpt};
 pub use self::examples::{EXAMPLES, Example};
+#[cfg(feature = "scope")]
+pub(crate) use self::limits::Counted;
 pub use self::limits::Limits;
 pub use self::link::{Connect, Connecting, Stream};
 pub(crate) use self::outcome::panicked;

@@ -15,6 +15,8 @@ use super::Scenario;
 use super::ast::{Body, Part};
 use super::collection;
 use super::error::Span;
+#[cfg(feature = "scope")]
+use super::limits::Counted;
 use super::limits::Limits;
 use super::link::{Connect, Link, Way};
 use super::names;
@@ -110,12 +112,16 @@ impl Run {
         self.shared.is_stopping()
     }
 
-    /// A hash of what was counted against the limits.
+    /// What was counted against the limits.
     #[cfg(feature = "scope")]
-    pub(crate) fn counted(&self) -> u64 {
+    pub(crate) fn counted(&self) -> Counted {
         let Shared { spawned, time_us, commands, bytes, .. } = &*self.shared;
-        let (spawned, bytes) = (spawned.load(Relaxed), bytes.load(Relaxed));
-        ledger::digest((spawned, bytes, time_us.load(Relaxed), commands.load(Relaxed)))
+        Counted {
+            spawned: spawned.load(Relaxed),
+            time_us: time_us.load(Relaxed),
+            commands: commands.load(Relaxed),
+            bytes: bytes.load(Relaxed),
+        }
     }
 
     /// What came of it, as soon as it has an outcome. Cancellation safe.
@@ -278,7 +284,7 @@ impl Shared {
         if keys.contains(key) {
             return;
         }
-        ledger::fact(key);
+        ledger::named(key);
         keys.insert(Bytes::copy_from_slice(key));
         // The first in their order, whoever came first.
         if keys.len() > self.setting.limits.keys_shown {
@@ -413,6 +419,9 @@ fn meet(shared: &Arc<Shared>) -> (Arc<Meeting>, Senders) {
         None => Way::Here(Box::new(service(shared))),
     };
     let script = shared.script();
+    if !script.channels.is_empty() {
+        ledger::entangles();
+    }
     let locks = script.locks.iter().map(|name| AsyncMutex::new(name, 0, ())).collect();
     let ends = script.channels.iter().map(|declared| channel(&declared.name, declared.capacity));
     let (senders, receivers): (Vec<_>, Vec<_>) =

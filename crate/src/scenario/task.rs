@@ -258,6 +258,8 @@ impl Task {
     /// Spawns a task with a copy of this one's variables.
     fn spawn(&mut self, spawned: usize, name: &str, body: &Arc<Body>) -> Done<()> {
         self.count(Shared::count_task)?;
+        // Whether a child has ended shows to its parent only, which may be ready meanwhile.
+        ledger::entangles();
         if self.spawned.len() <= spawned {
             self.spawned.resize(spawned + 1, 0);
         }

@@ -481,6 +481,10 @@ impl Executor {
     fn note(&self, keyspace: &mut dyn Keyspace) {
         for index in 0..keyspace.count() {
             let store = keyspace.shard(index);
+            if store.is_looked_at() {
+                // Whether a client still looks on is its own affair until somebody comes by.
+                ledger::entangles();
+            }
             if self.private {
                 ledger::read(store.digest());
             } else {

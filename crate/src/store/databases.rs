@@ -177,6 +177,12 @@ impl Databases {
         }
     }
 
+    /// Whether anybody waits for a key or watches one, or did.
+    pub(crate) fn is_looked_at(&self) -> bool {
+        let looked_at = |store: &Store| store.onlookers() > 0;
+        looked_at(&self.current) || self.others.iter().any(looked_at)
+    }
+
     /// A hash of all that a command could find out; see [`Store`]. A database that was never used and one that is empty
     /// are the same.
     pub(crate) fn digest(&mut self) -> u64 {
