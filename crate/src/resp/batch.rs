@@ -85,7 +85,10 @@ impl Batch {
     /// When `arguments` is empty.
     pub fn push(&mut self, arguments: &[impl AsRef<[u8]>]) {
         assert!(!arguments.is_empty(), "a request has at least its command's name");
-        let mut bytes = BytesMut::from(&self.bytes[..]);
+        // Exactly as many as there will be: so they are frozen where they are.
+        let more: usize = arguments.iter().map(|argument| argument.as_ref().len()).sum();
+        let mut bytes = BytesMut::with_capacity(self.bytes.len() + more);
+        bytes.extend_from_slice(&self.bytes);
         for argument in arguments {
             let start = bytes.len();
             bytes.extend_from_slice(argument.as_ref());

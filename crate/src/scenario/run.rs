@@ -26,8 +26,8 @@ use super::parse::Script;
 use super::progress::{Progress, TaskName};
 use super::task::{Halt, Task};
 use super::value::Value;
-use crate::command::{Config, Server};
-use crate::resp;
+use crate::command::{self, Config, Server};
+use crate::resp::{self, Batch};
 use crate::rt::{Answers, AsyncMutex, JoinHandle, Promise, Receiver, Rt, Sender, channel, ledger, step};
 use crate::session::Service;
 use crate::sharing::{Kind, Mirror, Options, Sharing};
@@ -89,7 +89,7 @@ impl Run {
             time_us: AtomicU64::default(),
             commands: AtomicU64::default(),
             bytes: AtomicUsize::default(),
-            keys: Mutex::default(),
+            named: Mutex::default(),
             stop: watch::channel(false).0,
             stopped: OnceLock::new(),
             outcome: SetOnce::new(),
@@ -191,7 +191,7 @@ pub(super) struct Shared {
     time_us: AtomicU64,
     commands: AtomicU64,
     bytes: AtomicUsize,
-    keys: Mutex<BTreeSet<Bytes>>,
+    named: Mutex<Named>,
     // True when the run is to end before its time; sessions listen, too.
     stop: watch::Sender<bool>,
     stopped: OnceLock<Stop>,
@@ -199,6 +199,14 @@ pub(super) struct Shared {
     mirror: OnceLock<Arc<Mirror>>,
     /// The scenario has said its last, and the run reads the keys for its outcome.
     reads_keys: AtomicBool,
+}
+
+/// The keys that commands named.
+#[derive(Debug, Default)]
+struct Named {
+    keys: BTreeSet<Bytes>,
+    /// The last request, for the sake of its memory.
+    request: Batch,
 }
 
 /// What the tasks of a run meet at. Apart from [`Shared`] because it is made inside the run, where locks and channels
@@ -278,23 +286,31 @@ impl Shared {
         Ok(())
     }
 
-    /// Notes that a command names `key`.
-    pub(super) fn note_key(&self, key: &[u8]) {
-        let mut keys = self.keys();
-        if keys.contains(key) {
-            return;
-        }
-        ledger::named(key);
-        keys.insert(Bytes::copy_from_slice(key));
-        // The first in their order, whoever came first.
-        if keys.len() > self.setting.limits.keys_shown {
-            keys.pop_last();
+    /// Notes the keys that `request` names, to be looked at in the end.
+    pub(super) fn note_keys(&self, request: &[Vec<u8>]) {
+        let mut named = self.named();
+        let Named { keys, request: last } = &mut *named;
+        last.clear();
+        last.push(request);
+        let args = last.request(0);
+        // What the server will refuse touches nothing.
+        let Ok(found) = command::resolve(args) else { return };
+        for key in found.spec.keys(args).iter(args) {
+            if keys.contains(key) {
+                continue;
+            }
+            ledger::named(key);
+            keys.insert(Bytes::copy_from_slice(key));
+            // The first in their order, whoever came first.
+            if keys.len() > self.setting.limits.keys_shown {
+                keys.pop_last();
+            }
         }
     }
 
-    fn keys(&self) -> MutexGuard<'_, BTreeSet<Bytes>> {
+    fn named(&self) -> MutexGuard<'_, Named> {
         // Held for set operations only; no user code can panic inside.
-        self.keys.lock().unwrap_or_else(PoisonError::into_inner)
+        self.named.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Ends the run because a task has passed a limit.
@@ -351,7 +367,8 @@ impl Shared {
 
 /// The whole run: the task `scenario`. It lives as long as it holds a receiver, as all tasks of the run do.
 async fn conduct(shared: Arc<Shared>, _alive: watch::Receiver<bool>) {
-    let played = caught(shared.until_stopped(play(&shared))).await;
+    // Boxed: each of what is wrapped around it would hold it twice, ten kilobytes in all, which are moved on their way to be polled.
+    let played = caught(shared.until_stopped(Box::pin(play(&shared)))).await;
     let (keys, panicked) = match played {
         Ok(keys) => (keys.unwrap_or_default(), None),
         // `setup` or `finally`, whose entry has it: nothing follows, and whoever waits for the outcome has it.
@@ -469,9 +486,9 @@ fn spawn_client(
     let link = client.body.talks.then(|| Link::open(&meeting.way, &name.to_string()));
     let mut task = Task::new(shared, meeting, name, client, senders, link);
     task.set_me(number);
-    let (body, last) = (Arc::clone(&client.body), Arc::clone(last));
+    let (work, last) = (task.run(Arc::clone(&client.body)), Arc::clone(last));
     shared.rt.spawn(label, label_number, async move {
-        task.run(body).await;
+        work.await;
         drop(last);
     })
 }
@@ -481,7 +498,7 @@ async fn final_keys(shared: &Shared, mut link: Link) -> BTreeMap<Bytes, Value> {
     if shared.is_stopping() {
         return BTreeMap::new();
     }
-    let keys = shared.keys().clone();
+    let keys = shared.named().keys.clone();
     let mut values = BTreeMap::new();
     shared.reads_keys.store(true, Relaxed);
     if let Some(mirror) = shared.mirror.get() {

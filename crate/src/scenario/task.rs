@@ -17,8 +17,7 @@ use super::panics::{self, caught};
 use super::progress::{Standing, TaskName, Wait};
 use super::run::{Meeting, Senders, Shared, senders_for};
 use super::value::{Value, apply};
-use crate::command;
-use crate::resp::{self, Batch};
+use crate::resp;
 use crate::rt::{JoinHandle, Receiver, ledger, step};
 
 /// The task goes no further. Why is noted where others look: in its [`Standing`], or as the limit that stops the run.
@@ -87,14 +86,17 @@ impl Task {
     }
 
     /// Runs `body` to its end, or until the run is stopped.
-    pub(super) async fn run(mut self, body: Arc<Body>) {
+    pub(super) fn run(mut self, body: Arc<Body>) -> impl Future<Output = ()> + Send {
         let run = Arc::clone(&self.run);
-        run.until_stopped(async move {
+        // Boxed: what is wrapped around it would hold it twice, and it is moved several times before it is polled.
+        let work = Box::pin(async move {
             // How it ended is in its own entry.
             let _ = self.perform(&body).await;
             self.finish().await;
-        })
-        .await;
+        });
+        async move {
+            run.until_stopped(work).await;
+        }
     }
 
     /// Executes `body` and notes how that ended.
@@ -120,8 +122,17 @@ impl Task {
     }
 
     /// Lets go of the channels and waits for the tasks that nobody has joined. Gives the connection back.
-    pub(super) async fn finish(self) -> Option<Link> {
+    pub(super) fn finish(self) -> impl Future<Output = Option<Link>> + Send {
         let Self { link, senders, receivers, children, .. } = self;
+        Self::finish_with(link, senders, receivers, children)
+    }
+
+    async fn finish_with(
+        link: Option<Link>,
+        senders: Senders,
+        receivers: Vec<Option<Receiver<Value>>>,
+        children: Vec<Child>,
+    ) -> Option<Link> {
         ledger::read("finishes");
         if receivers.iter().any(Option::is_some) {
             // Whoever sends can tell whether somebody still receives.
@@ -434,7 +445,7 @@ impl Task {
             self.count(|run| run.count_bytes(word.len()))?;
             request.push(word);
         }
-        self.note_keys(&request);
+        self.run.note_keys(&request);
         self.standing.waits(Some(Wait::Reply));
         let link = self.link.as_mut().expect("the parser saw the command: the task was given a connection");
         let reply = link.call(&request).await;
@@ -451,17 +462,6 @@ impl Task {
                 };
                 Err(self.error(format!("expected a reply, found {found}")))
             }
-        }
-    }
-
-    /// Notes the keys that `request` names, to be looked at in the end.
-    fn note_keys(&self, request: &[Vec<u8>]) {
-        let mut batch = Batch::default();
-        batch.push(request);
-        let args = batch.request(0);
-        // What the server will refuse touches nothing.
-        if let Ok(found) = command::resolve(args) {
-            found.spec.keys(args).iter(args).for_each(|key| self.run.note_key(key));
         }
     }
 

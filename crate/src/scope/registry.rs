@@ -7,6 +7,7 @@
 use std::collections::HashMap;
 use std::panic::Location;
 
+use foldhash::fast::RandomState;
 use litemap::LiteMap;
 
 use super::event::{LabelId, ObjectId, TaskId};
@@ -24,7 +25,7 @@ const OTHER: &str = "other";
 pub(super) struct Registry {
     labels: Vec<Definition>,
     // Keyed by address: label texts and places are statics, and comparing addresses spares reading them.
-    label_ids: HashMap<(usize, usize), LabelId>,
+    label_ids: HashMap<(usize, usize), LabelId, RandomState>,
     objects: Vec<Definition>,
     // Ordered, so that a snapshot is the same bytes every time.
     client_names: LiteMap<u32, String>,
