@@ -255,7 +255,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
                 self.job.push(index, found);
                 self.run_job().await?;
                 if let Some(transaction) = self.job.transaction.take() {
-                    self.client = transaction.client;
+                    self.client = transaction.into_client();
                     self.tell_client();
                 }
             }

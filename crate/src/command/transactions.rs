@@ -152,7 +152,8 @@ impl Queue {
 /// A transaction on its way to the store and back, with all that its commands work with.
 #[derive(Debug)]
 pub struct Transaction {
-    /// Its client, whose state its commands may change: put it back in the place of the one that made this.
+    /// Its client, whose state its commands may change: [take it back](Self::into_client) in the place of the one that made
+    /// this.
     pub client: Client,
     requests: Batch,
     found: Vec<Found>,
@@ -162,6 +163,12 @@ impl Transaction {
     /// The requests in order, each with its command.
     pub fn requests(&self) -> impl ExactSizeIterator<Item = (Found, Args<'_>)> {
         self.found.iter().copied().zip(self.requests.iter())
+    }
+
+    /// It has been carried out, or never will be: its client, of which the list of clients says so.
+    pub fn into_client(self) -> Client {
+        self.client.tell_transaction();
+        self.client
     }
 
     /// The same for whoever changes the client on the way.
@@ -206,14 +213,15 @@ impl Client {
         mistake
     }
 
-    /// Hands out the transaction that EXEC ends, with this client's state in it until it is given back.
+    /// Hands out the transaction that EXEC ends, with this client's state in it until it is given back. Until then the list of
+    /// clients says that it is under way.
     ///
     /// # Errors
     /// When there is none, or it was spoiled: the reply.
     pub fn end_transaction(&mut self) -> Result<Transaction, Mistake> {
         let queue = self.take_queue().ok_or(Mistake::new("ERR EXEC without MULTI"))?;
-        self.tell_transaction();
         if queue.spoiled {
+            self.tell_transaction();
             self.watcher().forget();
             return Err(Mistake::new("EXECABORT Transaction discarded because of previous errors."));
         }

@@ -117,7 +117,7 @@ impl Direct {
             }
             self.job.clear();
             if let Some(transaction) = self.job.transaction.take() {
-                self.client = transaction.client;
+                self.client = transaction.into_client();
                 self.job.database = self.client.database();
             }
             if let Some(mut blocked) = self.job.blocked.take() {

@@ -60,6 +60,7 @@ impl Executor {
             if let Run::Session(run) = found.spec.run {
                 let mut ctx = SessionCtx { client, server: &self.server, now_ms };
                 if let Err(mistake) = run(&mut ctx, args, &mut reply) {
+                    self.server.errors.count(&mistake);
                     reply.error(mistake);
                 }
                 keyspace.select(client.database());

@@ -109,11 +109,13 @@ impl<K: Keyspace> Local<K> {
         watcher.forget();
         let mut reply = Reply::new(out, self.client.protocol());
         if broken {
-            return reply.null_array();
+            reply.null_array();
+        } else {
+            reply.array(transaction.requests().len());
+            for (found, args) in transaction.requests() {
+                self.run(found, args, true, out);
+            }
         }
-        reply.array(transaction.requests().len());
-        for (found, args) in transaction.requests() {
-            self.run(found, args, true, out);
-        }
+        drop(transaction.into_client());
     }
 }
