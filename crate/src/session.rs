@@ -4,16 +4,14 @@
 //! complete request in it, write all replies at once, wait for more. Owns that loop and its time-outs. Knows neither
 //! where the bytes come from nor how the data is shared.
 
-use std::cell::RefCell;
-use std::future::{Future, poll_fn};
+use std::future::poll_fn;
 use std::io;
-use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::BytesMut;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::sync::watch;
 
 use crate::command::{self, Call, Client, Found, Mistake, Outcome, Peer, Run, Server, SessionCtx, Slow};
@@ -21,17 +19,15 @@ use crate::resp::{Args, Decoder, Protocol, Reply};
 use crate::rt::{JoinHandle, Rt, step};
 use crate::scope::event::Event;
 use crate::scope::record;
-use crate::sharing::{Blocked, Connection, Job, REPLY_BYTES_MAX, Share, Sharing, Standing};
-use crate::store::Waiter;
+use crate::sharing::{Connection, Job, REPLY_BYTES_MAX, Share, Sharing, Standing};
 
+mod blocked;
 mod questions;
+mod stream;
+mod transaction;
 
-/// Room made for one read, in bytes. A pipeline of 64 requests of a hundred bytes fits in one.
-const READ_BYTES: usize = 16 * 1024;
-
-/// What a client may send ahead, in bytes, while it waits for the answer to a blocking command. It is read to see the client
-/// leave; of one that has sent more that is seen when it is served or its time has passed.
-const AHEAD_BYTES_MAX: usize = 64 * 1024;
+use stream::read_into_spare;
+pub(crate) use stream::{read_some, write_some};
 
 /// A reply buffer that one large reply has grown past this many bytes is given back.
 const REPLY_CAPACITY_KEPT: usize = 256 * 1024;
@@ -219,56 +215,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
         self.run_job().await
     }
 
-    /// Has a request wait for EXEC, if it is one that does; true if it was answered.
-    async fn gather(&mut self, index: usize, found: Found) -> io::Result<bool> {
-        self.run_job().await?;
-        let limits = &self.service.server.config.limits;
-        let request = self.job.batch.request(index);
-        let Some(outcome) = self.client.gather(found, request, limits) else { return Ok(false) };
-        record::record(self.service.sharing.labels().start(self.job.client, found));
-        let failed = outcome.is_err();
-        let mut reply = Reply::new(&mut self.job.replies, self.job.protocol);
-        match outcome {
-            Ok(()) => reply.simple("QUEUED"),
-            Err(mistake) => {
-                self.service.server.errors.count(&mistake);
-                reply.error(mistake);
-            }
-        }
-        record::record(Event::CommandEnd { failed });
-        Ok(true)
-    }
-
-    /// Carries out what the client has gathered, as one command where the store is reached.
-    async fn exec(&mut self, index: usize, found: Found) -> io::Result<()> {
-        self.run_job().await?;
-        match self.client.end_transaction() {
-            Ok(transaction) => {
-                let now_ms = self.service.rt.unix_ms();
-                let request = (found, self.job.batch.request(index));
-                for (found, args) in transaction.requests().chain([request]) {
-                    command::show(&transaction.client, found.spec, args, now_ms);
-                }
-                let commands = transaction.requests().len() as u64;
-                self.service.server.counters.commands.fetch_add(commands, Ordering::Relaxed);
-                self.job.transaction = Some(Box::new(transaction));
-                self.job.push(index, found);
-                self.run_job().await?;
-                if let Some(transaction) = self.job.transaction.take() {
-                    self.client = transaction.into_client();
-                    self.tell_client();
-                }
-            }
-            Err(mistake) => {
-                self.service.server.errors.count(&mistake);
-                record::record(self.service.sharing.labels().start(self.job.client, found));
-                Reply::new(&mut self.job.replies, self.job.protocol).error(mistake);
-                record::record(Event::CommandEnd { failed: true });
-            }
-        }
-        Ok(())
-    }
-
     /// Takes over what a command has changed about the client.
     fn tell_client(&mut self) {
         let Self { job, client, name, service, .. } = self;
@@ -313,48 +259,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
         if let Err(failing) = log.settle(self.job.logged).await {
             self.job.refuse_since(since, &Mistake::log_fails(&failing));
         }
-    }
-
-    /// Waits until a command that found nothing has an answer. Ends with an error when the client leaves meanwhile, or the
-    /// server stops: nobody is there to be answered then.
-    async fn wait(&mut self, mut blocked: Box<Blocked>) -> io::Result<()> {
-        self.write().await?;
-        self.client.wait_with(Some(Arc::clone(&blocked.ticket) as Arc<dyn Waiter>));
-        let Self { stream, arrived, service, client, .. } = self;
-        let (rt, mut stop) = (service.rt.clone(), service.stop.clone());
-        let answer = {
-            let mut ended = pin!(blocked.ended(&rt));
-            loop {
-                tokio::select! {
-                    // In order, not at random: a run must repeat.
-                    biased;
-                    answer = &mut ended => break answer,
-                    read = read_ahead(stream, arrived) => {
-                        let bytes = read?;
-                        if bytes == 0 {
-                            return Err(io::ErrorKind::UnexpectedEof.into());
-                        }
-                        service.server.counters.bytes_in.fetch_add(bytes as u64, Ordering::Relaxed);
-                    }
-                    () = client.killed() => return Err(io::ErrorKind::ConnectionAborted.into()),
-                    _ = stop.wait_for(|stop| *stop) => return Err(io::Error::other("the server stops")),
-                }
-            }
-        };
-        self.client.wait_with(None);
-        let Some(answer) = answer else {
-            Reply::new(&mut self.job.replies, self.job.protocol).null_array();
-            return Ok(());
-        };
-        // Whoever carried it out wrote it down before.
-        if let Some(log) = self.service.server.log()
-            && let Err(failing) = log.settle(log.end()).await
-        {
-            Reply::new(&mut self.job.replies, self.job.protocol).error(Mistake::log_fails(&failing));
-        } else {
-            self.job.replies.extend_from_slice(&answer);
-        }
-        Ok(())
     }
 
     /// Runs a command that needs the connection only.
@@ -494,97 +398,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
 /// word, too.
 fn is_http(request: Args<'_>) -> bool {
     [&b"post"[..], b"host:"].iter().any(|line| request.name().eq_ignore_ascii_case(line))
-}
-
-/// Reads what is there, or waits for it; 0 at the end of the stream. Cancellation safe.
-pub(crate) async fn read_some<S: AsyncRead + Unpin>(
-    stream: &mut S,
-    arrived: &mut BytesMut,
-) -> io::Result<usize> {
-    let mut reading = pin!(stream.read_buf(arrived));
-    let mut told = false;
-    let read = poll_fn(|cx| {
-        let poll = reading.as_mut().poll(cx);
-        if poll.is_pending() && !std::mem::replace(&mut told, true) {
-            record::record(Event::ReadWait);
-        }
-        poll
-    })
-    .await?;
-    if read > 0 {
-        record::record(Event::Read { bytes: read as u32 });
-    }
-    Ok(read)
-}
-
-thread_local! {
-    /// Room to read into for whichever session of this thread is polled: who waits for its client needs none. At thousands of
-    /// idle connections that is most of what each would cost, and handing it round costs no allocation.
-    static SPARE: RefCell<BytesMut> = RefCell::default();
-}
-
-/// Reads what is there, or waits for it without keeping room for it meanwhile; 0 at the end of the stream. Cancellation safe.
-async fn read_into_spare<S: AsyncRead + Unpin>(stream: &mut S, arrived: &mut BytesMut) -> io::Result<usize> {
-    let mut told = false;
-    let read = poll_fn(|cx| {
-        if arrived.capacity() == 0 {
-            *arrived = SPARE.take();
-        }
-        arrived.reserve(READ_BYTES);
-        // The future holds nothing between polls.
-        let poll = pin!(stream.read_buf(arrived)).poll(cx);
-        if poll.is_pending() {
-            // One that has grown for a long request is given back to the system.
-            let room = if arrived.is_empty() { std::mem::take(arrived) } else { BytesMut::new() };
-            if (1..=READ_BYTES * 4).contains(&room.capacity()) {
-                SPARE.set(room);
-            }
-            if !std::mem::replace(&mut told, true) {
-                record::record(Event::ReadWait);
-            }
-        }
-        poll
-    })
-    .await?;
-    if read > 0 {
-        record::record(Event::Read { bytes: read as u32 });
-    }
-    Ok(read)
-}
-
-/// Reads what a client sends that waits for an answer, until it is [`AHEAD_BYTES_MAX`]; 0 when the client has left. Does not
-/// say that it waits: it is for the answer that the client does. Cancellation safe.
-async fn read_ahead<S: AsyncRead + Unpin>(stream: &mut S, arrived: &mut BytesMut) -> io::Result<usize> {
-    if arrived.len() >= AHEAD_BYTES_MAX {
-        return std::future::pending().await;
-    }
-    arrived.reserve(READ_BYTES);
-    let read = stream.read_buf(arrived).await?;
-    if read > 0 {
-        record::record(Event::Read { bytes: read as u32 });
-    }
-    Ok(read)
-}
-
-/// Writes some of `replies` and removes it from there.
-pub(crate) async fn write_some<S: AsyncWrite + Unpin>(
-    stream: &mut S,
-    replies: &mut BytesMut,
-) -> io::Result<()> {
-    let mut writing = pin!(stream.write_buf(replies));
-    let mut told = false;
-    let written = poll_fn(|cx| {
-        let poll = writing.as_mut().poll(cx);
-        if poll.is_pending() && !std::mem::replace(&mut told, true) {
-            record::record(Event::WriteWait);
-        }
-        poll
-    })
-    .await?;
-    if written == 0 {
-        return Err(io::ErrorKind::WriteZero.into());
-    }
-    Ok(())
 }
 
 #[cfg(test)]

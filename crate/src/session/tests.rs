@@ -1,8 +1,9 @@
 //! Sessions over pipes under an engine: pipelines, violations, halves of requests. Knows only what goes in and comes out.
 
+use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
-use tokio::io::duplex;
+use tokio::io::{AsyncReadExt, duplex};
 
 use super::*;
 use crate::command::Config;
