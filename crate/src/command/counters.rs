@@ -5,7 +5,7 @@ use super::decimal::Decimal;
 use super::parse::integer;
 use super::spec::{Ctx, Flag, Group, KeySpec, Outcome, Run, Spec};
 use crate::resp::{Args, Reply, parse_i64};
-use crate::store::Value;
+use crate::store::{Bytes, Value};
 
 pub(super) const INCR: Spec = Spec {
     name: "incr",
@@ -130,9 +130,10 @@ fn incrbyfloat(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outc
     let by = Decimal::parse(&args[2]).ok_or(Mistake::NOT_A_FLOAT)?;
     let sum = start.add(by).ok_or(Mistake::NOT_FINITE)?;
     let text = sum.to_string();
+    let sum = Value::Bytes(Bytes::from(text.as_bytes()));
     match old {
-        Some(old) => *old = Value::from(text.as_bytes()),
-        None => store.insert_bytes(key, text.as_bytes(), None),
+        Some(old) => *old = sum,
+        None => store.insert(key, sum, None),
     }
     reply.bulk(text);
     Ok(())

@@ -5,7 +5,7 @@ use super::parse::integer;
 use super::spec::{Ctx, Flag, Group, KeySpec, Outcome, Run, Spec};
 use super::strings::with_string;
 use crate::resp::{Args, Reply};
-use crate::store::Value;
+use crate::store::{Bytes, Value};
 
 pub(super) const APPEND: Spec = Spec {
     name: "append",
@@ -29,7 +29,7 @@ fn append(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
         Some(value) => {
             let bytes = string_mut(value)?;
             check_length(bytes.len() + tail.len(), bulk_bytes)?;
-            bytes.extend_from_slice(tail);
+            bytes.change(|bytes| bytes.extend_from_slice(tail));
             bytes.len()
         }
         None => {
@@ -135,10 +135,10 @@ fn setrange(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome
             match value {
                 Some(value) => overwrite(string_mut(value)?, offset, patch),
                 None => {
-                    let mut bytes = Vec::new();
-                    overwrite(&mut bytes, offset, patch);
-                    store.insert_bytes(key, &bytes, None);
-                    bytes.len()
+                    let mut bytes = Bytes::from(&b""[..]);
+                    let len = overwrite(&mut bytes, offset, patch);
+                    store.insert(key, Value::Bytes(bytes), None);
+                    len
                 }
             }
         }
@@ -148,22 +148,24 @@ fn setrange(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome
 }
 
 /// Writes `patch` over `bytes` from `offset` on; the length then.
-fn overwrite(bytes: &mut Vec<u8>, offset: usize, patch: &[u8]) -> usize {
-    let end = offset + patch.len();
-    if bytes.len() < end {
-        bytes.resize(end, 0);
-    }
-    bytes[offset..end].copy_from_slice(patch);
-    bytes.len()
+fn overwrite(bytes: &mut Bytes, offset: usize, patch: &[u8]) -> usize {
+    bytes.change(|bytes| {
+        let end = offset + patch.len();
+        if bytes.len() < end {
+            bytes.resize(end, 0);
+        }
+        bytes[offset..end].copy_from_slice(patch);
+        bytes.len()
+    })
 }
 
-/// The bytes of a string value, to be changed; a counter becomes its decimal text.
-fn string_mut(value: &mut Value) -> Result<&mut Vec<u8>, Mistake> {
+/// A string value, to be changed; a number becomes its text.
+fn string_mut(value: &mut Value) -> Result<&mut Bytes, Mistake> {
     if let Value::Int(number) = value {
-        *value = Value::from(itoa::Buffer::new().format(*number).as_bytes());
+        *value = Value::Bytes(Bytes::from(itoa::Buffer::new().format(*number).as_bytes()));
     }
     match value {
-        Value::Bytes(bytes) => Ok(bytes.make_mut()),
+        Value::Bytes(bytes) => Ok(bytes),
         _ => Err(Mistake::WRONG_TYPE),
     }
 }

@@ -33,7 +33,7 @@ impl Value {
     pub fn layout(&self) -> u8 {
         match self {
             Self::Int(_) => INTEGER,
-            Self::Bytes(bytes) if bytes.is_in_place() || bytes.len() > Bytes::IN_PLACE_MAX => STRING,
+            Self::Bytes(bytes) if bytes.is_embedded() || bytes.len() > Bytes::EMBEDDED_MAX => STRING,
             Self::Bytes(_) => LONG_STRING,
             Self::List(_) => LIST,
             Self::Hash(hash) if hash.is_packed() => HASH,
@@ -89,7 +89,7 @@ impl Value {
             STRING | LONG_STRING => {
                 let mut bytes = Bytes::from(&b""[..]);
                 if layout == LONG_STRING {
-                    bytes.make_mut();
+                    bytes.change(|_| ());
                 }
                 Self::Bytes(bytes)
             }
@@ -117,7 +117,7 @@ impl Value {
                 *number = i64::from_le_bytes((*part).try_into().map_err(|_| NoValue)?);
             }
             (Self::Bytes(bytes), [part]) if bytes.is_in_place() => *bytes = Bytes::from(*part),
-            (Self::Bytes(bytes), [part]) => bytes.make_mut().extend_from_slice(part),
+            (Self::Bytes(bytes), [part]) => bytes.change(|bytes| bytes.extend_from_slice(part)),
             (Self::List(list), parts) => parts.iter().for_each(|part| list.push(End::Right, part)),
             (Self::Set(set), parts) => {
                 for part in parts {
@@ -177,10 +177,18 @@ mod tests {
     #[test]
     fn strings_and_numbers() {
         check(Value::Int(i64::MIN));
-        for length in [0, 1, Bytes::IN_PLACE_MAX, Bytes::IN_PLACE_MAX + 1, 1000] {
+        for length in [
+            0,
+            1,
+            Bytes::IN_PLACE_MAX,
+            Bytes::IN_PLACE_MAX + 1,
+            Bytes::EMBEDDED_MAX,
+            Bytes::EMBEDDED_MAX + 1,
+            1000,
+        ] {
             let mut bytes = Bytes::from(&vec![b'x'; length][..]);
             check(Value::Bytes(bytes.clone()));
-            bytes.make_mut();
+            bytes.change(|_| ());
             check(Value::Bytes(bytes));
         }
     }

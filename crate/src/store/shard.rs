@@ -14,7 +14,7 @@ use indexmap::IndexMap;
 use super::access::{Access, Frequency};
 use super::key::Key;
 use super::onlookers::{Onlookers, Waiter, Watcher};
-use super::value::{Collection, Value, WrongType};
+use super::value::{Bytes, Collection, Value, WrongType, number};
 use super::weight::{Scales, weigh};
 
 type Entries = IndexMap<Key, Entry, RandomState>;
@@ -229,13 +229,17 @@ impl Store {
         self.put(key, value, expires_ms, |old, value| *old = value, |value| value);
     }
 
-    /// Sets a key to a string whatever it held before; the cheapest way to. An old string's allocation is used again.
+    /// Sets a key to a string, or the number whose text that is, whatever it held before; the cheapest way to. An old string's
+    /// allocation is used again.
     pub fn insert_bytes(&mut self, key: &[u8], bytes: &[u8], expires_ms: Option<u64>) {
+        if let Some(number) = number(bytes) {
+            return self.insert(key, Value::Int(number), expires_ms);
+        }
         let assign = |old: &mut Value, bytes: &[u8]| match old {
             Value::Bytes(old) => old.assign(bytes),
-            other => *other = Value::from(bytes),
+            other => *other = Value::Bytes(Bytes::from(bytes)),
         };
-        self.put(key, bytes, expires_ms, assign, Value::from);
+        self.put(key, bytes, expires_ms, assign, |bytes| Value::Bytes(Bytes::from(bytes)));
     }
 
     /// Looks a key up and has `replace` change the value it holds, or `make` make one; from `with`, either.

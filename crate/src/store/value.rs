@@ -12,11 +12,12 @@ use super::sorted_set::SortedSet;
 #[cfg(feature = "all-commands")]
 use super::stream::Stream;
 use super::weight::allocated;
+use crate::resp::parse_i64;
 
 /// A value.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Value {
-    /// A string that was counted with: its decimal text is what a client reads.
+    /// A string that is the decimal text of this number, which is what a client reads.
     Int(i64),
     /// A string.
     Bytes(Bytes),
@@ -50,12 +51,13 @@ impl Value {
         }
     }
 
-    /// How it lies in memory, by Redis's name for the like. A large sorted set is no skip list here, but what that is
-    /// in Redis: an order with ranks beside a table.
+    /// How it lies in memory, by Redis's name for the like. A string that takes what it needs and no more is `embstr` up to
+    /// Redis's 44 bytes; one that is longer, or was changed and can grow, is `raw`. A large sorted set is no skip list here, but
+    /// what that is in Redis: an order with ranks beside a table.
     pub fn encoding(&self) -> &'static str {
         match self {
             Self::Int(_) => "int",
-            Self::Bytes(bytes) if bytes.is_in_place() => "embstr",
+            Self::Bytes(bytes) if bytes.is_embedded() => "embstr",
             Self::Bytes(_) => "raw",
             Self::List(_) => "quicklist",
             Self::Hash(hash) => {
@@ -79,10 +81,21 @@ impl Value {
     }
 }
 
+/// What a client sets a string to: a number, where it is a number's text.
 impl From<&[u8]> for Value {
     fn from(bytes: &[u8]) -> Self {
-        Self::Bytes(Bytes::from(bytes))
+        number(bytes).map_or_else(|| Self::Bytes(Bytes::from(bytes)), Self::Int)
     }
+}
+
+/// Longest text of a number: a sign and 19 digits.
+const NUMBER_BYTES_MAX: usize = 20;
+
+/// The number that `text` is the only text of. Most strings are told from one by their length or first byte.
+#[inline]
+pub(super) fn number(text: &[u8]) -> Option<i64> {
+    let may_be = text.len() <= NUMBER_BYTES_MAX && matches!(text.first(), Some(b'-' | b'0'..=b'9'));
+    if may_be { parse_i64(text) } else { None }
 }
 
 /// What a value holds when it is of one certain type: a collection that commands read and change as such.
@@ -175,6 +188,10 @@ impl ValueType {
 /// Longest string kept without an allocation of its own. What a `Vec`'s spare bit patterns leave of its 24 bytes.
 const INLINE: usize = 15;
 
+/// Longest string that is kept in no more room than it needs. Redis's OBJ_ENCODING_EMBSTR_SIZE_LIMIT: a longer one is
+/// called `raw` in any case.
+const EMBEDDED: usize = 44;
+
 /// A string of any bytes: short ones in place, long ones in a vector. Reads as a slice.
 #[derive(Clone)]
 pub struct Bytes(Layout);
@@ -189,14 +206,31 @@ impl Bytes {
     /// Longest string that needs no allocation of its own, if it was never longer.
     pub(super) const IN_PLACE_MAX: usize = INLINE;
 
+    /// Longest string that can be [embedded](Self::is_embedded).
+    pub(super) const EMBEDDED_MAX: usize = EMBEDDED;
+
     /// Replaces the content; keeps the allocation where one of about the right size is there.
     pub fn assign(&mut self, bytes: &[u8]) {
         match &mut self.0 {
-            Layout::Long(old) if (bytes.len()..=bytes.len() * 2).contains(&old.capacity()) => {
+            Layout::Long(old)
+                if old.capacity() == bytes.len()
+                    || (bytes.len() > EMBEDDED
+                        && (bytes.len()..=bytes.len() * 2).contains(&old.capacity())) =>
+            {
                 old.clear();
                 old.extend_from_slice(bytes);
             }
             _ => *self = Self::from(bytes),
+        }
+    }
+
+    /// Whether it is short and takes no more room than it needs: it was set, and not changed since.
+    pub(super) fn is_embedded(&self) -> bool {
+        match &self.0 {
+            Layout::Short { .. } => true,
+            Layout::Long(bytes) => {
+                (INLINE + 1..=EMBEDDED).contains(&bytes.len()) && bytes.capacity() == bytes.len()
+            }
         }
     }
 
@@ -213,15 +247,22 @@ impl Bytes {
         }
     }
 
-    /// The content as a vector, to be changed at will. A short string moves out of its place for good.
-    pub fn make_mut(&mut self) -> &mut Vec<u8> {
+    /// Changes the content at will. A short string moves out of its place for good, and one that could be [embedded] keeps room
+    /// for more.
+    ///
+    /// [embedded]: Self::is_embedded
+    pub fn change<T>(&mut self, change: impl FnOnce(&mut Vec<u8>) -> T) -> T {
         if let Layout::Short { len, bytes } = &self.0 {
             self.0 = Layout::Long(bytes[..usize::from(*len)].to_vec());
         }
-        match &mut self.0 {
-            Layout::Long(bytes) => bytes,
-            Layout::Short { .. } => unreachable!("a short string was made a long one just above"),
+        let Layout::Long(bytes) = &mut self.0 else {
+            unreachable!("a short string was made a long one just above");
+        };
+        let changed = change(bytes);
+        if bytes.len() <= EMBEDDED {
+            bytes.reserve(1);
         }
+        changed
     }
 }
 
@@ -281,8 +322,38 @@ mod tests {
             assigned.assign(content);
             assert_eq!(&*assigned, content);
             let mut grown = Bytes::from(content);
-            grown.make_mut().push(7);
+            grown.change(|bytes| bytes.push(7));
             assert_eq!(&*grown, [content, &[7]].concat());
+        }
+    }
+
+    #[test]
+    fn what_is_embedded_was_set_and_not_changed() {
+        for len in 0..100 {
+            let set = Bytes::from(&[b'x'; 100][..len]);
+            assert_eq!(set.is_embedded(), len <= EMBEDDED, "{len}");
+            for before in 0..100 {
+                let mut assigned = Bytes::from(&[b'y'; 100][..before]);
+                assigned.assign(&set);
+                assert_eq!(assigned.is_embedded(), len <= EMBEDDED, "{len} after {before}");
+            }
+            for more in 0..50 {
+                let mut changed = set.clone();
+                changed.change(|bytes| bytes.resize(len + more, 0));
+                assert!(!changed.is_embedded(), "{len} and {more} more");
+                changed.change(|bytes| bytes.truncate(3));
+                assert!(!changed.is_embedded(), "{len} and {more} more, cut");
+            }
+        }
+    }
+
+    #[test]
+    fn a_number_is_kept_as_one_if_it_has_no_other_text() {
+        for text in ["0", "7", "-1", "9223372036854775807", "-9223372036854775808"] {
+            assert_eq!(Value::from(text.as_bytes()), Value::Int(text.parse().unwrap()), "{text}");
+        }
+        for text in ["", "-", "-0", "+1", "01", " 1", "1 ", "1.0", "9223372036854775808", "0x1", "1e3"] {
+            assert_eq!(Value::from(text.as_bytes()), Value::Bytes(Bytes::from(text.as_bytes())), "{text}");
         }
     }
 }

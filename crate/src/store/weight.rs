@@ -123,7 +123,7 @@ mod tests {
             4 => drop(store.set_expiry(key, Some(now_ms + 3), now_ms)),
             5 => {
                 if let Some(Value::Bytes(bytes)) = store.value_mut(key, now_ms) {
-                    bytes.make_mut().extend_from_slice(&one);
+                    bytes.change(|bytes| bytes.extend_from_slice(&one));
                 }
             }
             6..=8 => {
