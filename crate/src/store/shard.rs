@@ -4,18 +4,19 @@
 //! the last one takes its place. So entries only ever move to *lower* positions, which is what lets SCAN and active
 //! expiry walk downward without missing any. The order never depends on a hash: the same commands give the same order.
 
-use std::collections::VecDeque;
 use std::hash::{BuildHasher, Hash, Hasher};
-use std::sync::Arc;
 
 use foldhash::fast::{FixedState, RandomState};
 use indexmap::IndexMap;
 
-use super::access::{Access, Frequency};
+use super::access::Access;
 use super::key::Key;
-use super::onlookers::{Onlookers, Waiter, Watcher};
+use super::onlookers::Onlookers;
 use super::value::{Bytes, Collection, Value, WrongType, number};
-use super::weight::{Scales, weigh};
+use super::weight::Scales;
+
+mod used;
+mod watched;
 
 type Entries = IndexMap<Key, Entry, RandomState>;
 
@@ -340,72 +341,6 @@ impl Store {
         sweep
     }
 
-    /// Lets `watcher` know when `key` is changed. It must note the key as its own, too.
-    pub fn watch(&mut self, key: &[u8], watcher: &Arc<Watcher>) {
-        self.onlookers.get_or_insert_default().watch(key, watcher);
-    }
-
-    /// Lets `waiter` wait for `key` to have something, behind those who do already.
-    pub fn wait(&mut self, key: &[u8], waiter: Arc<dyn Waiter>) {
-        self.onlookers.get_or_insert_default().wait(key, waiter);
-    }
-
-    /// Takes those who wait for `key`, the first one first. Who still waits is to be [put back](Self::put_back).
-    pub fn take_waiters(&mut self, key: &[u8]) -> VecDeque<Arc<dyn Waiter>> {
-        self.onlookers.as_mut().map_or(VecDeque::new(), |onlookers| onlookers.take_waiters(key))
-    }
-
-    /// Puts those who still wait for `key` back, in their order.
-    pub fn put_back(&mut self, key: &[u8], waiters: VecDeque<Arc<dyn Waiter>>) {
-        self.onlookers.get_or_insert_default().put_back(key, waiters);
-    }
-
-    /// Whether anybody waits here who needs another shard, too; perhaps one who has gone.
-    #[inline]
-    pub fn has_far_waiters(&self) -> bool {
-        self.onlookers.as_ref().is_some_and(|onlookers| onlookers.far() > 0)
-    }
-
-    /// The command found nothing to change in what it has just looked `key` up to change.
-    pub fn unchanged(&mut self, key: &[u8]) {
-        if let Some(onlookers) = &mut self.onlookers {
-            onlookers.untouch(key);
-        }
-    }
-
-    /// Whether the command has changed a key that somebody looks on at.
-    #[inline]
-    pub fn is_touched(&self) -> bool {
-        self.onlookers.as_ref().is_some_and(|onlookers| onlookers.is_touched())
-    }
-
-    /// The command is done: tells who watches what it changed. Which of the keys it changed somebody waits for, in order.
-    pub fn settle(&mut self) -> Vec<Box<[u8]>> {
-        self.onlookers.as_mut().map_or(Vec::new(), |onlookers| onlookers.settle())
-    }
-
-    /// The command has failed: whatever it looked up to change it has left alone.
-    pub fn settle_nothing(&mut self) {
-        if let Some(onlookers) = &mut self.onlookers {
-            onlookers.settle_nothing();
-        }
-    }
-
-    /// How many watch or wait, those who have gone and are not forgotten yet included.
-    pub fn onlookers(&self) -> usize {
-        self.onlookers.as_ref().map_or(0, |onlookers| onlookers.len())
-    }
-
-    /// Forgets watchers and waiters that have gone. It happens by and by anyway.
-    pub fn forget_gone(&mut self) {
-        if let Some(onlookers) = &mut self.onlookers {
-            onlookers.sweep();
-            if onlookers.is_empty() {
-                self.onlookers = None;
-            }
-        }
-    }
-
     /// Lets two stores change places, but for those who look on: to them what one of the stores has is changed.
     pub(super) fn swap(&mut self, other: &mut Self) {
         std::mem::swap(self, other);
@@ -429,71 +364,6 @@ impl Store {
             onlookers.hash(&mut hasher);
         }
         hasher.finish()
-    }
-
-    /// The clock by which use is told, in seconds since the Unix epoch.
-    #[inline]
-    pub(super) fn set_clock(&mut self, now_s: u32) {
-        self.access.set_clock(now_s);
-    }
-
-    /// Has use be counted, or just its time be noted.
-    pub(super) fn set_frequency(&mut self, frequency: Option<Frequency>) {
-        self.access.set_frequency(frequency);
-    }
-
-    /// Begins to keep count of what keys take, by a walk over all of them, or ends it.
-    pub(super) fn set_scales(&mut self, wanted: bool) {
-        if wanted != self.scales.is_some() {
-            self.scales = wanted.then(|| {
-                let mut scales = Scales::default();
-                self.entries.iter().for_each(|(key, entry)| scales.add(key, entry));
-                scales
-            });
-        }
-    }
-
-    /// What the keys and their values take, in bytes; 0 while nobody keeps count.
-    pub fn weight(&mut self) -> usize {
-        let Some(scales) = &mut self.scales else { return 0 };
-        scales.close(|key| self.entries.get_key_value(key));
-        scales.bytes()
-    }
-
-    /// What one key and its value take, in bytes. Asking is no use of it.
-    pub fn weight_of(&mut self, key: &[u8], now_ms: u64) -> Option<usize> {
-        let position = self.find(key, now_ms)?;
-        self.entries.get_index(position).map(|(key, entry)| weigh(key, entry))
-    }
-
-    /// How long a key was not used, in seconds. Asking is no use of it.
-    pub fn idle_s(&mut self, key: &[u8], now_ms: u64) -> Option<u32> {
-        self.find(key, now_ms).map(|position| self.access.idle_s(position))
-    }
-
-    /// How often a key was used lately, if that is counted. Asking is no use of it.
-    pub fn counter(&mut self, key: &[u8], now_ms: u64) -> Option<u8> {
-        self.find(key, now_ms).map(|position| self.access.counter(position))
-    }
-
-    pub(super) fn access(&self) -> &Access {
-        &self.access
-    }
-
-    /// When the entry at a position expires, if it does.
-    pub(super) fn expiry_at(&self, position: usize) -> Option<u64> {
-        self.entries[position].expires_ms()
-    }
-
-    /// Removes the entry at a position to make room. To those who watch it is changed.
-    pub(super) fn evict_at(&mut self, position: usize) {
-        if let Some((key, _)) = self.remove_at(position) {
-            self.touch(key.as_slice());
-            if let Some(vanished) = &mut self.vanished {
-                vanished.push(key);
-            }
-            self.stats.evicted += 1;
-        }
     }
 
     /// Adds an entry whose key is not there yet; its position.
@@ -525,24 +395,6 @@ impl Store {
         Some(position)
     }
 
-    /// Touches what somebody looks on at and is here now or was before: in `old`.
-    fn touch_all_of(&mut self, old: &Entries) {
-        if let Some(onlookers) = &mut self.onlookers {
-            for key in onlookers.keys() {
-                if self.entries.contains_key(&*key) || old.contains_key(&*key) {
-                    onlookers.touch(&key);
-                }
-            }
-        }
-    }
-
-    #[inline]
-    fn touch(&mut self, key: &[u8]) {
-        if let Some(onlookers) = &mut self.onlookers {
-            onlookers.touch(key);
-        }
-    }
-
     fn expire_at(&mut self, position: usize) {
         if let (Some(onlookers), Some((key, _))) = (&self.onlookers, self.entries.get_index(position)) {
             onlookers.expired(key.as_slice());
@@ -569,102 +421,4 @@ impl Store {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// A store of keys `0`, `1`, ... that expire at the given times.
-    fn store(expiries: &[Option<u64>]) -> Store {
-        let mut store = Store::default();
-        for (number, expires_ms) in expiries.iter().enumerate() {
-            store.insert(number.to_string().as_bytes(), Value::Int(0), *expires_ms);
-        }
-        store
-    }
-
-    #[test]
-    fn a_key_is_there_up_to_its_time_and_gone_after() {
-        let mut store = store(&[Some(100)]);
-        assert!(store.get(b"0", 100).is_some());
-        assert_eq!(store.len(), 1);
-        assert!(store.get(b"0", 101).is_none());
-        assert_eq!((store.len(), store.volatile()), (0, 0));
-        assert_eq!(store.stats(), Stats { hits: 1, misses: 1, expired: 1, evicted: 0 });
-    }
-
-    #[test]
-    fn every_look_up_takes_an_expired_key_for_gone() {
-        assert!(store(&[Some(1)]).peek(b"0", 2).is_none());
-        assert!(store(&[Some(1)]).value_mut(b"0", 2).is_none());
-        assert!(store(&[Some(1)]).remove(b"0", 2).is_none());
-        assert!(!store(&[Some(1)]).set_expiry(b"0", None, 2));
-        assert!(store(&[Some(1)]).random_key(&mut fastrand::Rng::with_seed(1), 2).is_none());
-    }
-
-    #[test]
-    fn keys_that_go_by_themselves_are_told_to_who_asked() {
-        let taken = |store: &mut Store| {
-            let mut taken = Vec::new();
-            store.take_vanished(|key| taken.push(String::from_utf8_lossy(key).into_owned()));
-            taken
-        };
-        let mut unasked = store(&[Some(1)]);
-        unasked.expire_some(2, 10);
-        assert!(taken(&mut unasked).is_empty());
-        let mut store = store(&[Some(1), Some(1), None, Some(1), Some(9)]);
-        store.keep_vanished();
-        assert!(store.get(b"1", 2).is_none() && store.remove(b"2", 2).is_some());
-        assert_eq!(taken(&mut store), ["1"]);
-        assert_eq!(store.expire_some(2, 10).expired, 2);
-        let mut rest = taken(&mut store);
-        rest.sort();
-        assert_eq!((rest, taken(&mut store)), (vec!["0".to_owned(), "3".to_owned()], vec![]));
-    }
-
-    #[test]
-    fn volatile_keys_are_counted_through_every_change() {
-        let mut store = store(&[Some(1_000), None, Some(1_000)]);
-        assert_eq!(store.volatile(), 2);
-        store.insert_bytes(b"0", b"x", None);
-        store.insert_bytes(b"1", b"x", Some(1_000));
-        assert_eq!(store.volatile(), 2);
-        store.insert_bytes(b"1", b"y", None);
-        store.set_expiry(b"1", Some(1_000), 0);
-        store.set_expiry(b"1", Some(2_000), 0);
-        store.set_expiry(b"2", None, 0);
-        assert_eq!(store.volatile(), 1);
-        store.remove(b"1", 0);
-        assert_eq!(store.volatile(), 0);
-        store.insert(b"0", Value::Int(1), Some(1_000));
-        store.clear();
-        assert_eq!((store.volatile(), store.len()), (0, 0));
-    }
-
-    #[test]
-    fn active_expiry_finds_every_expired_key_in_one_walk() {
-        let expiries: Vec<_> = (0..100).map(|n| if n % 3 == 0 { Some(n) } else { None }).collect();
-        let mut store = store(&expiries);
-        let mut expired = 0;
-        for _ in 0..10 {
-            let sweep = store.expire_some(1_000, 10);
-            assert!(sweep.looked <= 10);
-            expired += sweep.expired;
-        }
-        assert_eq!((expired, store.volatile(), store.len()), (34, 0, 66));
-        assert_eq!(
-            store.expire_some(1_000, 10),
-            Sweep::default(),
-            "nothing can expire, so nothing is looked at"
-        );
-    }
-
-    #[test]
-    fn the_order_is_that_of_the_changes() {
-        let mut store = store(&[None; 4]);
-        store.remove(b"1", 0);
-        store.insert_bytes(b"new", b"", None);
-        store.insert_bytes(b"0", b"again", None);
-        let keys: Vec<_> =
-            (0..store.len()).filter_map(|n| store.at(n).map(|(key, _)| key.to_vec())).collect();
-        assert_eq!(keys, [&b"0"[..], b"3", b"2", b"new"]);
-    }
-}
+mod tests;
