@@ -4,10 +4,10 @@
 
 use super::client::{Listed, Names};
 use super::client_control::{KILL, NO_EVICT, PAUSE, REPLY, UNPAUSE};
+use super::help;
 use super::mistake::Mistake;
 use super::parse::{integer, is};
 use super::spec::{Flag, Group, KeySpec, Outcome, Run, SessionCtx, Spec};
-use super::table::write_help;
 use crate::resp::{Args, Reply, parse_i64};
 
 pub(super) const CLIENT: Spec = Spec {
@@ -23,7 +23,7 @@ pub(super) const CLIENT: Spec = Spec {
     subcommands: &[
         ID, INFO, LIST, KILL, PAUSE, UNPAUSE, REPLY, NO_EVICT, GETNAME, SETNAME, SETINFO, UNBLOCK, HELP,
     ],
-    run: Run::session(help),
+    run: help::RUN,
 };
 
 const ID: Spec = Spec {
@@ -255,21 +255,4 @@ fn unblock(ctx: &mut SessionCtx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> O
     Ok(())
 }
 
-const HELP: Spec = Spec {
-    name: "client|help",
-    summary: "What CLIENT can do.",
-    usage: "",
-    since: "5.0.0",
-    group: Group::Connection,
-    complexity: "O(1)",
-    arity: 2,
-    flags: &[Flag::Loading, Flag::Stale],
-    keys: KeySpec::None,
-    subcommands: &[],
-    run: Run::session(help),
-};
-
-fn help(_: &mut SessionCtx<'_>, _: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
-    write_help(&CLIENT, reply);
-    Ok(())
-}
+const HELP: Spec = help::of("client|help", "5.0.0", Group::Connection);

@@ -7,10 +7,10 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use super::auth::PASSWORD_BYTES_MAX;
 use super::context::Server;
+use super::help;
 use super::mistake::Mistake;
 use super::pattern::{Case, matches};
 use super::spec::{Ctx, Flag, Group, KeySpec, Keys, Outcome, Run, SessionCtx, Spec};
-use super::table::write_help;
 use crate::log::Fsync;
 use crate::resp::{Args, Reply, parse_i64};
 use crate::store::{LAYOUT_LIMITS, Policy};
@@ -28,7 +28,7 @@ pub(super) const CONFIG: Spec = Spec {
     flags: &[],
     keys: KeySpec::None,
     subcommands: &[GET, SET, RESETSTAT, REWRITE, HELP],
-    run: Run::session(help),
+    run: help::RUN,
 };
 
 /// A setting that can be changed.
@@ -359,24 +359,7 @@ fn rewrite(_: &mut SessionCtx<'_>, _: Args<'_>, _: &mut Reply<'_>) -> Outcome {
     Err(Mistake::new("ERR The server is running without a config file"))
 }
 
-const HELP: Spec = Spec {
-    name: "config|help",
-    summary: "What CONFIG can do.",
-    usage: "",
-    since: "5.0.0",
-    group: Group::Server,
-    complexity: "O(1)",
-    arity: 2,
-    flags: &[Flag::Loading, Flag::Stale],
-    keys: KeySpec::None,
-    subcommands: &[],
-    run: Run::session(help),
-};
-
-fn help(_: &mut SessionCtx<'_>, _: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
-    write_help(&CONFIG, reply);
-    Ok(())
-}
+const HELP: Spec = help::of("config|help", "5.0.0", Group::Server);
 
 #[cfg(test)]
 mod tests {

@@ -1,7 +1,8 @@
 //! COMMAND: the table, told to whoever asks.
 
+use super::help;
 use super::spec::{Flag, Group, KeySpec, Outcome, Run, SessionCtx, Spec};
-use super::table::{TABLE, lookup, subcommand, write_help};
+use super::table::{TABLE, lookup, subcommand};
 use super::usage::{Argument, ArgumentKind};
 use crate::resp::{Args, Reply};
 
@@ -101,24 +102,7 @@ fn info(ctx: &mut SessionCtx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outc
     Ok(())
 }
 
-const HELP: Spec = Spec {
-    name: "command|help",
-    summary: "What COMMAND can do.",
-    usage: "",
-    since: "5.0.0",
-    group: Group::Server,
-    complexity: "O(1)",
-    arity: 2,
-    flags: &[Flag::Loading, Flag::Stale],
-    keys: KeySpec::None,
-    subcommands: &[],
-    run: Run::session(help),
-};
-
-fn help(_: &mut SessionCtx<'_>, _: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
-    write_help(&COMMAND, reply);
-    Ok(())
-}
+const HELP: Spec = help::of("command|help", "5.0.0", Group::Server);
 
 /// The command called `name`, or the subcommand: `client|list`.
 fn find(name: &[u8]) -> Option<&'static Spec> {

@@ -4,9 +4,9 @@
 //! tell of Redis's allocator.
 
 use super::Mistake;
+use super::help;
 use super::parse::{integer, is};
-use super::spec::{Ctx, Flag, Group, KeySpec, Outcome, Run, SessionCtx, Spec};
-use super::table::write_help;
+use super::spec::{Ctx, Flag, Group, KeySpec, Outcome, Run, Spec};
 use crate::resp::{Args, Reply};
 
 pub(super) const MEMORY: Spec = Spec {
@@ -20,7 +20,7 @@ pub(super) const MEMORY: Spec = Spec {
     flags: &[],
     keys: KeySpec::None,
     subcommands: &[HELP, USAGE],
-    run: Run::session(help),
+    run: help::RUN,
 };
 
 const USAGE: Spec = Spec {
@@ -53,21 +53,4 @@ fn usage(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
     Ok(())
 }
 
-const HELP: Spec = Spec {
-    name: "memory|help",
-    summary: "What MEMORY can do.",
-    usage: "",
-    since: "4.0.0",
-    group: Group::Server,
-    complexity: "O(1)",
-    arity: 2,
-    flags: &[Flag::Loading, Flag::Stale],
-    keys: KeySpec::None,
-    subcommands: &[],
-    run: Run::session(help),
-};
-
-fn help(_: &mut SessionCtx<'_>, _: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
-    write_help(&MEMORY, reply);
-    Ok(())
-}
+const HELP: Spec = help::of("memory|help", "4.0.0", Group::Server);

@@ -43,6 +43,7 @@ mod client;
 mod context;
 mod decimal;
 mod errors;
+mod help;
 mod memory_limit;
 mod mistake;
 mod parse;

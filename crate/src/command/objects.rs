@@ -1,8 +1,8 @@
 //! OBJECT: how values lie in memory, as far as this server knows.
 
 use super::Mistake;
-use super::spec::{Ctx, Flag, Group, KeySpec, Outcome, Run, SessionCtx, Spec};
-use super::table::write_help;
+use super::help;
+use super::spec::{Ctx, Flag, Group, KeySpec, Outcome, Run, Spec};
 use crate::resp::{Args, Reply};
 use crate::store::Value;
 
@@ -17,7 +17,7 @@ pub(super) const OBJECT: Spec = Spec {
     flags: &[],
     keys: KeySpec::None,
     subcommands: &[ENCODING, FREQ, HELP, IDLETIME, REFCOUNT],
-    run: Run::session(help),
+    run: help::RUN,
 };
 
 const ENCODING: Spec = Spec {
@@ -110,20 +110,4 @@ fn freq(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
     Ok(())
 }
 
-const HELP: Spec = Spec {
-    name: "object|help",
-    summary: "What OBJECT can do.",
-    since: "6.2.0",
-    complexity: "O(1)",
-    arity: 2,
-    flags: &[Flag::Loading, Flag::Stale],
-    usage: "",
-    keys: KeySpec::None,
-    run: Run::session(help),
-    ..ENCODING
-};
-
-fn help(_: &mut SessionCtx<'_>, _: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
-    write_help(&OBJECT, reply);
-    Ok(())
-}
+const HELP: Spec = help::of("object|help", "6.2.0", Group::Generic);

@@ -6,8 +6,8 @@
 use super::Mistake;
 use super::broker::{Message, Topic};
 use super::client_control::Silence;
+use super::help;
 use super::spec::{Flag, Group, KeySpec, Outcome, Run, SessionCtx, Spec};
-use super::table::write_help;
 use crate::resp::{Args, Reply};
 
 /// What commands of listeners have.
@@ -290,7 +290,7 @@ pub(super) const PUBSUB: Spec = Spec {
     flags: &[],
     keys: KeySpec::None,
     subcommands: &[CHANNELS, NUMSUB, NUMPAT, SHARDCHANNELS, SHARDNUMSUB, HELP],
-    run: Run::session(help),
+    run: help::RUN,
 };
 
 const CHANNELS: Spec = Spec {
@@ -407,21 +407,4 @@ fn numpat(ctx: &mut SessionCtx<'_>, _: Args<'_>, reply: &mut Reply<'_>) -> Outco
     Ok(())
 }
 
-const HELP: Spec = Spec {
-    name: "pubsub|help",
-    summary: "What PUBSUB can do.",
-    usage: "",
-    since: "6.2.0",
-    group: Group::PubSub,
-    complexity: "O(1)",
-    arity: 2,
-    flags: &[Flag::Loading, Flag::Stale],
-    keys: KeySpec::None,
-    subcommands: &[],
-    run: Run::session(help),
-};
-
-fn help(_: &mut SessionCtx<'_>, _: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
-    write_help(&PUBSUB, reply);
-    Ok(())
-}
+const HELP: Spec = help::of("pubsub|help", "6.2.0", Group::PubSub);

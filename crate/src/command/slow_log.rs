@@ -10,9 +10,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::auth::is_secret_argument;
 use super::context::Server;
+use super::help;
 use super::mistake::Mistake;
 use super::spec::{Flag, Group, KeySpec, Outcome, Run, SessionCtx, Spec};
-use super::table::write_help;
 use crate::resp::{Args, Reply, parse_i64};
 
 /// Most arguments kept of one command, that which counts the rest included. Redis's SLOWLOG_ENTRY_MAX_ARGC.
@@ -133,7 +133,7 @@ pub(super) const SLOWLOG: Spec = Spec {
     flags: &[],
     keys: KeySpec::None,
     subcommands: &[GET, LEN, RESET, HELP],
-    run: Run::session(help),
+    run: help::RUN,
 };
 
 const GET: Spec = Spec {
@@ -214,24 +214,7 @@ fn reset(ctx: &mut SessionCtx<'_>, _: Args<'_>, reply: &mut Reply<'_>) -> Outcom
     Ok(())
 }
 
-const HELP: Spec = Spec {
-    name: "slowlog|help",
-    summary: "What SLOWLOG can do.",
-    usage: "",
-    since: "6.2.0",
-    group: Group::Server,
-    complexity: "O(1)",
-    arity: 2,
-    flags: &[Flag::Loading, Flag::Stale],
-    keys: KeySpec::None,
-    subcommands: &[],
-    run: Run::session(help),
-};
-
-fn help(_: &mut SessionCtx<'_>, _: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
-    write_help(&SLOWLOG, reply);
-    Ok(())
-}
+const HELP: Spec = help::of("slowlog|help", "6.2.0", Group::Server);
 
 #[cfg(test)]
 mod tests {

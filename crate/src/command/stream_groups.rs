@@ -7,11 +7,11 @@
 //! Redis, but where a stream is made, or a group goes that somebody may wait in.
 
 use super::Mistake;
+use super::help;
 use super::parse::{integer, is};
-use super::spec::{Ctx, Flag, KeySpec, Outcome, Run, SessionCtx, Spec};
+use super::spec::{Ctx, Flag, KeySpec, Outcome, Run, Spec};
 use super::stream_words::{id, mistake};
 use super::streams::FAMILY;
-use super::table::write_help;
 use crate::resp::{Args, Reply};
 use crate::store::Stream;
 use crate::store::stream::{Group, Log, StreamId};
@@ -25,7 +25,7 @@ pub(super) const XGROUP: Spec = Spec {
     flags: &[],
     keys: KeySpec::None,
     subcommands: &[CREATE, SETID, DESTROY, CREATECONSUMER, DELCONSUMER, HELP],
-    run: Run::session(help),
+    run: help::RUN,
     ..FAMILY
 };
 
@@ -154,21 +154,7 @@ fn remove_consumer(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> 
     Ok(())
 }
 
-const HELP: Spec = Spec {
-    name: "xgroup|help",
-    summary: "What XGROUP can do.",
-    usage: "",
-    arity: 2,
-    flags: &[Flag::Loading, Flag::Stale],
-    keys: KeySpec::None,
-    run: Run::session(help),
-    ..FAMILY
-};
-
-fn help(_: &mut SessionCtx<'_>, _: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
-    write_help(&XGROUP, reply);
-    Ok(())
-}
+const HELP: Spec = help::of("xgroup|help", "5.0.0", FAMILY.group);
 
 const NO_STREAM: Mistake = Mistake::new(
     "ERR The XGROUP subcommand requires the key to exist. Note that for CREATE you may want to use the MKSTREAM option to \

@@ -4,12 +4,12 @@
 //! blocks: `radix-tree-keys` are the blocks, `radix-tree-nodes` the blocks and the queue.
 
 use super::Mistake;
+use super::help;
 use super::parse::{integer, is};
-use super::spec::{Ctx, Flag, KeySpec, Outcome, Run, SessionCtx, Spec};
+use super::spec::{Ctx, KeySpec, Outcome, Run, Spec};
 use super::stream_groups::{no_such_group, unknown_form};
 use super::stream_words::{write_entries, write_entry, write_id};
 use super::streams::FAMILY;
-use super::table::write_help;
 use crate::resp::{Args, Reply};
 use crate::store::Stream;
 use crate::store::stream::{Consumer, Group, StreamEntry, StreamId};
@@ -23,7 +23,7 @@ pub(super) const XINFO: Spec = Spec {
     flags: &[],
     keys: KeySpec::None,
     subcommands: &[STREAM, GROUPS, CONSUMERS, HELP],
-    run: Run::session(help),
+    run: help::RUN,
     ..FAMILY
 };
 
@@ -192,18 +192,4 @@ fn consumers(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcom
     Ok(())
 }
 
-const HELP: Spec = Spec {
-    name: "xinfo|help",
-    summary: "What XINFO can do.",
-    usage: "",
-    arity: 2,
-    flags: &[Flag::Loading, Flag::Stale],
-    keys: KeySpec::None,
-    run: Run::session(help),
-    ..FAMILY
-};
-
-fn help(_: &mut SessionCtx<'_>, _: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
-    write_help(&XINFO, reply);
-    Ok(())
-}
+const HELP: Spec = help::of("xinfo|help", "5.0.0", FAMILY.group);

@@ -10,7 +10,7 @@ use super::{
 };
 #[cfg(feature = "all-commands")]
 use super::{sort, sorted_set_algebra, stream_claims, stream_groups, stream_info, stream_reads, streams};
-use crate::resp::{Args, Reply};
+use crate::resp::Args;
 
 /// The entries, each as it is told here.
 macro_rules! table {
@@ -365,18 +365,6 @@ pub fn resolve(args: Args<'_>) -> Result<Found, Mistake> {
 pub(super) fn subcommand(container: &Spec, name: &[u8]) -> Option<&'static Spec> {
     let prefix = container.name.len() + 1;
     container.subcommands.iter().find(|sub| sub.name.as_bytes()[prefix..].eq_ignore_ascii_case(name))
-}
-
-/// Answers what the subcommands of `container` do, in the layout of Redis's own help.
-pub(super) fn write_help(container: &Spec, reply: &mut Reply<'_>) {
-    reply.array(1 + 2 * container.subcommands.len());
-    let name = container.name.to_ascii_uppercase();
-    reply.simple(&format!("{name} <subcommand> [<arg> [value] [opt] ...]. Subcommands are:"));
-    for sub in container.subcommands {
-        let word = sub.name[name.len() + 1..].to_ascii_uppercase();
-        reply.simple(format!("{word} {}", sub.usage).trim_end());
-        reply.simple(&format!("    {}", sub.summary));
-    }
 }
 
 /// How much of a wrong request its error reply quotes, in bytes: of the name, and of the arguments together.
