@@ -9,9 +9,10 @@ use std::time::Duration;
 use super::list_moves::{end, move_one, parse_multi_pop};
 use super::lists::{self, take};
 use super::mistake::Mistake;
+use super::parse::timeout_of_seconds;
 use super::sorted_sets::{self, Extreme};
 use super::spec::{Ctx, Flag, KeySpec, Keys, Run, Spec, Wait};
-use crate::resp::{Args, Reply, parse_f64};
+use crate::resp::{Args, Reply};
 use crate::store::{Collection, End, List, SortedSet};
 
 /// `None` once it has answered.
@@ -274,16 +275,8 @@ fn take_from<T: Collection>(ctx: &mut Ctx<'_>, key: &[u8], take: impl FnOnce(&mu
     Ok(())
 }
 
-/// How long to wait, given in seconds; `None`: for ever. Counted in whole milliseconds, rounded up.
+/// How long to wait, given in seconds; `None`: for ever.
 fn timeout(text: &[u8]) -> Result<Option<Duration>, Mistake> {
-    let seconds = parse_f64(text).filter(|seconds| !seconds.is_nan());
-    let seconds = seconds.ok_or(Mistake::new("ERR timeout is not a float or out of range"))?;
-    if seconds < 0.0 {
-        return Err(Mistake::new("ERR timeout is negative"));
-    }
-    let ms = (seconds * 1000.0).ceil();
-    if ms > i64::MAX as f64 {
-        return Err(Mistake::new("ERR timeout is out of range"));
-    }
-    Ok((ms > 0.0).then(|| Duration::from_millis(ms as u64)))
+    let ms = timeout_of_seconds(text)?;
+    Ok((ms > 0).then(|| Duration::from_millis(ms)))
 }

@@ -3,7 +3,7 @@
 use super::client::Listed;
 use super::clients::ClientType;
 use super::mistake::Mistake;
-use super::parse::is;
+use super::parse::{is, timeout_ms};
 use super::pause::Pausing;
 use super::spec::{Flag, Group, KeySpec, Outcome, Run, SessionCtx, Spec};
 use crate::resp::{Args, Reply, parse_i64};
@@ -124,8 +124,7 @@ fn pause(ctx: &mut SessionCtx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Out
         Some(mode) if is(mode, "WRITE") => Pausing::Writes,
         Some(_) => return Err(Mistake::new("ERR CLIENT PAUSE mode must be WRITE or ALL")),
     };
-    let ms = parse_i64(&args[2]).ok_or(Mistake::new("ERR timeout is not an integer or out of range"))?;
-    let ms = u64::try_from(ms).map_err(|_| Mistake::new("ERR timeout is negative"))?;
+    let ms = timeout_ms(&args[2])?;
     ctx.server.pause.begin(pausing, ctx.now_ms.saturating_add(ms), ctx.now_ms);
     reply.ok();
     Ok(())

@@ -17,6 +17,7 @@ impl Mistake {
     pub(super) const NOT_A_FLOAT: Self = Self::new("ERR value is not a valid float");
     pub(super) const OVERFLOW: Self = Self::new("ERR increment or decrement would overflow");
     pub(super) const NOT_FINITE: Self = Self::new("ERR increment would produce NaN or Infinity");
+    pub(super) const NEGATIVE_TIMEOUT: Self = Self::new("ERR timeout is negative");
     pub(super) const NO_SUCH_KEY: Self = Self::new("ERR no such key");
     pub(super) const WRONG_TYPE: Self =
         Self::new("WRONGTYPE Operation against a key holding the wrong kind of value");

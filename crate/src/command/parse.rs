@@ -5,7 +5,7 @@
 use std::ops::Range;
 
 use super::Mistake;
-use crate::resp::parse_i64;
+use crate::resp::{parse_f64, parse_i64};
 
 /// An integer argument.
 pub(super) fn integer(text: &[u8]) -> Result<i64, Mistake> {
@@ -22,6 +22,21 @@ pub(super) fn amount(text: &[u8]) -> Result<usize, Mistake> {
 pub(super) fn natural(text: &[u8]) -> Option<usize> {
     let number = u64::try_from(parse_i64(text)?).ok()?;
     Some(usize::try_from(number).unwrap_or(usize::MAX))
+}
+
+/// A time to wait, in milliseconds.
+pub(super) fn timeout_ms(text: &[u8]) -> Result<u64, Mistake> {
+    let ms = parse_i64(text).ok_or(Mistake::new("ERR timeout is not an integer or out of range"))?;
+    u64::try_from(ms).map_err(|_| Mistake::NEGATIVE_TIMEOUT)
+}
+
+/// The same, given in seconds, with any fraction; counted in whole milliseconds, rounded up. What leaves 64 bits counts as
+/// negative, as in Redis.
+pub(super) fn timeout_of_seconds(text: &[u8]) -> Result<u64, Mistake> {
+    let seconds = parse_f64(text).filter(|seconds| !seconds.is_nan());
+    let seconds = seconds.ok_or(Mistake::new("ERR timeout is not a float or out of range"))?;
+    let ms = (seconds * 1000.0).ceil();
+    if ms < 0.0 || ms >= i64::MAX as f64 { Err(Mistake::NEGATIVE_TIMEOUT) } else { Ok(ms as u64) }
 }
 
 /// Which of `len` positions lie from `start` to `end`, both included; negative ones count from the end.

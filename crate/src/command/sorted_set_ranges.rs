@@ -242,11 +242,11 @@ impl<'a> Query<'a> {
             } else if is(option, "LIMIT") && rest.len() >= 2 {
                 let mut number = || integer(rest.next().unwrap_or_default());
                 limit = Some((number()?, number()?));
-            } else if is(option, "REV") && fixed.is_none() {
+            } else if is(option, "REV") && fixed.is_none() && !is_reversed {
                 is_reversed = true;
-            } else if is(option, "BYSCORE") && fixed.is_none() {
+            } else if is(option, "BYSCORE") && fixed.is_none() && by == By::Rank {
                 by = By::Score;
-            } else if is(option, "BYLEX") && fixed.is_none() {
+            } else if is(option, "BYLEX") && fixed.is_none() && by == By::Rank {
                 by = By::Lex;
             } else {
                 return Err(Mistake::SYNTAX);

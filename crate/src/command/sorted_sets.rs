@@ -49,6 +49,19 @@ struct AddOptions {
 }
 
 impl AddOptions {
+    /// The option that a word names.
+    fn named(&mut self, word: &[u8]) -> Option<&mut bool> {
+        Some(match word {
+            word if is(word, "NX") => &mut self.only_new,
+            word if is(word, "XX") => &mut self.only_old,
+            word if is(word, "GT") => &mut self.only_greater,
+            word if is(word, "LT") => &mut self.only_less,
+            word if is(word, "CH") => &mut self.count_changed,
+            word if is(word, "INCR") => &mut self.increment,
+            _ => return None,
+        })
+    }
+
     /// Whether every score is taken as it is.
     fn are_none(self) -> bool {
         !(self.only_new || self.only_old || self.only_greater || self.only_less || self.increment)
@@ -58,16 +71,7 @@ impl AddOptions {
 fn parse_zadd(args: Args<'_>) -> Result<(AddOptions, usize), Mistake> {
     let mut options = AddOptions::default();
     let mut first = 2;
-    for word in args.from(2) {
-        let option = match word {
-            word if is(word, "NX") => &mut options.only_new,
-            word if is(word, "XX") => &mut options.only_old,
-            word if is(word, "GT") => &mut options.only_greater,
-            word if is(word, "LT") => &mut options.only_less,
-            word if is(word, "CH") => &mut options.count_changed,
-            word if is(word, "INCR") => &mut options.increment,
-            _ => break,
-        };
+    while let Some(option) = args.get(first).and_then(|word| options.named(word)) {
         *option = true;
         first += 1;
     }
@@ -104,7 +108,12 @@ pub(super) const ZINCRBY: Spec = Spec {
 };
 
 fn zincrby(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
-    add(ctx, args, 2, AddOptions { increment: true, ..AddOptions::default() }, reply)
+    let mut options = AddOptions { increment: true, ..AddOptions::default() };
+    // One of ZADD's options in the place of the number leaves no number.
+    if options.named(&args[2]).is_some() {
+        return Err(Mistake::SYNTAX);
+    }
+    add(ctx, args, 2, options, reply)
 }
 
 /// Adds the scores and members from argument `first` on.

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use super::Mistake;
-use super::parse::{integer, is};
+use super::parse::{is, timeout_ms};
 use super::spec::{Ctx, Flag, KeySpec, Keys, Run, Spec, Wait};
 use super::stream_words::{Elements, count_or_all, id, no_group, write_entries, write_entry, write_id};
 use super::streams::FAMILY;
@@ -139,7 +139,7 @@ impl<'a> ReadOptions<'a> {
         while let Some(option) = args.get(at) {
             let more = args.len() - 1 - at;
             if is(option, "BLOCK") && more > 0 {
-                options.block_ms = Some(timeout(&args[at + 1])?);
+                options.block_ms = Some(timeout_ms(&args[at + 1])?);
                 at += 1;
             } else if is(option, "COUNT") && more > 0 {
                 options.most = count_or_all(args.get(at + 1).unwrap_or_default())?;
@@ -336,9 +336,4 @@ fn start_stream<'a>(key: &[u8], found: &'a mut Elements) -> Reply<'a> {
     }
     reply.bulk(key);
     reply
-}
-
-fn timeout(text: &[u8]) -> Result<u64, Mistake> {
-    let ms = integer(text).map_err(|_| Mistake::new("ERR timeout is not an integer or out of range"))?;
-    u64::try_from(ms).map_err(|_| Mistake::new("ERR timeout is negative"))
 }

@@ -48,10 +48,18 @@ impl<'a> WalkOptions<'a> {
     }
 }
 
-/// The cursor a client sends.
+/// The cursor a client sends. Redis reads it by C's `strtoul`: nothing is 0, and a sign is taken.
 pub(super) fn cursor(text: &[u8]) -> Result<u64, Mistake> {
-    let cursor = std::str::from_utf8(text).ok().and_then(|text| text.parse().ok());
-    cursor.ok_or(Mistake::new("ERR invalid cursor"))
+    let (is_negative, digits) = match text {
+        [] => return Ok(0),
+        [b'-', digits @ ..] => (true, digits),
+        [b'+', digits @ ..] => (false, digits),
+        digits => (false, digits),
+    };
+    let digits = std::str::from_utf8(digits).ok().filter(|digits| !digits.starts_with('+'));
+    let cursor: Option<u64> = digits.and_then(|digits| digits.parse().ok());
+    let cursor = cursor.ok_or(Mistake::new("ERR invalid cursor"))?;
+    Ok(if is_negative { cursor.wrapping_neg() } else { cursor })
 }
 
 /// Which positions of a collection of `len` a step looks at, from the highest down, and the cursor to go on with.
@@ -104,6 +112,27 @@ impl Found {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn cursors_are_read_as_c_does() {
+        for (text, expected) in [
+            ("", Some(0)),
+            ("7", Some(7)),
+            ("007", Some(7)),
+            ("+7", Some(7)),
+            ("-1", Some(u64::MAX)),
+            ("18446744073709551615", Some(u64::MAX)),
+            ("18446744073709551616", None),
+            ("-", None),
+            ("+", None),
+            ("-+1", None),
+            (" 1", None),
+            ("1 ", None),
+            ("x", None),
+        ] {
+            assert_eq!(cursor(text.as_bytes()).ok(), expected, "{text:?}");
+        }
+    }
 
     #[test]
     fn every_position_comes_once() {
