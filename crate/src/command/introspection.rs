@@ -1,5 +1,6 @@
 //! COMMAND: the table, told to whoever asks.
 
+use super::command_list::{GETKEYS, LIST};
 use super::help;
 use super::spec::{Flag, Group, KeySpec, Outcome, Run, SessionCtx, Spec};
 use super::table::{TABLE, lookup, subcommand};
@@ -16,7 +17,11 @@ pub(super) const COMMAND: Spec = Spec {
     arity: -1,
     flags: &[Flag::Loading, Flag::Stale],
     keys: KeySpec::None,
-    subcommands: if cfg!(feature = "texts") { &[COUNT, DOCS, INFO, HELP] } else { &[COUNT, INFO, HELP] },
+    subcommands: if cfg!(feature = "texts") {
+        &[COUNT, DOCS, GETKEYS, INFO, LIST, HELP]
+    } else {
+        &[COUNT, INFO, HELP]
+    },
     run: Run::session(command),
 };
 
@@ -115,6 +120,7 @@ fn find(name: &[u8]) -> Option<&'static Spec> {
 fn write_info(spec: &Spec, reply: &mut Reply<'_>) {
     let (first, last, step) = match spec.keys {
         KeySpec::Range { first, last, step } => (first, last, step),
+        KeySpec::FirstApart { last } => (1, last, 1),
         KeySpec::FirstAndComputed(_) => (1, 1, 1),
         KeySpec::Counted { destination: Some(at), .. } => (at, at as i32, 1),
         KeySpec::Counted { destination: None, .. }
@@ -147,7 +153,7 @@ fn write_info(spec: &Spec, reply: &mut Reply<'_>) {
 }
 
 /// The access-control categories, which all follow from flags and family.
-fn categories(spec: &Spec) -> Vec<&'static str> {
+pub(super) fn categories(spec: &Spec) -> Vec<&'static str> {
     let mut categories = Vec::new();
     let mut add = |condition, category| {
         if condition {
@@ -189,9 +195,20 @@ fn write_key_specs(spec: &Spec, reply: &mut Reply<'_>) {
             let last = if last < 0 { last } else { last - first as i32 };
             write_key_spec(access, Begin::Index(first), KeysFound::Range { last, step, limit: 0 }, reply);
         }
+        KeySpec::FirstApart { last } => {
+            reply.array(2);
+            write_key_spec(access, Begin::Index(1), ONE_KEY, reply);
+            let last = if last < 0 { last } else { last - 2 };
+            write_key_spec(access, Begin::Index(2), KeysFound::Range { last, step: 1, limit: 0 }, reply);
+        }
         KeySpec::FirstAndComputed(_) => {
-            reply.array(1);
+            // The patterns that name keys, and where a result is stored.
+            let untold = 1 + usize::from(spec.has(Flag::Write));
+            reply.array(1 + untold);
             write_key_spec("RO", Begin::Index(1), ONE_KEY, reply);
+            for access in &["RO", "OW"][..untold] {
+                write_key_spec(access, Begin::Untold, KeysFound::Untold, reply);
+            }
         }
         KeySpec::AfterWord { word, from, .. } => {
             reply.array(1);
@@ -217,6 +234,8 @@ enum Begin {
     Index(usize),
     /// After a word, which is not in front of a position.
     Word(&'static str, usize),
+    /// It cannot be told so simply.
+    Untold,
 }
 
 /// How keys are found from there on.
@@ -229,6 +248,7 @@ enum KeysFound {
         limit: i64,
     },
     Counted,
+    Untold,
 }
 
 /// The key is right there.
@@ -257,6 +277,7 @@ fn write_key_spec(access: &str, begin: Begin, found: KeysFound, reply: &mut Repl
             reply.bulk("startfrom");
             reply.count(from);
         }
+        Begin::Untold => write_untold(reply),
     }
     reply.bulk("find_keys");
     reply.map(2);
@@ -266,6 +287,7 @@ fn write_key_spec(access: &str, begin: Begin, found: KeysFound, reply: &mut Repl
             ("range", [("lastkey", i64::from(last)), ("keystep", step as i64), ("limit", limit)])
         }
         KeysFound::Counted => ("keynum", [("keynumidx", 0), ("firstkey", 1), ("keystep", 1)]),
+        KeysFound::Untold => return write_untold(reply),
     };
     reply.bulk(kind);
     reply.bulk("spec");
@@ -274,6 +296,12 @@ fn write_key_spec(access: &str, begin: Begin, found: KeysFound, reply: &mut Repl
         reply.bulk(name);
         reply.integer(number);
     }
+}
+
+fn write_untold(reply: &mut Reply<'_>) {
+    reply.bulk("unknown");
+    reply.bulk("spec");
+    reply.map(0);
 }
 
 fn write_docs(spec: &Spec, reply: &mut Reply<'_>) {

@@ -62,6 +62,7 @@ mod walk;
 mod blocking;
 mod client_control;
 mod clients;
+mod command_list;
 mod config;
 mod connection;
 mod counters;
@@ -72,6 +73,8 @@ mod hashes;
 mod info;
 mod introspection;
 mod keys;
+#[cfg(feature = "all-commands")]
+mod lcs;
 mod list_moves;
 mod lists;
 mod memory;

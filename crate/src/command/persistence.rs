@@ -18,7 +18,7 @@ pub(super) const BGREWRITEAOF: Spec = Spec {
     group: Group::Server,
     complexity: "O(1)",
     arity: 1,
-    flags: &[Flag::Admin, Flag::NoScript, Flag::Dangerous],
+    flags: &[Flag::Admin, Flag::NoScript, Flag::NoAsyncLoading, Flag::Dangerous],
     keys: KeySpec::None,
     subcommands: &[],
     run: Run::session(rewrite),

@@ -116,7 +116,7 @@ pub(super) const SSUBSCRIBE: Spec = Spec {
     complexity: "O(N) in the number of channels",
     arity: -2,
     flags: LISTENING,
-    keys: KeySpec::None,
+    keys: KeySpec::EVERY,
     subcommands: &[],
     run: Run::session(ssubscribe),
 };
@@ -185,7 +185,7 @@ pub(super) const SUNSUBSCRIBE: Spec = Spec {
     complexity: "O(N) in the number of channels",
     arity: -1,
     flags: LISTENING,
-    keys: KeySpec::None,
+    keys: KeySpec::EVERY,
     subcommands: &[],
     run: Run::session(sunsubscribe),
 };
@@ -260,7 +260,7 @@ pub(super) const SPUBLISH: Spec = Spec {
     complexity: "O(N) in the number of its listeners",
     arity: 3,
     flags: TELLING,
-    keys: KeySpec::None,
+    keys: KeySpec::ONE,
     subcommands: &[],
     run: Run::session(spublish),
 };

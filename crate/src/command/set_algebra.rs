@@ -32,6 +32,7 @@ pub(super) const SINTERSTORE: Spec = Spec {
     usage: "destination key ...",
     arity: -3,
     flags: &[Flag::Write, Flag::DenyOom],
+    keys: KeySpec::FirstApart { last: -1 },
     run: Run::keyspace(sinterstore),
     ..SINTER
 };

@@ -110,18 +110,20 @@ pub enum Flag {
     AllowBusy,
     /// About channels.
     PubSub,
-    /// Changes no data, and replicas are told all the same.
+    /// Changes no data, and replicas are told all the same; Redis does not show it.
     MayReplicate,
     /// May let its client wait.
     Blocking,
     /// Not timed by itself: its parts are.
     SkipSlowlog,
+    /// Not allowed while data is being loaded in the background.
+    NoAsyncLoading,
     /// Costly or destructive enough to think twice; shown as a category, not as a flag.
     Dangerous,
 }
 
 impl Flag {
-    /// The name `COMMAND INFO` gives it; `None` for what is a category only.
+    /// The name `COMMAND INFO` gives it; `None` for what it does not show.
     pub fn name(self) -> Option<&'static str> {
         Some(match self {
             Self::Write => "write",
@@ -135,10 +137,10 @@ impl Flag {
             Self::NoAuth => "no_auth",
             Self::AllowBusy => "allow_busy",
             Self::PubSub => "pubsub",
-            Self::MayReplicate => "may_replicate",
             Self::Blocking => "blocking",
             Self::SkipSlowlog => "skip_slowlog",
-            Self::Dangerous => return None,
+            Self::NoAsyncLoading => "no_async_loading",
+            Self::MayReplicate | Self::Dangerous => return None,
         })
     }
 }
@@ -158,6 +160,12 @@ pub enum KeySpec {
         last: i32,
         /// From one key to the next.
         step: usize,
+    },
+    /// The first argument is a key to which something else is done than to those from the second to `last` (negative: counted
+    /// from the end).
+    FirstApart {
+        /// The last key's position.
+        last: i32,
     },
     /// The argument at `count` says how many keys follow it; those of a STORE form write to another one before it.
     Counted {
@@ -186,8 +194,8 @@ impl KeySpec {
     pub(super) const ONE: Self = Self::Range { first: 1, last: 1, step: 1 };
     /// All arguments are keys.
     pub(super) const EVERY: Self = Self::Range { first: 1, last: -1, step: 1 };
-    /// The first two arguments are keys.
-    pub(super) const TWO: Self = Self::Range { first: 1, last: 2, step: 1 };
+    /// The first two arguments are keys, and each is something else.
+    pub(super) const TWO: Self = Self::FirstApart { last: 2 };
     /// Keys and values take turns.
     pub(super) const PAIRS: Self = Self::Range { first: 1, last: -1, step: 2 };
 }
@@ -221,7 +229,12 @@ impl Keys {
             // An empty range.
             Self::None | Self::All => (None, 1, 0, 1),
         };
-        besides.into_iter().chain((first..=last).step_by(step)).filter_map(move |position| args.get(position))
+        let (before, after) = match besides {
+            Some(position) if position > last => (None, besides),
+            _ => (besides, None),
+        };
+        let positions = before.into_iter().chain((first..=last).step_by(step)).chain(after);
+        positions.filter_map(move |position| args.get(position))
     }
 }
 
@@ -266,6 +279,9 @@ impl Spec {
             KeySpec::Range { first, last, step } => {
                 let last = if last < 0 { args.len() as i32 + last } else { last };
                 Keys::Some { besides: None, first, last: last as usize, step }
+            }
+            KeySpec::FirstApart { last } => {
+                Self { keys: KeySpec::Range { first: 1, last, step: 1 }, ..*self }.keys(args)
             }
             KeySpec::Counted { count, destination } => match counted(args, count) {
                 Ok(keys) => {

@@ -76,6 +76,9 @@ pub(super) const GETRANGE: Spec = Spec {
     run: Run::keyspace(getrange),
 };
 
+/// GETRANGE by the name that it had before 2.4.
+pub(super) const SUBSTR: Spec = Spec { name: "substr", since: "1.0.0", ..GETRANGE };
+
 fn getrange(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
     let key = &args[1];
     let (start, end) = (integer(&args[2])?, integer(&args[3])?);

@@ -9,7 +9,9 @@ use super::{
     set_algebra, sets, slow_log, sorted_set_ranges, sorted_sets, strings, substrings, transactions,
 };
 #[cfg(feature = "all-commands")]
-use super::{sort, sorted_set_algebra, stream_claims, stream_groups, stream_info, stream_reads, streams};
+use super::{
+    lcs, sort, sorted_set_algebra, stream_claims, stream_groups, stream_info, stream_reads, streams,
+};
 use crate::resp::Args;
 
 /// The entries, each as it is told here.
@@ -72,7 +74,10 @@ pub static TABLE: &[Spec] = table![
     substrings::APPEND,
     substrings::STRLEN,
     substrings::GETRANGE,
+    substrings::SUBSTR,
     substrings::SETRANGE,
+    #[cfg(feature = "all-commands")]
+    lcs::LCS,
     counters::INCR,
     counters::DECR,
     counters::INCRBY,
