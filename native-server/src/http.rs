@@ -173,10 +173,13 @@ async fn listen(listener: TcpListener, site: &Arc<Site>) {
     }
 }
 
-/// Keeps `INFO memory` up to date. Here, because it reads a file.
+/// Keeps `INFO memory` and `INFO cpu` up to date. Here, because it reads files.
 async fn weigh(server: &Server) {
     loop {
         server.counters.resident_bytes.store(process::resident_bytes(), Ordering::Relaxed);
+        let (user_us, system_us) = process::processor_time_us();
+        server.counters.user_us.store(user_us, Ordering::Relaxed);
+        server.counters.system_us.store(system_us, Ordering::Relaxed);
         tokio::time::sleep(WEIGH_EVERY).await;
     }
 }

@@ -1,4 +1,4 @@
-//! What the server asks of the system as a process: how many sockets it may have, how much memory it has.
+//! What the server asks of the system as a process: how many sockets it may have, how much memory and time it has taken.
 //! Knows Linux's files and Unix's limits; elsewhere it knows nothing, and says so by doing nothing.
 
 /// File descriptors that are no clients': listeners, runtimes, log, HTTP connections, watchers, the near ends of a
@@ -42,9 +42,40 @@ pub(crate) fn resident_bytes() -> u64 {
     kib.unwrap_or(0) * 1024
 }
 
+/// For how long processors have worked for this process, and the system on its behalf, in microseconds; 0 where it cannot be
+/// told. Linux counts hundredths of a second.
+pub(crate) fn processor_time_us() -> (u64, u64) {
+    #[cfg(target_os = "linux")]
+    {
+        let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+        // "PID (NAME) STATE ...": the name may hold anything, so count from its closing parenthesis.
+        let fields = stat.rsplit_once(") ").map_or("", |(_, rest)| rest).split(' ');
+        let mut ticks = fields.skip(11).map(|field| field.parse::<u64>().unwrap_or(0));
+        let tick_us = 1_000_000 / rustix::param::clock_ticks_per_second().max(1);
+        let mut next_us = || ticks.next().unwrap_or(0) * tick_us;
+        (next_us(), next_us())
+    }
+    #[cfg(not(target_os = "linux"))]
+    (0, 0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn time_that_is_worked_is_counted() {
+        let began = std::time::Instant::now();
+        let before = processor_time_us().0;
+        while processor_time_us().0 < before + 20_000 {
+            assert!(
+                began.elapsed() < std::time::Duration::from_secs(60),
+                "busy for a minute, and not told of"
+            );
+            std::hint::black_box((0..1_000_000u64).sum::<u64>());
+        }
+    }
 
     #[test]
     #[cfg(target_os = "linux")]

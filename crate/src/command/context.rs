@@ -97,6 +97,10 @@ pub struct Counters {
     pub bytes_out: AtomicU64,
     /// Resident memory in bytes; 0 where the host cannot tell.
     pub resident_bytes: AtomicU64,
+    /// How long processors have worked for this process, in microseconds; 0 where the host cannot tell.
+    pub user_us: AtomicU64,
+    /// How long the system has done so on its behalf, in microseconds; 0 where the host cannot tell.
+    pub system_us: AtomicU64,
     pub(super) connections: AtomicU64,
     pub(super) rejected: AtomicU64,
     /// Clients that took their messages too slowly.
@@ -106,7 +110,7 @@ pub struct Counters {
 impl Counters {
     /// Counts from 0 again, but for what is there now.
     pub(super) fn reset(&self) {
-        let Self { commands, bytes_in, bytes_out, resident_bytes: _, connections, rejected, too_slow } = self;
+        let Self { commands, bytes_in, bytes_out, connections, rejected, too_slow, .. } = self;
         for count in [commands, bytes_in, bytes_out, connections, rejected, too_slow] {
             count.store(0, Relaxed);
         }

@@ -33,19 +33,25 @@ enum Section {
     Persistence,
     Stats,
     Replication,
+    Cpu,
+    Modules,
     ErrorStats,
+    Cluster,
     Keyspace,
 }
 
 impl Section {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 11] = [
         Self::Server,
         Self::Clients,
         Self::Memory,
         Self::Persistence,
         Self::Stats,
         Self::Replication,
+        Self::Cpu,
+        Self::Modules,
         Self::ErrorStats,
+        Self::Cluster,
         Self::Keyspace,
     ];
 
@@ -57,7 +63,10 @@ impl Section {
             Self::Persistence => "Persistence",
             Self::Stats => "Stats",
             Self::Replication => "Replication",
+            Self::Cpu => "CPU",
+            Self::Modules => "Modules",
             Self::ErrorStats => "Errorstats",
+            Self::Cluster => "Cluster",
             Self::Keyspace => "Keyspace",
         }
     }
@@ -96,7 +105,11 @@ fn info(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
             Section::Persistence => persistence::report(ctx.server.log(), &mut report),
             Section::Stats => stats(ctx, &mut report),
             Section::Replication => replication(&mut report),
+            Section::Cpu => cpu(ctx, &mut report),
+            // There is none.
+            Section::Modules => {}
             Section::ErrorStats => error_stats(ctx, &mut report),
+            Section::Cluster => report.field("cluster_enabled", 0),
             Section::Keyspace => keyspace(ctx, &mut report),
         }
     }
@@ -187,6 +200,17 @@ fn stats(ctx: &mut Ctx<'_>, report: &mut Report<'_>) {
 fn replication(report: &mut Report<'_>) {
     report.field("role", "master");
     report.field("connected_slaves", 0);
+}
+
+/// Nothing where the host cannot tell: in the tab.
+fn cpu(ctx: &Ctx<'_>, report: &mut Report<'_>) {
+    let counters = &ctx.server.counters;
+    let (user_us, system_us) = (load(&counters.user_us), load(&counters.system_us));
+    if user_us + system_us > 0 {
+        let seconds = |us: u64| format!("{}.{:06}", us / 1_000_000, us % 1_000_000);
+        report.field("used_cpu_sys", seconds(system_us));
+        report.field("used_cpu_user", seconds(user_us));
+    }
 }
 
 fn error_stats(ctx: &Ctx<'_>, report: &mut Report<'_>) {
