@@ -10,6 +10,7 @@ pub mod load;
 pub mod pixels;
 pub mod playground;
 pub mod process;
+pub mod redis;
 pub mod server;
 pub mod table;
 

@@ -33,7 +33,11 @@ const CHECKS: [Check; 11] = [
     },
     Check { name: "doc", about: "the documentation builds without warnings", run: doc },
     Check { name: "page", about: "the page builds, as visitors get it", run: build_page },
-    Check { name: "redis", about: "redis-cli and redis-benchmark against the server", run: redis },
+    Check {
+        name: "redis",
+        about: "redis-cli, redis-benchmark, and replies beside redis-server's",
+        run: redis,
+    },
     Check { name: "clients", about: "sessions of real Redis clients", run: clients::test },
     Check { name: "browser", about: "the page in headless Chromium", run: browser },
 ];
@@ -115,8 +119,8 @@ fn build_page() -> Result<()> {
 }
 
 fn redis() -> Result<()> {
-    apt::need(&["redis-tools"])?;
-    e2e::run_tests(&["--lib", "--test=redis"], &TWO_AT_ONCE)
+    apt::need(&["redis-server", "redis-tools"])?;
+    e2e::run_tests(&["--lib", "--test=redis", "--test=beside_redis"], &TWO_AT_ONCE)
 }
 
 fn browser() -> Result<()> {

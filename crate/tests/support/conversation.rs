@@ -27,7 +27,7 @@ pub(crate) enum Act {
 }
 
 /// One act and what comes of it.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Turn {
     /// Where it stands in the file, from 1.
     pub(crate) line: usize,
@@ -35,10 +35,12 @@ pub(crate) struct Turn {
     pub(crate) act: Act,
     /// What each client hears.
     pub(crate) heard: BTreeMap<char, Heard>,
+    /// Whether something else is heard from Redis.
+    pub(crate) differs: bool,
 }
 
 /// What a client hears.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Heard {
     text: String,
     is_pattern: bool,
@@ -92,12 +94,17 @@ pub(crate) fn all() -> Vec<(String, Vec<Turn>)> {
 
 fn parse(name: &str, text: &str) -> Vec<Turn> {
     let mut turns: Vec<Turn> = Vec::new();
+    let mut differs = false;
     for (index, line) in text.lines().enumerate() {
         let line_number = index + 1;
         if line.is_empty() || line.starts_with(['#', '!']) {
+            differs |= line.starts_with('!');
             continue;
         }
-        let mut act = |act| turns.push(Turn { line: line_number, act, heard: BTreeMap::new() });
+        let mut act = |act| {
+            let differs = std::mem::take(&mut differs);
+            turns.push(Turn { line: line_number, act, heard: BTreeMap::new(), differs });
+        };
         if let Some(ms) = line.strip_prefix("wait ") {
             act(Act::Wait(
                 ms.parse().unwrap_or_else(|_| panic!("{name}:{line_number}: expected milliseconds")),

@@ -52,16 +52,21 @@ const TELLS_TIME: [&str; 9] = [
     "xinfo|stream",
 ];
 
-/// `count` requests. With `time`, of commands also that tell it.
-pub(crate) fn requests(seed: u64, count: usize, time: bool) -> Vec<Vec<Vec<u8>>> {
-    let commands: Vec<&Spec> = TABLE
+/// The commands that requests are made of. With `time`, those also that tell it.
+pub(crate) fn commands(time: bool) -> Vec<&'static Spec> {
+    TABLE
         .iter()
         .filter(|spec| !LEFT_OUT.iter().any(|(names, _)| names.contains(&spec.name)))
         .flat_map(
             |spec| if spec.subcommands.is_empty() { std::slice::from_ref(spec) } else { spec.subcommands },
         )
         .filter(|spec| time || !TELLS_TIME.contains(&spec.name))
-        .collect();
+        .collect()
+}
+
+/// `count` requests. With `time`, of commands also that tell it.
+pub(crate) fn requests(seed: u64, count: usize, time: bool) -> Vec<Vec<Vec<u8>>> {
+    let commands = commands(time);
     let mut rng = Rng::with_seed(seed);
     let mut is_queuing = false;
     (0..count)

@@ -9,35 +9,11 @@ mod redis_rs;
 use std::path::PathBuf;
 use std::process::Command;
 
-use interleave_e2e::eventually;
-use interleave_e2e::process::Process;
-use interleave_e2e::server::{Server, free_ports};
-use tempfile::TempDir;
+use interleave_e2e::redis::Redis;
+use interleave_e2e::server::Server;
 
 /// The sharings under which several clients are clients of one store.
 const SHARINGS: [&str; 4] = ["mutex", "async-mutex", "sharded", "actor"];
-
-/// A redis-server with no data, none of which it keeps.
-struct Redis {
-    port: u16,
-    _process: Process,
-    _folder: TempDir,
-}
-
-impl Redis {
-    async fn start() -> Self {
-        let [port] = free_ports();
-        let folder = tempfile::tempdir().expect("a folder can be made");
-        let mut command = Command::new("redis-server");
-        command.args(["--port", &port.to_string(), "--save", "", "--dir"]).arg(folder.path());
-        let process = Process::start(&mut command, &folder.path().join("log"));
-        eventually("a redis-server that accepts clients", async || {
-            std::net::TcpStream::connect(("127.0.0.1", port)).map(drop).map_err(|error| error.to_string())
-        })
-        .await;
-        Self { port, _process: process, _folder: folder }
-    }
-}
 
 /// Runs `session` against Redis and then against our server, shared in every way, and prints what it says.
 async fn check(name: &str, session: impl Fn(u16) -> String + Send + Clone + 'static) {
@@ -48,7 +24,7 @@ async fn check(name: &str, session: impl Fn(u16) -> String + Send + Clone + 'sta
         println!("{name} and {server}: {}", said.expect("the session passes"));
     };
     let redis = Redis::start().await;
-    run("redis-server", redis.port).await;
+    run("redis-server", redis.port()).await;
     for sharing in SHARINGS {
         let server = Server::start(&["--sharing", sharing]).await;
         run(sharing, server.resp_port()).await;
