@@ -118,7 +118,7 @@ pub(super) const PAUSE: Spec = Spec {
 
 fn pause(ctx: &mut SessionCtx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
     let pausing = match args.get(3) {
-        _ if args.len() > 4 => return Err(Mistake::SYNTAX),
+        _ if args.len() > 4 => return Err(Mistake::unknown_form(args)),
         None => Pausing::All,
         Some(mode) if is(mode, "ALL") => Pausing::All,
         Some(mode) if is(mode, "WRITE") => Pausing::Writes,

@@ -240,15 +240,15 @@ const UNBLOCK: Spec = Spec {
 };
 
 fn unblock(ctx: &mut SessionCtx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    if args.len() > 4 {
+        return Err(Mistake::unknown_form(args));
+    }
     let error = match args.get(3) {
         None => None,
         Some(reason) if is(reason, "TIMEOUT") => None,
         Some(reason) if is(reason, "ERROR") => Some("UNBLOCKED client unblocked via CLIENT UNBLOCK"),
         Some(_) => return Err(Mistake::new("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR")),
     };
-    if args.len() > 4 {
-        return Err(Mistake::SYNTAX);
-    }
     let id = integer(&args[2])?;
     let waiter = ctx.server.clients().get(&(id as u64)).and_then(|client| client.waits().clone());
     reply.integer(i64::from(waiter.is_some_and(|waiter| waiter.release(error))));

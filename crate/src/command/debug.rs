@@ -27,10 +27,7 @@ pub(super) const DEBUG: Spec = Spec {
 
 fn debug(ctx: &mut SessionCtx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
     if args.len() != 3 || !is(&args[1], "SLEEP") {
-        let name = String::from_utf8_lossy(&args[1]);
-        return Err(Mistake::from(format!(
-            "ERR unknown subcommand or wrong number of arguments for '{name}'. Try DEBUG HELP."
-        )));
+        return Err(Mistake::unknown_form(args));
     }
     // What is no number, or below 0, is no time at all, as in Redis.
     let seconds = parse_f64(&args[2]).unwrap_or(0.0).max(0.0);

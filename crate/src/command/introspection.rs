@@ -101,7 +101,7 @@ fn info(ctx: &mut SessionCtx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outc
     for name in args.from(2) {
         match find(name) {
             Some(spec) => write_info(spec, reply),
-            None => reply.null_array(),
+            None => reply.null(),
         }
     }
     Ok(())

@@ -5,6 +5,7 @@
 use std::borrow::Cow;
 
 use crate::log::Failing;
+use crate::resp::Args;
 use crate::store::WrongType;
 
 /// A client's mistake: the text of the error reply. Bytes, because it may quote the client.
@@ -35,6 +36,14 @@ impl Mistake {
     /// The wrong number of arguments for `command`.
     pub(super) fn arity(command: &str) -> Self {
         Self::from(format!("ERR wrong number of arguments for '{command}' command"))
+    }
+
+    /// A subcommand that is there, with arguments it does not take.
+    pub(super) fn unknown_form(args: Args<'_>) -> Self {
+        let subcommand = args.get(1).unwrap_or_default();
+        let container = args.name().to_ascii_uppercase();
+        let start = b"ERR unknown subcommand or wrong number of arguments for '";
+        Self::from([start, subcommand, b"'. Try ", &container, b" HELP."].concat())
     }
 
     /// Nothing is changed while the log cannot be written.

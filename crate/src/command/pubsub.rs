@@ -331,10 +331,7 @@ fn shardchannels(ctx: &mut SessionCtx<'_>, args: Args<'_>, reply: &mut Reply<'_>
 
 fn write_names(ctx: &SessionCtx<'_>, topic: Topic, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
     if args.len() > 3 {
-        let name = String::from_utf8_lossy(&args[1]);
-        return Err(Mistake::from(format!(
-            "ERR unknown subcommand or wrong number of arguments for '{name}'. Try PUBSUB HELP."
-        )));
+        return Err(Mistake::unknown_form(args));
     }
     let names = ctx.server.broker.names(topic, args.get(2));
     reply.array(names.len());

@@ -152,10 +152,7 @@ const GET: Spec = Spec {
 
 fn get(ctx: &mut SessionCtx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
     if args.len() > 3 {
-        let name = String::from_utf8_lossy(&args[1]);
-        return Err(Mistake::from(format!(
-            "ERR unknown subcommand or wrong number of arguments for '{name}'. Try SLOWLOG HELP."
-        )));
+        return Err(Mistake::unknown_form(args));
     }
     let count = args.get(2).map_or(Some(10), |count| parse_i64(count).filter(|count| *count >= -1));
     let count = count.ok_or(Mistake::new("ERR count should be greater than or equal to -1"))?;

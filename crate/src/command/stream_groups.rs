@@ -52,7 +52,7 @@ fn create(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
         None => return Err(NO_STREAM),
     };
     if args.len() > 8 {
-        return Err(unknown_form(args));
+        return Err(Mistake::unknown_form(args));
     }
     let group = Group::new(position(&args[4], log)?, options.read);
     let is_new = stream.is_none();
@@ -82,7 +82,7 @@ fn setid(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
     let options = GroupOptions::parse(args, false)?;
     let (log, group) = group(ctx, args)?;
     if args.len() != 5 && args.len() != 7 {
-        return Err(unknown_form(args));
+        return Err(Mistake::unknown_form(args));
     }
     let last_id = match &args[4] {
         // The ends of a range are taken here, and nowhere else for a group.
@@ -177,7 +177,7 @@ impl GroupOptions {
                 continue;
             }
             let Some(value) = rest.next().filter(|_| is(option, "ENTRIESREAD")) else {
-                return Err(unknown_form(args));
+                return Err(Mistake::unknown_form(args));
             };
             options.read = match integer(value)? {
                 -1 => None,
@@ -189,13 +189,6 @@ impl GroupOptions {
         }
         Ok(options)
     }
-}
-
-/// A subcommand that is there, with arguments it does not take.
-pub(super) fn unknown_form(args: Args<'_>) -> Mistake {
-    let container = args.name().to_ascii_uppercase();
-    let start = b"ERR unknown subcommand or wrong number of arguments for '";
-    mistake(&[start, &args[1], b"'. Try ", &container, b" HELP."])
 }
 
 /// The log and the group that a subcommand names.

@@ -7,7 +7,7 @@ use super::Mistake;
 use super::help;
 use super::parse::{integer, is};
 use super::spec::{Ctx, KeySpec, Outcome, Run, Spec};
-use super::stream_groups::{no_such_group, unknown_form};
+use super::stream_groups::no_such_group;
 use super::stream_words::{write_entries, write_entry, write_id};
 use super::streams::FAMILY;
 use crate::resp::{Args, Reply};
@@ -50,7 +50,7 @@ fn stream(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
             0 => usize::MAX,
             count => usize::try_from(count).unwrap_or(if count < 0 { FULL_COUNT } else { usize::MAX }),
         }),
-        _ => return Err(unknown_form(args)),
+        _ => return Err(Mistake::unknown_form(args)),
     };
     let log = &stream.log;
     reply.map(if full.is_some() { 9 } else { 10 });
