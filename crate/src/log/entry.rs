@@ -32,7 +32,7 @@ const CONTINUED: u8 = 1;
 /// No server has more databases: a number above this is none.
 const DATABASE_MAX: usize = 1 << 20;
 
-/// A piece of a snapshot is full once it has this many bytes.
+/// A piece of a snapshot is full once its parts have this many bytes, and as many as its key: that is in each piece.
 const PIECE_BYTES: usize = 64 * 1024;
 
 /// A draft that a long record has grown past this many bytes is given back.
@@ -44,6 +44,8 @@ pub struct Draft {
     bytes: Vec<u8>,
     /// Where the record that is being written starts.
     open: Option<usize>,
+    /// How many bytes there are once the piece that is being written is full.
+    full_at: usize,
 }
 
 impl Draft {
@@ -88,6 +90,7 @@ impl Draft {
         put_number(&mut self.bytes, key.expires_ms.map_or(0, |expires_ms| expires_ms.saturating_add(1)));
         self.bytes.push(layout);
         put_string(&mut self.bytes, key.name);
+        self.full_at = self.bytes.len() + key.name.len().max(PIECE_BYTES);
     }
 
     /// Adds a part to the piece of a value that is being written.
@@ -99,7 +102,7 @@ impl Draft {
     /// large collection takes no more memory than that while it is written or read.
     #[must_use]
     pub fn is_full(&self) -> bool {
-        self.open.is_some_and(|at| self.bytes.len() - at >= PIECE_BYTES)
+        self.bytes.len() >= self.full_at
     }
 
     /// Adds the end of a snapshot of `keys` keys.
@@ -458,6 +461,23 @@ mod tests {
         });
         assert_eq!((pieces, ends), (4, 1));
         assert_eq!(parts, (0..200).map(part).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_long_key_is_not_written_for_every_part() {
+        let name = vec![b'k'; 3 * PIECE_BYTES];
+        let key = Key { database: 0, name: &name, expires_ms: None };
+        let (mut draft, mut pieces) = (Draft::default(), 1);
+        draft.piece(key, 3, false);
+        for _ in 0..1000 {
+            if draft.is_full() {
+                draft.piece(key, 3, true);
+                pieces += 1;
+            }
+            draft.part(&[b'x'; 1000]);
+        }
+        draft.close();
+        assert_eq!(pieces, 1_000_000 / name.len() + 1);
     }
 
     #[test]
