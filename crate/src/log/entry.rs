@@ -29,8 +29,11 @@ const SERVED: u8 = 2;
 /// Flag of a piece: it goes on with a value of which there has been a piece already.
 const CONTINUED: u8 = 1;
 
-/// No server has more databases: a number above this is none.
-const DATABASE_MAX: usize = 1 << 20;
+/// No server has more databases: each has a place in every shard, used or not.
+pub const DATABASES_MAX: usize = 1024;
+
+/// No clock shows a later time, in milliseconds since the Unix epoch: it is in the year 10889. What commands add to it is still a number.
+const NOW_MS_MAX: u64 = 1 << 48;
 
 /// A piece of a snapshot is full once its parts have this many bytes, and as many as its key: that is in each piece.
 const PIECE_BYTES: usize = 64 * 1024;
@@ -197,6 +200,9 @@ impl<'a> Entry<'a> {
         match *kind {
             COMMANDS => {
                 let now_ms = rest.try_get_u64_le().map_err(|_| Unreadable)?;
+                if now_ms > NOW_MS_MAX {
+                    return Err(Unreadable);
+                }
                 let limits = Limits {
                     arguments: usize::MAX,
                     bulk_bytes: u32::MAX as usize,
@@ -210,7 +216,7 @@ impl<'a> Entry<'a> {
             PIECE => {
                 let continued = rest.try_get_u8().map_err(|_| Unreadable)? & CONTINUED != 0;
                 let database = usize::try_from(take_number(&mut rest)?).map_err(|_| Unreadable)?;
-                if database > DATABASE_MAX {
+                if database >= DATABASES_MAX {
                     return Err(Unreadable);
                 }
                 let expires_ms = take_number(&mut rest)?.checked_sub(1);
@@ -270,7 +276,7 @@ impl Commands {
         }
         let mut head = &self.rest[..];
         let database = usize::try_from(take_number(&mut head)?).map_err(|_| Unreadable)?;
-        if database > DATABASE_MAX {
+        if database >= DATABASES_MAX {
             return Err(Unreadable);
         }
         let flags = head.try_get_u8().map_err(|_| Unreadable)?;
@@ -394,7 +400,7 @@ mod tests {
     proptest! {
         #[test]
         fn commands_come_back_as_they_ran(
-            now_ms: u64,
+            now_ms in 0..=NOW_MS_MAX,
             all in proptest::collection::vec(
                 (0usize..1000, any::<Option<u64>>(), any::<Option<Vec<u8>>>(), strings()), 1..5,
             ),
@@ -478,6 +484,28 @@ mod tests {
         }
         draft.close();
         assert_eq!(pieces, 1_000_000 / name.len() + 1);
+    }
+
+    #[test]
+    fn what_no_server_writes_cannot_be_read() {
+        for (now_ms, database, is_read) in [
+            (NOW_MS_MAX, DATABASES_MAX - 1, true),
+            (NOW_MS_MAX + 1, 0, false),
+            (u64::MAX, 0, false),
+            (0, DATABASES_MAX, false),
+            (0, usize::MAX, false),
+        ] {
+            let mut draft = Draft::default();
+            let ran = Ran { database, ..Ran::default() };
+            draft.command(now_ms, ran, [&b"PING"[..]].into_iter());
+            draft.close();
+            let content = &draft.records()[frame::HEADER_BYTES..];
+            let found = Entry::parse(content).and_then(|entry| match entry {
+                Entry::Commands(mut commands) => commands.read_next().map(|next| next.is_some()),
+                other => panic!("expected commands, found {other:?}"),
+            });
+            assert_eq!(found.is_ok(), is_read, "at {now_ms} in {database}: {found:?}");
+        }
     }
 
     #[test]
