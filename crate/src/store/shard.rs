@@ -93,6 +93,8 @@ pub struct Store {
     onlookers: Option<Box<Onlookers>>,
     /// Keys that no command removed, since somebody asked last; `None` while nobody wants to know.
     vanished: Option<Vec<Key>>,
+    /// Changes that commands have made since somebody asked last.
+    changes: u32,
 }
 
 impl Store {
@@ -287,6 +289,8 @@ impl Store {
 
     /// Removes all keys. Takes as long as freeing them takes.
     pub fn clear(&mut self) {
+        // Even if there was none, as in Redis: who reads what is written down asks for an order to forget.
+        self.changes = self.changes.wrapping_add(1);
         self.touch_all_of(&Entries::default());
         self.entries = Entries::default();
         self.access.clear();
@@ -362,11 +366,29 @@ impl Store {
         self.onlookers.as_ref().is_some_and(|onlookers| onlookers.far() > 0)
     }
 
-    /// The command found nothing to change in what it has just looked `key` up to change.
+    /// The command found nothing to change in what it has just looked `key` up to change, and has found.
     pub fn unchanged(&mut self, key: &[u8]) {
+        self.unwritten();
+        self.unseen(key);
+    }
+
+    /// What the command has just changed in `key` is nothing to those who look on at it.
+    pub fn unseen(&mut self, key: &[u8]) {
         if let Some(onlookers) = &mut self.onlookers {
             onlookers.untouch(key);
         }
+    }
+
+    /// As [`Self::unchanged`], but those who look on take it for a change.
+    pub fn unwritten(&mut self) {
+        debug_assert_ne!(self.changes, 0, "what is taken back was said before");
+        self.changes = self.changes.wrapping_sub(1);
+    }
+
+    /// Whether commands have changed anything since this was asked last.
+    #[inline]
+    pub fn take_changed(&mut self) -> bool {
+        std::mem::take(&mut self.changes) > 0
     }
 
     /// Whether the command has changed a key that somebody looks on at.
@@ -408,6 +430,7 @@ impl Store {
         std::mem::swap(&mut self.onlookers, &mut other.onlookers);
         // What has vanished did so under the number that it had.
         std::mem::swap(&mut self.vanished, &mut other.vanished);
+        self.changes = self.changes.wrapping_add(1);
         self.touch_all_of(&other.entries);
         other.touch_all_of(&self.entries);
     }
@@ -484,7 +507,7 @@ impl Store {
     /// Removes the entry at a position to make room. To those who watch it is changed.
     pub(super) fn evict_at(&mut self, position: usize) {
         if let Some((key, _)) = self.remove_at(position) {
-            self.touch(key.as_slice());
+            self.show(key.as_slice());
             if let Some(vanished) = &mut self.vanished {
                 vanished.push(key);
             }
@@ -534,6 +557,13 @@ impl Store {
 
     #[inline]
     fn touch(&mut self, key: &[u8]) {
+        self.changes = self.changes.wrapping_add(1);
+        self.show(key);
+    }
+
+    /// Touches `key` for those who look on.
+    #[inline]
+    fn show(&mut self, key: &[u8]) {
         if let Some(onlookers) = &mut self.onlookers {
             onlookers.touch(key);
         }
