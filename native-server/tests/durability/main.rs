@@ -5,6 +5,7 @@ mod compaction;
 mod crash;
 mod damage;
 mod full_disk;
+mod gone;
 mod program;
 
 use program::{Folder, Program};
