@@ -6,14 +6,28 @@
 
 mod cut;
 mod decoder;
+mod loader;
 pub mod seeds;
 mod session;
 
 pub use self::decoder::decoder;
+pub use self::loader::loader;
 pub use self::session::session;
 
 /// A function that any bytes may be given to.
-pub type Target = fn(&[u8]);
+#[derive(Clone, Copy, Debug)]
+pub struct Target {
+    /// Its name, and that of the file in `src/bin` which has libFuzzer call it.
+    pub name: &'static str,
+    /// The function.
+    pub run: fn(&[u8]),
+    /// Inputs to begin with.
+    pub seeds: fn() -> Vec<Vec<u8>>,
+}
 
-/// All targets, by name. One file in `src/bin` has libFuzzer call it.
-pub const TARGETS: [(&str, Target); 2] = [("decoder", decoder), ("session", session)];
+/// All of them.
+pub const TARGETS: [Target; 3] = [
+    Target { name: "decoder", run: decoder, seeds: seeds::requests },
+    Target { name: "session", run: session, seeds: seeds::requests },
+    Target { name: "loader", run: loader, seeds: seeds::logs },
+];

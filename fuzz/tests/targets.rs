@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use interleave_fuzz::{TARGETS, Target, decoder, seeds, session};
+use interleave_fuzz::{TARGETS, decoder, loader, session};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -21,10 +21,10 @@ fn regressions(target: &str) -> Vec<(String, Vec<u8>)> {
 
 #[test]
 fn what_failed_once_does_not_again() {
-    for (name, target) in TARGETS {
-        for (file, input) in regressions(name) {
+    for target in TARGETS {
+        for (file, input) in regressions(target.name) {
             println!("{file}");
-            target(&input);
+            (target.run)(&input);
         }
     }
 }
@@ -35,14 +35,14 @@ fn every_regression_is_a_targets() {
     for entry in std::fs::read_dir(folder).expect("the folder is there") {
         let name = entry.expect("a folder that opened lists its files").file_name();
         let name = name.to_string_lossy().into_owned();
-        assert!(name == "README.md" || TARGETS.iter().any(|(target, _)| *target == name), "{name}");
+        assert!(name == "README.md" || TARGETS.iter().any(|target| target.name == name), "{name}");
     }
 }
 
 #[test]
 fn the_seeds_pass() {
-    for target in TARGETS.map(|(_, target): (_, Target)| target) {
-        seeds::inputs().iter().for_each(|input| target(input));
+    for target in TARGETS {
+        (target.seeds)().iter().for_each(|input| (target.run)(input));
     }
 }
 
@@ -58,6 +58,40 @@ fn bytes() -> impl Strategy<Value = Vec<u8>> {
     vec(piece, 0..30).prop_map(|pieces| pieces.concat())
 }
 
+/// Records that there are, and now and then any other, as the loader takes them.
+fn records() -> impl Strategy<Value = Vec<u8>> {
+    let seeds = loader_seeds();
+    let seeds = prop::sample::select(seeds).prop_map(|seed| seed[6..].to_vec());
+    let other = vec(any::<u8>(), 0..40)
+        .prop_map(|content| [&(content.len() as u16).to_le_bytes()[..], &content].concat());
+    vec(prop_oneof![8 => seeds, 1 => other], 0..4).prop_map(|records| records.concat())
+}
+
+fn loader_seeds() -> Vec<Vec<u8>> {
+    let target = TARGETS.iter().find(|target| target.name == "loader");
+    (target.expect("one target is the loader").seeds)()
+}
+
+#[test]
+fn the_loader_begins_with_records_of_every_kind() {
+    // Or it would be tried only how logs are refused.
+    let seeds = loader_seeds();
+    for kind in 1..=3 {
+        let count = seeds.iter().filter(|seed| kinds(&seed[6..]).any(|other| other == kind)).count();
+        assert!(count > 10, "{count} of {} have one of kind {kind}", seeds.len());
+    }
+}
+
+/// The kinds of such records: their first bytes.
+fn kinds(mut records: &[u8]) -> impl Iterator<Item = u8> {
+    std::iter::from_fn(move || {
+        let (length, rest) = records.split_first_chunk()?;
+        let (content, rest) = rest.split_at(usize::from(u16::from_le_bytes(*length)));
+        records = rest;
+        content.first().copied()
+    })
+}
+
 proptest! {
     #[test]
     fn what_chance_brings_is_decoded_the_same_in_pieces(how: u8, limits: u8, bytes in bytes()) {
@@ -67,5 +101,10 @@ proptest! {
     #[test]
     fn what_chance_brings_is_answered_the_same_in_pieces(how: u8, kind: u8, bytes in bytes()) {
         session(&[&[how, kind], &bytes[..]].concat());
+    }
+
+    #[test]
+    fn what_chance_brings_is_loaded_or_refused(choices: [u8; 6], records in records()) {
+        loader(&[&choices[..], &records].concat());
     }
 }

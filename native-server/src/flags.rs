@@ -8,6 +8,7 @@ use std::time::Duration;
 use clap::{Parser, Subcommand, ValueEnum};
 use interleave::command::{self, Config, PASSWORD_BYTES_MAX};
 use interleave::log::Fsync;
+use interleave::log::entry::DATABASES_MAX;
 use interleave::resp::Limits;
 use interleave::rt::Room;
 use interleave::sharing::{Kind, Options};
@@ -68,7 +69,7 @@ pub struct Flags {
     pub max_clients: usize,
 
     /// Databases that clients can choose from with SELECT.
-    #[arg(long, value_name = "N", default_value_t = Config::default().databases, value_parser = between(1, 1024))]
+    #[arg(long, value_name = "N", default_value_t = Config::default().databases, value_parser = between(1, DATABASES_MAX))]
     pub databases: usize,
 
     /// Parts of the keyspace, each with a lock of its own, under `--sharing sharded`.

@@ -11,7 +11,7 @@ use clap::Args;
 use crate::shell::{apt, cargo, find_program, read, root, run};
 
 /// The targets, and how many inputs `cargo xtask test fuzz` tries on each: some seconds' worth.
-const TARGETS: [(&str, u32); 2] = [("decoder", 60_000), ("session", 8_000)];
+const TARGETS: [(&str, u32); 3] = [("decoder", 60_000), ("session", 8_000), ("loader", 20_000)];
 
 /// Where a check's chances begin: the same in each, so that it fails for what was changed and not for what was always there.
 /// Looking for that is what a run by hand is for.
@@ -33,7 +33,7 @@ const MARKS: &str = "-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-leve
 /// Which target, and for how long.
 #[derive(Args)]
 pub(crate) struct Flags {
-    /// decoder or session.
+    /// decoder, session or loader.
     target: String,
     /// How long to look for failures.
     #[arg(long, default_value_t = 300)]
@@ -83,7 +83,7 @@ fn look(target: &str, effort: Effort) -> Result<()> {
         .args(["--target", &host, "--target-dir"])
         .arg(build_folder())
         .arg("--")
-        .args([&found, &begin.join("seeds")])
+        .args([&found, &begin.join(target)])
         .arg(format!("-dict={}", begin.join("words.dict").display()))
         .arg(format!("-artifact_prefix={}/", failures.display()))
         .args(limits)

@@ -89,7 +89,13 @@ fn clippy() -> Result<()> {
     let deny = ["--", "-D", "warnings"];
     run(cargo().args(["clippy", "--workspace", "--all-targets"]).args(deny))?;
     // In the workspace the server turns every feature of the crate on; these are the other sets somebody builds.
-    for features in [&[][..], &["--features=native"], &["--no-default-features", "--features=native"]] {
+    let sets = [
+        &[][..],
+        &["--features=native"],
+        &["--no-default-features", "--features=native"],
+        &["--no-default-features", "--features=shuttle"],
+    ];
+    for features in sets {
         run(cargo().args(["clippy", "--package=interleave", "--all-targets"]).args(features).args(deny))?;
     }
     run(cargo().args(["clippy", "--package=interleave-server", "--no-default-features"]).args(deny))
@@ -104,7 +110,11 @@ fn wasm() -> Result<()> {
 }
 
 fn unit() -> Result<()> {
-    run(cargo().args(["test", "--workspace", "--exclude=interleave-e2e"]))
+    run(cargo().args(["test", "--workspace", "--exclude=interleave-e2e"]))?;
+    // With locks of its own, so a build of its own; without the recorder, which nobody watches there.
+    run(cargo()
+        .args(["test", "--package=interleave", "--no-default-features", "--features=shuttle"])
+        .arg("--test=shuttle"))
 }
 
 fn doc() -> Result<()> {

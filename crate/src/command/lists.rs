@@ -327,11 +327,15 @@ fn ltrim(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
     let (key, start, stop) = (&args[1], integer(&args[2])?, integer(&args[3])?);
     let store = ctx.keyspace.store(key);
     if let Some(list) = store.change::<List>(key, ctx.now_ms)? {
-        let kept = clip(start, stop, list.len());
-        list.remove(kept.end..list.len());
+        let before = list.len();
+        let kept = clip(start, stop, before);
+        list.remove(kept.end..before);
         list.remove(0..kept.start);
         if list.is_empty() {
             store.remove(key, ctx.now_ms);
+        } else if list.len() == before {
+            // To those who watch it is changed, as in Redis.
+            store.unwritten();
         }
     }
     reply.ok();

@@ -4,6 +4,7 @@
 use super::Mistake;
 use super::parse::{integer, is};
 use super::spec::{Ctx, Flag, Outcome, Run, Spec};
+use super::stream_groups::note;
 use super::stream_words::{Elements, count, end, id, mistake, no_group, start, write_entry, write_id};
 use super::streams::FAMILY;
 use crate::resp::{Args, Reply, parse_i64};
@@ -169,29 +170,26 @@ fn xclaim(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
             _ => return Err(mistake(&[b"ERR Unrecognized XCLAIM option '", option, b"'"])),
         }
     }
-    group.skip_to(last_id);
+    let mut changed = group.skip_to(last_id);
     let mut written = Elements::new(reply);
     for id in ids {
-        claim.one(log, group, id, now_ms, &mut written);
+        changed |= claim.one(log, group, id, now_ms, &mut written);
     }
     written.finish(reply);
-    // The stream is not changed by who has what of it pending.
-    ctx.keyspace.store(&args[1]).unchanged(&args[1]);
+    note(ctx, &args[1], changed);
     Ok(())
 }
 
 impl Claim<'_> {
-    /// Claims an entry and answers it, if it may be claimed. One that is gone from the log is pending no more.
-    fn one(&self, log: &Log, group: &mut Group, id: StreamId, now_ms: u64, written: &mut Elements) {
-        let Some(entry) = log.get(id) else {
-            group.acknowledge(id);
-            return;
-        };
+    /// Claims an entry and answers it, if it may be claimed. One that is gone from the log is pending no more. Whether either
+    /// was so.
+    fn one(&self, log: &Log, group: &mut Group, id: StreamId, now_ms: u64, written: &mut Elements) -> bool {
+        let Some(entry) = log.get(id) else { return group.acknowledge(id) };
         let deliveries = match group.pending().get(&id) {
-            Some(pending) if idle_ms(pending.delivered_ms, now_ms) < self.min_idle_ms => return,
+            Some(pending) if idle_ms(pending.delivered_ms, now_ms) < self.min_idle_ms => return false,
             Some(pending) => pending.deliveries,
             None if self.force => 1,
-            None => return,
+            None => return false,
         };
         group.see_consumer(self.consumer, now_ms);
         let counted = if self.just_id { deliveries } else { deliveries.wrapping_add(1) };
@@ -202,6 +200,7 @@ impl Claim<'_> {
         } else {
             write_entry(&entry, &mut reply);
         }
+        true
     }
 }
 
@@ -257,14 +256,14 @@ fn xautoclaim(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outco
     let (mut claimed, mut gone) = (Elements::new(reply), Vec::new());
     let mut looks = left.saturating_mul(LOOKS);
     let first_from = |group: &Group, id| group.pending().range(id..).next().map(|(id, _)| *id);
-    let mut next = first_from(group, first);
+    let (mut next, mut changed) = (first_from(group, first), false);
     while let Some(id) = next
         && left > 0
         && looks > 0
     {
         looks -= 1;
         let before = claimed.len();
-        claim.one(log, group, id, now_ms, &mut claimed);
+        changed |= claim.one(log, group, id, now_ms, &mut claimed);
         if claimed.len() > before {
             left -= 1;
         } else if !group.pending().contains_key(&id) {
@@ -278,6 +277,6 @@ fn xautoclaim(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outco
     claimed.finish(reply);
     reply.array(gone.len());
     gone.into_iter().for_each(|id| write_id(id, reply));
-    ctx.keyspace.store(&args[1]).unchanged(&args[1]);
+    note(ctx, &args[1], changed);
     Ok(())
 }

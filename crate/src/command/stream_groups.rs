@@ -56,14 +56,17 @@ fn create(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
     }
     let group = Group::new(position(&args[4], log)?, options.read);
     let is_new = stream.is_none();
-    store.unchanged(key);
+    if !is_new {
+        // Not changed yet.
+        store.unchanged(key);
+    }
     let stream: &mut Stream = store.change_or_insert(key, ctx.now_ms)?;
     if stream.groups.contains_key(&args[3]) {
         return Err(Mistake::new("BUSYGROUP Consumer Group name already exists"));
     }
     stream.groups.insert(args[3].into(), group);
     if !is_new {
-        store.unchanged(key);
+        store.unseen(key);
     }
     reply.ok();
     Ok(())
@@ -91,7 +94,7 @@ fn setid(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
         text => position(text, log)?,
     };
     group.set_position(last_id, options.read);
-    ctx.keyspace.store(&args[2]).unchanged(&args[2]);
+    ctx.keyspace.store(&args[2]).unseen(&args[2]);
     reply.ok();
     Ok(())
 }
@@ -131,8 +134,9 @@ const CREATECONSUMER: Spec = Spec {
 fn create_consumer(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
     let now_ms = ctx.now_ms;
     let (_, group) = group(ctx, args)?;
-    reply.integer(i64::from(group.add_consumer(&args[4], now_ms)));
-    ctx.keyspace.store(&args[2]).unchanged(&args[2]);
+    let is_new = group.add_consumer(&args[4], now_ms);
+    reply.integer(i64::from(is_new));
+    note(ctx, &args[2], is_new);
     Ok(())
 }
 
@@ -149,8 +153,9 @@ const DELCONSUMER: Spec = Spec {
 
 fn remove_consumer(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
     let (_, group) = group(ctx, args)?;
+    let was_there = group.consumers().contains_key(&args[4]);
     reply.count(group.remove_consumer(&args[4]));
-    ctx.keyspace.store(&args[2]).unchanged(&args[2]);
+    note(ctx, &args[2], was_there);
     Ok(())
 }
 
@@ -223,14 +228,23 @@ pub(super) const XACK: Spec = Spec {
 fn xack(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
     let key = &args[1];
     let store = ctx.keyspace.store(key);
-    let stream = store.change::<Stream>(key, ctx.now_ms)?;
-    let Some(group) = stream.and_then(|stream| stream.groups.get_mut(&args[2])) else {
+    let Some(stream) = store.change::<Stream>(key, ctx.now_ms)? else {
         reply.integer(0);
         return Ok(());
     };
-    // All ids are such, or none is acknowledged.
-    let ids = args.from(3).map(id).collect::<Result<Vec<_>, _>>()?;
-    reply.count(ids.into_iter().filter(|id| group.acknowledge(*id)).count());
-    store.unchanged(key);
+    let mut acknowledged = 0;
+    if let Some(group) = stream.groups.get_mut(&args[2]) {
+        // All ids are such, or none is acknowledged.
+        let ids = args.from(3).map(id).collect::<Result<Vec<_>, _>>()?;
+        acknowledged = ids.into_iter().filter(|id| group.acknowledge(*id)).count();
+    }
+    reply.count(acknowledged);
+    note(ctx, key, acknowledged > 0);
     Ok(())
+}
+
+/// What was done to a group of the stream at `key`, which was looked up to be changed, is nothing to those who look on, as in Redis.
+pub(super) fn note(ctx: &mut Ctx<'_>, key: &[u8], changed: bool) {
+    let store = ctx.keyspace.store(key);
+    if changed { store.unseen(key) } else { store.unchanged(key) }
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::Mistake;
 use super::parse::{is, timeout_ms};
 use super::spec::{Ctx, Flag, KeySpec, Keys, Run, Spec, Wait};
+use super::stream_groups::note;
 use super::stream_words::{Elements, count_or_all, id, no_group, write_entries, write_entry, write_id};
 use super::streams::FAMILY;
 use crate::resp::{Args, Protocol, Reply};
@@ -245,9 +246,9 @@ impl<'a> ReadOptions<'a> {
                     let store = ctx.keyspace.store(key);
                     // That it is a stream with such a group was checked when the places were told.
                     if let Ok(Some(stream)) = store.change::<Stream>(key, now_ms) {
-                        self.read_for(group, stream, place, now_ms, || start_stream(key, &mut found));
-                        // To those who watch or wait, what is handed out changes nothing, as in Redis.
-                        store.unchanged(key);
+                        let changed =
+                            self.read_for(group, stream, place, now_ms, || start_stream(key, &mut found));
+                        note(ctx, key, changed);
                     }
                 }
                 (Place::New, None) => unreachable!("`>` without a group is a mistake"),
@@ -264,7 +265,7 @@ impl<'a> ReadOptions<'a> {
         true
     }
 
-    /// Answers what a consumer of a group asks for, if there is anything, where `start` says.
+    /// Answers what a consumer of a group asks for, if there is anything, where `start` says; whether there is.
     fn read_for<'b>(
         &self,
         (name, consumer): (&[u8], &[u8]),
@@ -272,11 +273,11 @@ impl<'a> ReadOptions<'a> {
         place: Place,
         now_ms: u64,
         start: impl FnOnce() -> Reply<'b>,
-    ) {
+    ) -> bool {
         let log = &stream.log;
-        let Some(group) = stream.groups.get_mut(name) else { return };
+        let Some(group) = stream.groups.get_mut(name) else { return false };
         if place == Place::New && log.after(group.last_id()).next().is_none() {
-            return;
+            return false;
         }
         // A consumer that is given nothing has not been seen, as in Redis.
         group.see_consumer(consumer, now_ms);
@@ -284,6 +285,7 @@ impl<'a> ReadOptions<'a> {
             Place::After(id) => self.hand_out_again(log, group, id, now_ms, &mut start()),
             Place::New | Place::Elsewhere => self.hand_out(log, group, now_ms, &mut start()),
         }
+        true
     }
 
     /// Answers entries that nobody of the group was given, and makes them the consumer's.

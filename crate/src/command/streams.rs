@@ -290,12 +290,12 @@ fn xtrim(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
     let options = Options::parse(args, false)?;
     let key = &args[1];
     let store = ctx.keyspace.store(key);
-    let removed = match (store.change::<Stream>(key, ctx.now_ms)?, options.trim) {
-        (Some(stream), Some(trim)) => trim.run(&mut stream.log),
-        _ => 0,
-    };
-    if removed == 0 {
-        store.unchanged(key);
+    let mut removed = 0;
+    if let Some(stream) = store.change::<Stream>(key, ctx.now_ms)? {
+        removed = options.trim.map_or(0, |trim| trim.run(&mut stream.log));
+        if removed == 0 {
+            store.unchanged(key);
+        }
     }
     reply.count(removed);
     Ok(())
@@ -349,7 +349,7 @@ fn xsetid(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
     }
     log.set_counters(last_id, added, max_deleted_id);
     // To those who watch or wait nothing is changed, as in Redis: the entries are the same.
-    store.unchanged(key);
+    store.unseen(key);
     reply.ok();
     Ok(())
 }

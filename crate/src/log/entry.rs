@@ -29,10 +29,13 @@ const SERVED: u8 = 2;
 /// Flag of a piece: it goes on with a value of which there has been a piece already.
 const CONTINUED: u8 = 1;
 
-/// No server has more databases: a number above this is none.
-const DATABASE_MAX: usize = 1 << 20;
+/// No server has more databases: each has a place in every shard, used or not.
+pub const DATABASES_MAX: usize = 1024;
 
-/// A piece of a snapshot is full once it has this many bytes.
+/// No clock shows a later time, in milliseconds since the Unix epoch: it is in the year 10889. What commands add to it is still a number.
+const NOW_MS_MAX: u64 = 1 << 48;
+
+/// A piece of a snapshot is full once its parts have this many bytes, and as many as its key: that is in each piece.
 const PIECE_BYTES: usize = 64 * 1024;
 
 /// A draft that a long record has grown past this many bytes is given back.
@@ -44,6 +47,8 @@ pub struct Draft {
     bytes: Vec<u8>,
     /// Where the record that is being written starts.
     open: Option<usize>,
+    /// How many bytes there are once the piece that is being written is full.
+    full_at: usize,
 }
 
 impl Draft {
@@ -88,6 +93,7 @@ impl Draft {
         put_number(&mut self.bytes, key.expires_ms.map_or(0, |expires_ms| expires_ms.saturating_add(1)));
         self.bytes.push(layout);
         put_string(&mut self.bytes, key.name);
+        self.full_at = self.bytes.len() + key.name.len().max(PIECE_BYTES);
     }
 
     /// Adds a part to the piece of a value that is being written.
@@ -99,7 +105,7 @@ impl Draft {
     /// large collection takes no more memory than that while it is written or read.
     #[must_use]
     pub fn is_full(&self) -> bool {
-        self.open.is_some_and(|at| self.bytes.len() - at >= PIECE_BYTES)
+        self.bytes.len() >= self.full_at
     }
 
     /// Adds the end of a snapshot of `keys` keys.
@@ -194,6 +200,9 @@ impl<'a> Entry<'a> {
         match *kind {
             COMMANDS => {
                 let now_ms = rest.try_get_u64_le().map_err(|_| Unreadable)?;
+                if now_ms > NOW_MS_MAX {
+                    return Err(Unreadable);
+                }
                 let limits = Limits {
                     arguments: usize::MAX,
                     bulk_bytes: u32::MAX as usize,
@@ -207,7 +216,7 @@ impl<'a> Entry<'a> {
             PIECE => {
                 let continued = rest.try_get_u8().map_err(|_| Unreadable)? & CONTINUED != 0;
                 let database = usize::try_from(take_number(&mut rest)?).map_err(|_| Unreadable)?;
-                if database > DATABASE_MAX {
+                if database >= DATABASES_MAX {
                     return Err(Unreadable);
                 }
                 let expires_ms = take_number(&mut rest)?.checked_sub(1);
@@ -267,7 +276,7 @@ impl Commands {
         }
         let mut head = &self.rest[..];
         let database = usize::try_from(take_number(&mut head)?).map_err(|_| Unreadable)?;
-        if database > DATABASE_MAX {
+        if database >= DATABASES_MAX {
             return Err(Unreadable);
         }
         let flags = head.try_get_u8().map_err(|_| Unreadable)?;
@@ -391,7 +400,7 @@ mod tests {
     proptest! {
         #[test]
         fn commands_come_back_as_they_ran(
-            now_ms: u64,
+            now_ms in 0..=NOW_MS_MAX,
             all in proptest::collection::vec(
                 (0usize..1000, any::<Option<u64>>(), any::<Option<Vec<u8>>>(), strings()), 1..5,
             ),
@@ -458,6 +467,45 @@ mod tests {
         });
         assert_eq!((pieces, ends), (4, 1));
         assert_eq!(parts, (0..200).map(part).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_long_key_is_not_written_for_every_part() {
+        let name = vec![b'k'; 3 * PIECE_BYTES];
+        let key = Key { database: 0, name: &name, expires_ms: None };
+        let (mut draft, mut pieces) = (Draft::default(), 1);
+        draft.piece(key, 3, false);
+        for _ in 0..1000 {
+            if draft.is_full() {
+                draft.piece(key, 3, true);
+                pieces += 1;
+            }
+            draft.part(&[b'x'; 1000]);
+        }
+        draft.close();
+        assert_eq!(pieces, 1_000_000 / name.len() + 1);
+    }
+
+    #[test]
+    fn what_no_server_writes_cannot_be_read() {
+        for (now_ms, database, is_read) in [
+            (NOW_MS_MAX, DATABASES_MAX - 1, true),
+            (NOW_MS_MAX + 1, 0, false),
+            (u64::MAX, 0, false),
+            (0, DATABASES_MAX, false),
+            (0, usize::MAX, false),
+        ] {
+            let mut draft = Draft::default();
+            let ran = Ran { database, ..Ran::default() };
+            draft.command(now_ms, ran, [&b"PING"[..]].into_iter());
+            draft.close();
+            let content = &draft.records()[frame::HEADER_BYTES..];
+            let found = Entry::parse(content).and_then(|entry| match entry {
+                Entry::Commands(mut commands) => commands.read_next().map(|next| next.is_some()),
+                other => panic!("expected commands, found {other:?}"),
+            });
+            assert_eq!(found.is_ok(), is_read, "at {now_ms} in {database}: {found:?}");
+        }
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! The append-only log: what was done to the data, in the order in which it was done.
 //!
-//! Owns how a record lies in a file ([`frame`]), what it says ([`entry`]), and the way of the records from those who
-//! run commands to the one who writes them down ([`Log`]). Knows no file, no clock and no command: the host brings a
-//! thread that writes, and `sharing` makes the data again from what was read.
+//! Owns how a record lies in a file ([`frame`]), what it says ([`entry`]), how a file is read ([`read`]), and the way of
+//! the records from those who run commands to the one who writes them down ([`Log`]). Knows no folder, no clock and no
+//! command: the host brings a thread that writes, and `sharing` makes the data again from what was read.
 //!
 //! # Why replaying gives the same data
 //!
@@ -21,6 +21,7 @@
 pub mod entry;
 pub mod frame;
 mod pipe;
+pub mod read;
 
 pub use self::entry::Draft;
 pub use self::pipe::{Failing, Figures, Fsync, Log, PENDING_BYTES_MAX, Taken};

@@ -2,12 +2,17 @@
 //!
 //! [`Mutex`] is `std::sync::Mutex`, for short sections without `.await`: a task that waits for it blocks its worker.
 //! [`AsyncMutex`] is `tokio::sync::Mutex`, which may be held across `.await`: a task that waits gives its worker
-//! back. Both only add the telling.
+//! back. Both only add the telling. Under the feature `shuttle` the first is shuttle's, which chooses who has it next.
 
 use std::future::Future;
 use std::ops::{Deref, DerefMut};
 use std::pin::pin;
+#[cfg(not(feature = "shuttle"))]
+use std::sync as blocking;
 use std::sync::{PoisonError, TryLockError};
+
+#[cfg(feature = "shuttle")]
+use shuttle::sync as blocking;
 
 use super::{ledger, step};
 use crate::scope::event::{Event, ObjectId};
@@ -21,13 +26,13 @@ use crate::scope::record;
 #[derive(Debug)]
 pub struct Mutex<T> {
     id: ObjectId,
-    inner: std::sync::Mutex<T>,
+    inner: blocking::Mutex<T>,
 }
 
 impl<T> Mutex<T> {
     /// A lock called `name number`.
     pub fn new(name: &str, number: u32, value: T) -> Self {
-        Self { id: record::object(ObjectKind::Mutex, name, number), inner: std::sync::Mutex::new(value) }
+        Self { id: record::object(ObjectKind::Mutex, name, number), inner: blocking::Mutex::new(value) }
     }
 
     /// Waits, blocking the worker, until the lock is free.
@@ -58,8 +63,8 @@ impl<T> Mutex<T> {
     #[cold]
     fn lock_later<'a>(
         &'a self,
-        not_free: TryLockError<std::sync::MutexGuard<'a, T>>,
-    ) -> std::sync::MutexGuard<'a, T> {
+        not_free: TryLockError<blocking::MutexGuard<'a, T>>,
+    ) -> blocking::MutexGuard<'a, T> {
         match not_free {
             TryLockError::Poisoned(poisoned) => poisoned.into_inner(),
             TryLockError::WouldBlock => {
@@ -76,7 +81,7 @@ pub struct MutexGuard<'a, T, const SEEN: bool = true> {
     // Declared, and so dropped, before the guard: whoever acquires next is seen to acquire later.
     released: Released<SEEN>,
     waited: bool,
-    guard: std::sync::MutexGuard<'a, T>,
+    guard: blocking::MutexGuard<'a, T>,
 }
 
 impl<T, const SEEN: bool> MutexGuard<'_, T, SEEN> {

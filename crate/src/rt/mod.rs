@@ -9,6 +9,8 @@ mod channel;
 pub(crate) mod ledger;
 mod lock;
 mod mailbox;
+#[cfg(feature = "shuttle")]
+mod shuttle;
 pub(crate) mod step;
 mod task;
 mod time;

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 
-use crate::command::{Ctx, Found, Run, Server, Wait};
+use crate::command::{Ctx, Flag, Found, Run, Server, Wait};
 use crate::resp::{Args, Batch, Protocol, Reply};
 use crate::rt::{Answer, Promise, Rt, ledger, step};
 use crate::store::{Done, Keyspace, Waiter, Watcher};
@@ -86,7 +86,10 @@ impl Waiter for Ticket {
         let (database, server, watcher) = (self.database, &*self.server, &self.watcher);
         let mut ctx = Ctx { keyspace: &mut *keyspace, database, now_ms, random, server, watcher };
         match run(&mut ctx, self.args(), Some(key), &mut reply) {
-            Ok(None) => done(keyspace, &self.args().iter().collect::<Vec<_>>()),
+            Ok(None) if self.found.spec.has(Flag::Write) => {
+                done(keyspace, &self.args().iter().collect::<Vec<_>>());
+            }
+            Ok(None) => {}
             Ok(Some(_)) => {
                 *place = Some(promise);
                 return false;
@@ -266,6 +269,10 @@ impl Executor {
                 }
             }
             keyspace.shard_of(&key).of(of).put_back(&key, left);
+        }
+        if self.journal.is_some() {
+            // All of it is written down; the next command begins with nothing changed.
+            keyspace.take_changed();
         }
         keyspace.select(database);
     }

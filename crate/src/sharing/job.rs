@@ -461,7 +461,11 @@ impl Executor {
             reply.error(mistake);
             Done::Failed
         });
-        if let (Some(journal), Done::Answered) = (&mut self.journal, &done) {
+        // Asked whatever came of it: the next command begins with nothing changed.
+        if let Some(journal) = &mut self.journal
+            && keyspace.take_changed()
+            && matches!(done, Done::Answered)
+        {
             journal.note_vanished(keyspace, now_ms);
             journal.note(&asked, now_ms, (self.random.get_seed() != seed).then_some(seed));
         }

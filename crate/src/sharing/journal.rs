@@ -1,7 +1,6 @@
 //! What one who runs commands appends to the log, and whether it may run them at all.
 //!
-//! Owns which commands are written down: those that may change data and did not fail, and a DEL for each key that went
-//! by itself. Knows neither file nor lock; whoever calls holds the data.
+//! Owns which commands are written down: those that changed data, and a DEL for each key that went by itself. Knows neither file nor lock; whoever calls holds the data.
 
 use crate::command::{Flag, Mistake, Spec};
 use crate::log::entry::Ran;
@@ -45,7 +44,7 @@ impl Journal {
         }
     }
 
-    /// Notes a command that ran in `database`, if it may have changed data. `seed` is where its random choices started, if
+    /// Notes a command that has changed data, unless that is none of its business. `seed` is where its random choices started, if
     /// it made any.
     pub(super) fn note(&mut self, asked: &Asked<'_>, now_ms: u64, seed: Option<u64>) {
         if asked.found.spec.has(Flag::Write) {

@@ -33,7 +33,6 @@ use std::time::Duration;
 
 use crate::command::Server;
 use crate::rt::{Answers, Rt, ledger};
-use crate::store::Databases;
 
 pub(crate) use self::blocking::Blocked;
 use self::job::Executor;
@@ -215,7 +214,11 @@ impl Sharing {
         let labels = Labels::new();
         let answers = Answers::new("element");
         if server.log().is_some() {
-            stores.iter_mut().for_each(Databases::keep_vanished);
+            for shard in stores.iter_mut() {
+                shard.keep_vanished();
+                // What was read from the log is in it.
+                shard.take_changed();
+            }
         }
         let memory = &server.memory;
         for shard in stores.iter_mut() {

@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use bytes::BytesMut;
 
-use crate::command::{Config, Ctx, Run, Server, resolve};
+use crate::command::{Config, Ctx, Flag, Run, Server, resolve};
 use crate::log::Draft;
-use crate::log::entry::{Entry, Key, Next, Piece, Unreadable};
+use crate::log::entry::{DATABASES_MAX, Entry, Key, Next, Piece, Unreadable};
 use crate::resp::{Limits, Protocol, Reply};
 use crate::store::{Keyspace, Value, Watcher};
 
@@ -57,7 +57,7 @@ impl Replay {
             request_bytes: usize::MAX,
             ..Limits::default()
         };
-        let server = Server::new(Config { limits, databases: usize::MAX, ..Config::default() }, 0, 0);
+        let server = Server::new(Config { limits, databases: DATABASES_MAX, ..Config::default() }, 0, 0);
         Self {
             server: Arc::new(server),
             watcher: Arc::default(),
@@ -120,6 +120,8 @@ impl Replay {
         let mut ctx = Ctx { keyspace, database, now_ms, random: &mut random, server, watcher };
         let mut reply = Reply::new(&mut self.replies, Protocol::Resp2);
         let done = match found.spec.run {
+            // Only earlier versions wrote that down, of clients that had waited.
+            Run::Keyspace(_) | Run::Blocking(_) if !found.spec.has(Flag::Write) => return Ok(()),
             Run::Keyspace(run) => run(&mut ctx, args, &mut reply).is_ok(),
             // It did not wait any more.
             Run::Blocking(run) => matches!(run(&mut ctx, args, ran.served, &mut reply), Ok(None)),
@@ -133,6 +135,10 @@ impl Replay {
 
     fn put(&mut self, piece: Piece<'_>, keyspace: &mut dyn Keyspace) -> Result<(), Unreadable> {
         let (key, parts) = (piece.key, piece.parts()?);
+        if parts.is_empty() {
+            // No key holds nothing.
+            return Err(Unreadable);
+        }
         let store = keyspace.shard_of(key.name).of(key.database);
         // At the beginning of time no key has expired: whether one has is for the commands that come after to find out.
         let value = if piece.continued {

@@ -157,6 +157,12 @@ impl Databases {
         self.current.is_touched() || self.others.iter().any(Store::is_touched)
     }
 
+    /// Whether commands have changed anything since this was asked last.
+    #[inline]
+    pub fn take_changed(&mut self) -> bool {
+        self.stores().fold(false, |any, store| store.take_changed() | any)
+    }
+
     /// Whether anybody waits here who needs another shard, too; perhaps one who has gone.
     #[inline]
     pub fn has_far_waiters(&self) -> bool {

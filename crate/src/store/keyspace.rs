@@ -51,6 +51,11 @@ pub trait Keyspace {
         (0..self.count()).any(|index| self.shard(index).is_touched())
     }
 
+    /// Whether commands have changed anything since this was asked last.
+    fn take_changed(&mut self) -> bool {
+        (0..self.count()).fold(false, |any, index| self.shard(index).take_changed() | any)
+    }
+
     /// From now on commands mean this database.
     fn select(&mut self, database: usize) {
         for index in 0..self.count() {

@@ -80,7 +80,8 @@ pub trait Waiter: Send + Sync {
     /// Serves it from `key`, if that has what it waits for; false if it goes on waiting. Its database is selected, and the
     /// shards of its keys are in `keyspace`: that of `key`, and all if it [is far](Self::is_far).
     ///
-    /// When its command was carried out, and before it learns that, `done` is told the command's words.
+    /// When its command was carried out and may have changed something, and before it learns that, `done` is told the command's
+    /// words.
     fn serve(
         &self,
         key: &[u8],

@@ -94,6 +94,8 @@ pub struct Store {
     onlookers: Option<Box<Onlookers>>,
     /// Keys that no command removed, since somebody asked last; `None` while nobody wants to know.
     vanished: Option<Vec<Key>>,
+    /// Changes that commands have made since somebody asked last.
+    changes: u32,
 }
 
 impl Store {
@@ -292,6 +294,8 @@ impl Store {
 
     /// Removes all keys. Takes as long as freeing them takes.
     pub fn clear(&mut self) {
+        // Even if there was none, as in Redis: who reads what is written down asks for an order to forget.
+        self.changes = self.changes.wrapping_add(1);
         self.touch_all_of(&Entries::default());
         self.entries = Entries::default();
         self.access.clear();
@@ -347,6 +351,7 @@ impl Store {
         std::mem::swap(&mut self.onlookers, &mut other.onlookers);
         // What has vanished did so under the number that it had.
         std::mem::swap(&mut self.vanished, &mut other.vanished);
+        self.changes = self.changes.wrapping_add(1);
         self.touch_all_of(&other.entries);
         other.touch_all_of(&self.entries);
     }

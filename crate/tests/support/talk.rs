@@ -18,6 +18,9 @@ use interleave::sharing::{Kind, Options, Sharing};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::sync::watch;
 
+/// When a talk begins, in milliseconds since the Unix epoch.
+pub(crate) const START_MS: u64 = 1_800_000_000_000;
+
 /// A server and the clients that have spoken so far, by number.
 pub(crate) struct Talk {
     // First, so that sessions end before their pipes do.
@@ -36,10 +39,15 @@ struct End {
 
 impl Talk {
     pub(crate) fn new(kind: Kind, config: Config) -> Self {
-        let engine = CurrentThread::new(1_800_000_000_000);
+        Self::with(kind, Server::new(config, START_MS, 7))
+    }
+
+    /// With a server made at [`START_MS`].
+    pub(crate) fn with(kind: Kind, server: Server) -> Self {
+        let engine = CurrentThread::new(START_MS);
         let rt = engine.rt();
         let (stop, stopped) = watch::channel(false);
-        let server = Arc::new(Server::new(config, rt.unix_ms(), 7));
+        let server = Arc::new(server);
         let service = engine.enter(|| Service {
             sharing: Sharing::new(kind, Options { shards: 8, ..Options::default() }, &rt, &server),
             server,

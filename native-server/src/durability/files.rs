@@ -18,7 +18,7 @@ use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use interleave::log::frame::{START_BYTES, salt_of, start};
+use interleave::log::frame::{START_BYTES, start};
 
 use super::OpenError;
 
@@ -199,16 +199,6 @@ impl Folder {
 enum Others {
     Data(PathBuf),
     System(io::Error),
-}
-
-/// The salt of a file, from its first bytes; `None` if it is none of ours.
-pub(super) fn read_salt(mut file: impl io::Read) -> io::Result<Option<u32>> {
-    let mut bytes = [0; START_BYTES];
-    match file.read_exact(&mut bytes) {
-        Ok(()) => Ok(salt_of(&bytes)),
-        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(None),
-        Err(error) => Err(error),
-    }
 }
 
 #[cfg(test)]

@@ -22,6 +22,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use interleave::log::frame::START_BYTES;
+use interleave::log::read::{ReadError, read_salt};
 use interleave::log::{Fsync, Log};
 use interleave::sharing::Stores;
 use tracing::{error, info, warn};
@@ -84,7 +85,7 @@ impl Durability {
                 let (commands, took) = (replay.commands(), began.elapsed());
                 info!("read the log in {}: {commands} commands in {took:?}", path.display());
                 let last = folder.path_of(*manifest.logs.last().expect("a manifest has a log"));
-                let salt = File::open(&last).and_then(files::read_salt).map_err(system)?;
+                let salt = File::open(&last).and_then(read_salt).map_err(system)?;
                 let salt =
                     salt.ok_or(OpenError::Damaged { path: last.clone(), offset: 0, is_last: false })?;
                 (manifest, File::options().append(true).open(&last).map_err(system)?, salt)
@@ -287,6 +288,16 @@ pub enum OpenError {
 }
 
 impl OpenError {
+    /// What stood in the way of reading a file.
+    fn from_read(path: &Path, error: ReadError) -> Self {
+        let path = path.to_owned();
+        match error {
+            ReadError::Damaged { offset } => Self::Damaged { path, offset, is_last: false },
+            ReadError::Unreadable { offset } => Self::Unreadable { path, offset },
+            ReadError::System(error) => Self::System { path, error },
+        }
+    }
+
     /// The same of a file that is the last one, or not.
     fn in_last(self, is_last: bool) -> Self {
         match self {

@@ -54,8 +54,9 @@ impl Rewrite {
             let mut stores = Stores::new(Kind::Mutex, &Options::default());
             let mut replay = Replay::new();
             for (path, role) in sources {
-                if let Some(torn) = read(&path, role, &mut replay, &mut stores)? {
-                    return Err(OpenError::Damaged { path, offset: torn.offset, is_last: false });
+                let end = read(&path, role, &mut replay, &mut stores)?;
+                if end.torn_bytes > 0 {
+                    return Err(OpenError::Damaged { path, offset: end.offset, is_last: false });
                 }
             }
             let written = snapshot(&mut stores, WRITE_BYTES, |draft| {

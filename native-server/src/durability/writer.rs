@@ -270,6 +270,22 @@ mod tests {
     }
 
     #[test]
+    fn a_transaction_takes_one_write_and_one_sync() {
+        let disk = Disk::new(1000, 10);
+        let mut writer = Writer::new(Log::new(Fsync::Always), disk.clone(), 7);
+        let mut draft = Draft::default();
+        for key in [&b"one"[..], b"two", b"three"] {
+            draft.command(0, Ran::default(), [&b"SET"[..], key, b"value"].into_iter());
+        }
+        draft.close();
+        writer.log.append(&mut draft);
+        let taken = writer.log.take(Duration::ZERO, Vec::new());
+        writer.take(taken.records, taken.end);
+        let written = writer.work();
+        assert_eq!((disk.content(), disk.0.lock().unwrap().syncs_left), ((1, written), 9));
+    }
+
+    #[test]
     fn what_a_full_disk_did_not_take_is_written_when_there_is_room() {
         let disk = Disk::new(70, 1000);
         let mut writer = Writer::new(Log::new(Fsync::Always), disk.clone(), 7);

@@ -5,6 +5,7 @@ mod compaction;
 mod crash;
 mod damage;
 mod full_disk;
+mod gone;
 mod program;
 
 use program::{Folder, Program};
@@ -48,6 +49,31 @@ fn a_restart_keeps_the_data() {
             assert!(!info.contains("aof_current_size:0"), "{info}");
             program.stop();
         }
+    }
+}
+
+#[test]
+fn what_changes_nothing_adds_nothing_to_the_log() {
+    let folder = Folder::new();
+    let size = |client: &mut program::Client| {
+        let info = client.request("INFO persistence");
+        let size = info.split("aof_current_size:").nth(1).and_then(|rest| rest.lines().next());
+        size.expect("INFO tells it").trim().parse::<u64>().expect("a number")
+    };
+    for _ in 0..2 {
+        // The second time with what the first has written, read again.
+        let program = Program::start(&folder, &["--appendfsync=always"]);
+        let mut client = program.client();
+        let before = size(&mut client);
+        for number in 0..200 {
+            client.ask(&format!("DEL missing:{number}"), ":0");
+        }
+        assert_eq!(size(&mut client), before);
+        for number in 0..200 {
+            client.ask(&format!("SET key:{number} v"), "+OK");
+        }
+        assert!(size(&mut client) > before);
+        program.stop();
     }
 }
 

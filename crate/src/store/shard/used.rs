@@ -64,7 +64,7 @@ impl Store {
     /// Removes the entry at a position to make room. To those who watch it is changed.
     pub(in crate::store) fn evict_at(&mut self, position: usize) {
         if let Some((key, _)) = self.remove_at(position) {
-            self.touch(key.as_slice());
+            self.show(key.as_slice());
             if let Some(vanished) = &mut self.vanished {
                 vanished.push(key);
             }

@@ -35,11 +35,29 @@ impl Store {
         self.onlookers.as_ref().is_some_and(|onlookers| onlookers.far() > 0)
     }
 
-    /// The command found nothing to change in what it has just looked `key` up to change.
+    /// The command found nothing to change in what it has just looked `key` up to change, and has found.
     pub fn unchanged(&mut self, key: &[u8]) {
+        self.unwritten();
+        self.unseen(key);
+    }
+
+    /// What the command has just changed in `key` is nothing to those who look on at it.
+    pub fn unseen(&mut self, key: &[u8]) {
         if let Some(onlookers) = &mut self.onlookers {
             onlookers.untouch(key);
         }
+    }
+
+    /// As [`Self::unchanged`], but those who look on take it for a change.
+    pub fn unwritten(&mut self) {
+        debug_assert_ne!(self.changes, 0, "what is taken back was said before");
+        self.changes = self.changes.wrapping_sub(1);
+    }
+
+    /// Whether commands have changed anything since this was asked last.
+    #[inline]
+    pub fn take_changed(&mut self) -> bool {
+        std::mem::take(&mut self.changes) > 0
     }
 
     /// Whether the command has changed a key that somebody looks on at.
@@ -88,6 +106,13 @@ impl Store {
 
     #[inline]
     pub(super) fn touch(&mut self, key: &[u8]) {
+        self.changes = self.changes.wrapping_add(1);
+        self.show(key);
+    }
+
+    /// Touches `key` for those who look on.
+    #[inline]
+    pub(super) fn show(&mut self, key: &[u8]) {
         if let Some(onlookers) = &mut self.onlookers {
             onlookers.touch(key);
         }

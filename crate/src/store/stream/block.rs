@@ -308,8 +308,11 @@ fn take_string<'a>(bytes: &mut &'a [u8]) -> &'a [u8] {
     string
 }
 
-/// Goes on behind a string; none where it is cut.
+/// Goes on behind a string; none where it is cut, or not begun: any number of strings is not found in nothing.
 fn skip_string(bytes: &mut &[u8]) -> Option<()> {
+    if bytes.is_empty() {
+        return None;
+    }
     let len = usize::try_from(take(bytes)).ok()?;
     *bytes = bytes.split_at_checked(len)?.1;
     Some(())

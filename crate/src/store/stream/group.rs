@@ -78,9 +78,11 @@ impl Group {
         (self.last_id, self.read) = (last_id, read);
     }
 
-    /// Goes on to `id`, if that is ahead, without counting.
-    pub fn skip_to(&mut self, id: StreamId) {
+    /// Goes on to `id`, if that is ahead, without counting; whether it was.
+    pub fn skip_to(&mut self, id: StreamId) -> bool {
+        let is_ahead = id > self.last_id;
         self.last_id = self.last_id.max(id);
+        is_ahead
     }
 
     /// Goes on to the entry `id` of `log`, the next one after the last.
