@@ -224,6 +224,42 @@ fn a_person_chooses_and_the_choices_make_the_run_again() {
 }
 
 #[test]
+fn an_option_says_what_its_task_does_next() {
+    let scenario = "setup { SET k 1 }; client a { INCR k }; finally { GET k }";
+    let offers = |direct: bool| {
+        let recipe = Recipe { direct, ..recipe(scenario, Flavor::Manual) };
+        let mut machine = Machine::open(&recipe).unwrap();
+        let mut offers: Vec<String> = Vec::new();
+        while let Some(first) = machine.look().options.first() {
+            if first.name == "scenario" || first.name == "a" {
+                offers.push(format!("{}: {}", first.name, first.does));
+            }
+            machine.choose(first.option).unwrap();
+        }
+        offers.dedup();
+        offers
+    };
+    let direct = [
+        "scenario: begins",
+        "a: begins",
+        "scenario: has the end of clients",
+        "scenario: lets the others run",
+    ];
+    assert_eq!(offers(true), direct);
+    let replies = [
+        "scenario: begins",
+        "scenario: has the reply to SET k 1",
+        "a: begins",
+        "a: has the reply to INCR k",
+        "scenario: has the end of clients",
+        "scenario: has the reply to GET k",
+        // The same connection tells what the keys hold in the end.
+        "scenario: has bytes",
+    ];
+    assert_eq!(offers(false), replies);
+}
+
+#[test]
 fn a_choice_in_the_past_forgets_the_future() {
     let mut machine = open(EXAMPLES[0].broken, Flavor::Manual);
     machine.seek(20);

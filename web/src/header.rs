@@ -117,6 +117,7 @@ fn Status(page: Page) -> impl IntoView {
     };
     let class = move || match page.link.get() {
         Link::Starting => "starting",
+        Link::Up(_) if page.kind.get() == Kind::Machine && page.machine.is_ended_badly() => "down",
         Link::Up(_) if !page.running.get() => "paused",
         Link::Up(_) => "up",
         Link::Down { .. } => "down",

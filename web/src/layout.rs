@@ -73,13 +73,14 @@ fn begin(page: Page) {
 /// The keys that work everywhere but where text is typed.
 fn shortcut(page: Page, event: &web_sys::KeyboardEvent) {
     let element = event.target().and_then(|target| target.dyn_into::<web_sys::Element>().ok());
-    // A slider takes the arrow keys, and no text.
+    // A slider takes the keys that move it, and no text.
     let slides =
         element.as_ref().is_some_and(|element| element.get_attribute("type").as_deref() == Some("range"));
-    let is_digit = event.key().len() == 1 && event.key().bytes().all(|byte| byte.is_ascii_digit());
+    let moves =
+        matches!(&*event.key(), "Home" | "End" | "PageUp" | "PageDown") || event.key().starts_with("Arrow");
     let typing = element
         .is_some_and(|element| matches!(&*element.tag_name(), "INPUT" | "SELECT" | "TEXTAREA"))
-        && !(slides && is_digit);
+        && (!slides || moves);
     if event.key() == "Escape" {
         if page.help.get_untracked() {
             page.help.set(false);

@@ -110,6 +110,7 @@ pub(crate) fn stage(trace: &Trace, stage: Stage) -> String {
         Stage::Refused => {
             "no such command, or other arguments than it takes: the reply is an error".to_owned()
         }
+        Stage::Awaited(channel) => format!("waits for a message in `{}`", trace.object_name(channel)),
         Stage::Written => "writes the reply".to_owned(),
     }
 }
@@ -120,7 +121,7 @@ pub(crate) fn stage_colour(stage: Stage) -> &'static str {
         Stage::Scheduled => "scheduled",
         Stage::LockWaited(_) => "lock",
         Stage::LockSlept(_) => "sleep",
-        Stage::RequestQueued(_) | Stage::ReplyQueued(_) => "message",
+        Stage::RequestQueued(_) | Stage::ReplyQueued(_) | Stage::Awaited(_) => "message",
         _ => "running",
     }
 }

@@ -308,8 +308,8 @@ impl Page {
     /// Brings the numbers and whoever watches the trace up to date. Meant for some times a second.
     pub(crate) fn refresh(self) {
         self.trace.with_value(|trace| {
-            let moment = self.machine.moment();
-            let now_ns = moment.map_or(trace.now_ns(), |(now_ns, _)| now_ns);
+            let moment = self.machine.moment().filter(|_| self.kind.get_untracked() == Kind::Machine);
+            let now_ns = moment.map_or(trace.now_ns(), |moment| moment.now_ns);
             let counts = trace.counts();
             let part = |(index, part): (usize, &Part)| PartNumbers {
                 name: part.name.clone(),
@@ -321,8 +321,12 @@ impl Page {
                 workers: part.workers.end - part.workers.start,
             };
             let numbers = Numbers {
-                concurrency: moment.map_or(trace.concurrency(), |(_, concurrency)| concurrency),
-                parallelism: trace.parallelism_over(now_ns.saturating_sub(GLANCE_NS)..now_ns),
+                concurrency: moment.map_or(trace.concurrency(), |moment| moment.concurrency),
+                // While a run stands still, a glance back over it says nothing of now.
+                parallelism: match moment.and_then(|moment| moment.polled) {
+                    Some(polled) => Parallelism { max: polled, average: polled as f64 },
+                    None => trace.parallelism_over(now_ns.saturating_sub(GLANCE_NS)..now_ns),
+                },
                 workers: trace.workers(),
                 dropped: counts.dropped,
                 evicted: counts.evicted,

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::Machine;
 use super::seen::{Object, Seen, State};
 use crate::engine::{Choice, Steal, WorkerState};
-use crate::scenario::{ChannelProgress, End, Span, TaskProgress, panicked};
+use crate::scenario::{ChannelProgress, End, Span, TaskProgress, Waits, panicked};
 use crate::scope::event::{ObjectId, TaskId};
 use crate::scope::frame::{ObjectKind, Origin};
 use crate::sharing::MirroredKey;
@@ -228,12 +228,20 @@ fn look_at_steal(seen: &Seen, steal: &Steal) -> LookSteal {
 }
 
 fn options(machine: &Machine, progress: &[TaskProgress]) -> Vec<LookOption> {
+    if machine.is_over() {
+        // Of what the runtime still does, nothing is the scenario's.
+        return Vec::new();
+    }
     let source = machine.scenario.source();
     let seen = &machine.seen;
     let option = |(option, choice)| match choice {
         Choice::Poll(task) => {
-            let stands = progress.iter().find(|progress| progress.traced == Some(task));
-            let does = match (stands, seen.task(task)) {
+            // `setup` and `finally` are one task's: what has ended says nothing of what comes.
+            let own = |progress: &&TaskProgress| progress.traced == Some(task) && progress.end.is_none();
+            let does = match (progress.iter().rev().find(own), seen.task(task)) {
+                (Some(progress), _) if progress.waits == Some(Waits::Reply) => {
+                    format!("has the reply to {}", first_line(progress.span.text(source)))
+                }
                 (Some(progress), _) => first_line(progress.span.text(source)).to_owned(),
                 (None, Some(task)) if task.is_new() => "begins".to_owned(),
                 (None, Some(task)) => ready(&seen.waits(task)),

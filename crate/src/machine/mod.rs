@@ -291,7 +291,7 @@ impl Machine {
     /// A task of the scenario's own: its name, and the statement it stands at.
     fn stands(&self, task: TaskId) -> Option<(String, Span)> {
         let tasks = self.run.progress().tasks();
-        let found = tasks.into_iter().find(|progress| progress.traced == Some(task))?;
+        let found = tasks.into_iter().rfind(|progress| progress.traced == Some(task))?;
         Some((found.name.to_string(), found.span))
     }
 

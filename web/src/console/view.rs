@@ -176,7 +176,8 @@ fn EntryView(page: Page, entry: Entry) -> impl IntoView {
     // From the wake to the written reply.
     let took = Memo::new(move |_| {
         page.changed.track();
-        entry.outcome.track();
+        // A command that waits has not taken anything yet.
+        entry.outcome.with(Option::is_some).then_some(())?;
         let command = entry.command.get()?;
         let kept = entry.way.get_value().map(|way| way.path);
         let path = kept.or_else(|| page.trace.with_value(|trace| trace.path(command)))?;

@@ -159,6 +159,15 @@ fn about(recipe: &Recipe) -> About {
     }
 }
 
+/// Where a run stands.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Moment {
+    pub(crate) now_ns: u64,
+    pub(crate) concurrency: Concurrency,
+    /// Tasks being polled now, if the run stands still.
+    pub(crate) polled: Option<usize>,
+}
+
 impl Machine {
     /// As it was left at the last visit, without a worker yet.
     pub(crate) fn new(saved: Option<&SavedMachine>) -> Self {
@@ -311,15 +320,28 @@ impl Machine {
         self.post(message);
     }
 
-    /// Where the run stands, for numbers that are of this moment: its time, and the tasks in flight.
-    pub(crate) fn moment(self) -> Option<(u64, Concurrency)> {
+    /// Where the run stands, for numbers that are of this moment.
+    pub(crate) fn moment(self) -> Option<Moment> {
         self.look.with_untracked(|look| {
             let look = look.as_ref().filter(|_| !self.shows_two())?;
             let count =
                 |states: &[&str]| look.tasks.iter().filter(|task| states.contains(&&*task.state)).count();
             let (alive, busy) = (count(&["running", "scheduled", "idle"]), count(&["running", "scheduled"]));
-            Some((look.now_ns, Concurrency { alive, busy }))
+            let plays = self.at.with_untracked(|at| at.as_ref().is_some_and(|at| at.playing));
+            Some(Moment {
+                now_ns: look.now_ns,
+                concurrency: Concurrency { alive, busy },
+                polled: (!plays).then(|| count(&["running"])),
+            })
         })
+    }
+
+    /// Whether the run stands at its end, which is not good.
+    pub(crate) fn is_ended_badly(self) -> bool {
+        self.at.with(|at| at.as_ref().is_some_and(|at| !at.playing && at.ended && at.step == at.head))
+            && self.look.with(|look| {
+                look.as_ref().and_then(|look| look.outcome.as_ref()).is_some_and(|outcome| !outcome.good)
+            })
     }
 
     /// What is told in the header.

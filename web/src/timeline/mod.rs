@@ -31,6 +31,9 @@ use crate::page::{Page, Selected};
 use crate::saved::Saved;
 use crate::source::Kind;
 
+/// Time that is shown at least when all is: a run that has hardly begun goes on within it.
+const FIT_MIN_NS: u64 = 20_000;
+
 /// Height of the ruler above the lanes, in CSS pixels: a row for times, and one for the lengths of folded stretches.
 const RULER_PX: f64 = 34.0;
 
@@ -245,13 +248,13 @@ impl Timeline {
             let busy_ns: u64 = trace.busy_periods().iter().map(|period| period.end - period.start).sum();
             let folds_px = (trace.busy_periods().len() as f64 + 1.0) * axis::FOLD_PX;
             if self.folds.get_untracked() && folds_px < width * 0.7 {
-                let scale = busy_ns.max(1) as f64 / (width * 0.98 - folds_px);
+                let scale = busy_ns.max(FIT_MIN_NS) as f64 / (width * 0.98 - folds_px);
                 self.scale.set(scale.clamp(*SCALES.start(), *SCALES.end()));
                 self.hold(trace.now_ns() as f64, width * 0.99);
             } else {
                 self.folds.set(false);
                 let (from_ns, to_ns) = (trace.start_ns() as f64, trace.now_ns() as f64);
-                let scale = (to_ns - from_ns).max(1.0) / (width * 0.98);
+                let scale = (to_ns - from_ns).max(FIT_MIN_NS as f64) / (width * 0.98);
                 self.scale.set(scale.clamp(*SCALES.start(), *SCALES.end()));
                 self.hold(to_ns, width * 0.99);
             }
@@ -381,7 +384,7 @@ impl Timeline {
             scale: self.scale.get_untracked(),
             selected: page.selected.get_untracked(),
             chosen: chosen(page, trace),
-            playhead: page.machine.playhead(),
+            playhead: page.machine.playhead().filter(|_| is_run),
             has_now: !(is_run && page.machine.shows_two()),
             look: page.machine.drawn().filter(|_| is_run),
             polls: inner.polls,

@@ -35,7 +35,9 @@ pub enum Stage {
     Ran,
     /// There is no such command, or it takes other arguments: an error is the reply.
     Refused,
-    /// From the command's end until the reply is written.
+    /// There was nothing yet: the task waits for what another client brings, or for its time to pass.
+    Awaited(ObjectId),
+    /// From the command's end, or that of its waiting, until the reply is written.
     Written,
 }
 
@@ -88,11 +90,34 @@ pub(super) fn path(trace: &Trace, id: CommandId) -> Option<Path> {
     } else {
         store(trace, &around, command.start_ns..end_ns, &mut path);
     }
-    match around.after(end_ns).find(|stamped| matches!(stamped.event, Event::Write { .. })) {
-        Some(written) => path.push(Stage::Written, end_ns, written.at_ns, Evidence::Observed),
+    reply(trace, &around, end_ns, &mut path);
+    Some(path)
+}
+
+/// From the command's end to the written reply, perhaps after waiting.
+fn reply(trace: &Trace, around: &Around<'_>, end_ns: u64, path: &mut Path) {
+    // Another command would begin, or more be read, before this one's own waiting could.
+    let own = around.after(end_ns).take_while(|stamped| {
+        !matches!(stamped.event, Event::CommandStart { .. } | Event::Read { .. } | Event::ReadWait)
+    });
+    let awaited = own.into_iter().find_map(|stamped| match stamped.event {
+        Event::ReceiveWait { channel } => Some((channel, stamped.at_ns)),
+        _ => None,
+    });
+    let mut from_ns = end_ns;
+    if let Some((channel, since_ns)) = awaited {
+        let came = around.after(since_ns).find(|stamped| match stamped.event {
+            Event::Receive { channel: from, .. } => from == channel,
+            Event::Write { .. } => true,
+            _ => false,
+        });
+        from_ns = came.map_or(trace.now_ns(), |stamped| stamped.at_ns);
+        path.push(Stage::Awaited(channel), end_ns, from_ns, Evidence::Observed);
+    }
+    match around.after(from_ns).find(|stamped| matches!(stamped.event, Event::Write { .. })) {
+        Some(written) => path.push(Stage::Written, from_ns, written.at_ns, Evidence::Observed),
         None => path.missing.push("the writing of the reply"),
     }
-    Some(path)
 }
 
 impl Path {

@@ -81,6 +81,7 @@ fn way(trace: &Trace, client: u32) -> String {
         Stage::Refused => "refused".to_owned(),
         Stage::RequestQueued(channel) => format!("request queued: {}", trace.object_name(channel)),
         Stage::OwnerRan(task) => format!("owner ran: {}", trace.task_name(task)),
+        Stage::Awaited(channel) => format!("awaited: {}", trace.object_name(channel)),
         Stage::ReplyQueued(channel) => format!("reply queued: {}", trace.object_name(channel)),
         other => format!("{other:?}").to_ascii_lowercase(),
     };
@@ -179,6 +180,17 @@ fn the_way_to_the_owner_and_back() {
     written 2 us Observed
     missing []
     ");
+}
+
+#[test]
+fn a_command_that_waits_is_seen_to_wait() {
+    for kind in Kind::ALL {
+        let trace = recorded(kind, Options::default(), 1, b"BLPOP k 0.1\r\n");
+        let way = way(&trace, 1);
+        let waited: Vec<_> = way.lines().filter(|line| line.starts_with("awaited")).collect();
+        assert!(matches!(*waited, [line] if line.contains(" 1000")), "{kind}: {way}");
+        assert!(way.contains("written"), "{kind}: {way}");
+    }
 }
 
 #[test]
