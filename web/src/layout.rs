@@ -107,7 +107,8 @@ fn shortcut(page: Page, event: &web_sys::KeyboardEvent) {
     }
 }
 
-fn focus(selector: &str) {
+/// Gives the first element that `selector` finds the focus.
+pub(crate) fn focus(selector: &str) {
     let element = document().query_selector(selector).ok().flatten();
     if let Some(element) = element.and_then(|element| element.dyn_into::<web_sys::HtmlElement>().ok()) {
         let _ = element.focus();

@@ -309,6 +309,7 @@ mod tests {
                     first_task: TaskId(1 << 24),
                     first_worker: WorkerId(2),
                     workers: 4,
+                    end_ns: 900,
                 },
             ]),
             Frame::Alive(vec![AliveTask {

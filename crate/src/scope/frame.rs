@@ -57,8 +57,9 @@ pub enum Definition {
     Object { id: ObjectId, kind: ObjectKind, name: String, number: u32 },
     /// A name the client gave itself with `CLIENT SETNAME` or `HELLO … SETNAME`. Empty: it took its name back.
     ClientName { client: u32, name: String },
-    /// In a merged recording, one of those it is of: its tasks' numbers begin at `first_task`, its workers' at `first_worker`.
-    Part { name: String, first_task: TaskId, first_worker: WorkerId, workers: u16 },
+    /// In a merged recording, one of those it is of: its tasks' numbers begin at `first_task`, its workers' at `first_worker`. It
+    /// tells of nothing after `end_ns`.
+    Part { name: String, first_task: TaskId, first_worker: WorkerId, workers: u16, end_ns: u64 },
 }
 
 /// A task that was alive when watching began, so that the page does not start empty.

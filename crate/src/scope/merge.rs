@@ -31,6 +31,7 @@ pub fn merge(parts: &[Part<'_>]) -> Vec<Frame> {
     let (mut greeting, mut workers, mut end_ns) = (None, 0, 0);
     for (index, part) in (0..).zip(parts) {
         let moved = Move { part, index, first_worker: workers };
+        let mut own_end_ns = None;
         for frame in part.frames {
             match frame {
                 Frame::Hello(hello) => {
@@ -41,7 +42,7 @@ pub fn merge(parts: &[Part<'_>]) -> Vec<Frame> {
                 Frame::Alive(living) => alive.extend(living.iter().map(|it| moved.alive(it))),
                 Frame::Events(chunk) => events.push(Frame::Events(moved.chunk(chunk))),
                 Frame::Lost { events: lost } => events.push(Frame::Lost { events: *lost }),
-                Frame::Drained { at_ns } => end_ns = end_ns.max(moved.at_ns(*at_ns)),
+                Frame::Drained { at_ns } => own_end_ns = own_end_ns.max(Some(moved.at_ns(*at_ns))),
             }
         }
         definitions.push(Definition::Part {
@@ -49,7 +50,9 @@ pub fn merge(parts: &[Part<'_>]) -> Vec<Frame> {
             first_task: moved.task(TaskId(0)),
             first_worker: WorkerId(moved.first_worker),
             workers: workers - moved.first_worker,
+            end_ns: own_end_ns.unwrap_or(u64::MAX),
         });
+        end_ns = end_ns.max(own_end_ns.unwrap_or(0));
     }
     let mut merged = Vec::new();
     merged.extend(greeting.map(|hello| Frame::Hello(Hello { workers, now_ns: 0, ..hello })));
@@ -232,7 +235,8 @@ mod tests {
 
     #[test]
     fn nothing_of_one_is_taken_for_the_others() {
-        let (a, b) = (recording(100), recording(5_000));
+        let (a, mut b) = (recording(100), recording(5_000));
+        *b.last_mut().unwrap() = Frame::Drained { at_ns: 5_002 };
         let parts =
             [Part { name: "a", frames: &a, at_ns: 100 }, Part { name: "b", frames: &b, at_ns: 5_000 }];
         let mut trace = Trace::new();
@@ -253,6 +257,7 @@ mod tests {
         for task in trace.tasks() {
             let part = trace.part_of(task.id);
             assert_eq!(trace.parts()[part].name, trace.task_name(task.id)[..1]);
+            assert_eq!(trace.until_ns(task.id), [4, 2][part], "what came after its end is not told");
             assert_eq!(trace.parallelism_of(part, 0..4).max, 1);
         }
     }

@@ -5,6 +5,7 @@ use interleave::command::Spec;
 use leptos::ev;
 use leptos::html;
 use leptos::prelude::*;
+use wasm_bindgen::JsCast;
 
 use super::complete::{Help, complete, help, written};
 use super::{CONSOLES_MAX, Console, Entry, Kind, Standing};
@@ -132,7 +133,14 @@ fn ConsoleView(page: Page, console: Console) -> impl IntoView {
             aria-label=format!("Console {number}")
             class:hidden=move || !in_front()
         >
-            <div class="entries" node_ref=scroll role="log" aria-live="polite" tabindex="-1">
+            <div
+                class="entries"
+                node_ref=scroll
+                role="log"
+                aria-live="polite"
+                tabindex="-1"
+                on:click=move |event| focus_prompt(number, &event)
+            >
                 <Show when=move || console.entries.with(Vec::is_empty)>
                     <Invitation page=page console=console/>
                 </Show>
@@ -142,6 +150,18 @@ fn ConsoleView(page: Page, console: Console) -> impl IntoView {
             </div>
             <Prompt page=page console=console/>
         </div>
+    }
+}
+
+/// Whoever clicks beside what was printed wants to type; not whoever has marked some of it.
+fn focus_prompt(number: u32, event: &web_sys::MouseEvent) {
+    let on_button = event
+        .target()
+        .and_then(|target| target.dyn_into::<web_sys::Element>().ok())
+        .and_then(|element| element.closest("button").ok().flatten());
+    let marks = window().get_selection().ok().flatten().is_some_and(|selection| !selection.is_collapsed());
+    if on_button.is_none() && !marks {
+        crate::layout::focus(&format!("#console-{number} .console-input"));
     }
 }
 

@@ -33,7 +33,10 @@ pub(crate) fn columns(
     columns.fill(Column::default());
     let width = columns.len() as f64;
     let (from_ns, to_ns) = (axis.at_ns(0.0), axis.at_ns(width / columns_per_px));
-    let now_ns = trace.now_ns();
+    let now_ns = match whose {
+        Whose::Task(task) => trace.until_ns(task),
+        Whose::Worker(_) | Whose::Ended { .. } | Whose::Part(_) => trace.now_ns(),
+    };
     let lane = whose.polls(trace);
     let mut walk = axis.walk();
     let mut x = |at_ns: u64| walk.x(at_ns as f64) * columns_per_px;

@@ -164,7 +164,7 @@ fn waiting(scene: &Scene<'_>, whose: Whose, x: f64) -> Option<Hit> {
     let until_ns = lane
         .get(next)
         .and_then(|&id| scene.trace.poll(id))
-        .map_or(scene.trace.now_ns(), |poll| poll.wake.map_or(poll.start_ns, |wake| wake.at_ns));
+        .map_or(scene.trace.until_ns(id), |poll| poll.wake.map_or(poll.start_ns, |wake| wake.at_ns));
     if before.outcome.is_none() || has_ended(scene, id, before) {
         return None;
     }

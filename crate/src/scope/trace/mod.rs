@@ -348,6 +348,12 @@ impl Trace {
         self.parts.of_task(task)
     }
 
+    /// Until when it is known what `task` did: now, or the end of the recording that it is of.
+    #[must_use]
+    pub fn until_ns(&self, task: TaskId) -> u64 {
+        self.parts().get(self.part_of(task)).map_or(self.now_ns, |part| part.end_ns.min(self.now_ns))
+    }
+
     /// A worker's number in the recording that it is of.
     #[must_use]
     pub fn own_worker(&self, worker: WorkerId) -> WorkerId {
@@ -375,9 +381,9 @@ impl Trace {
                 drop(self.client_names.remove(&client));
             }
             Definition::ClientName { client, name } => drop(self.client_names.insert(client, name)),
-            Definition::Part { name, first_task, first_worker, workers } => {
+            Definition::Part { name, first_task, first_worker, workers, end_ns } => {
                 let workers = first_worker.0..first_worker.0.saturating_add(workers);
-                self.parts.add(Part { name, first_task, workers });
+                self.parts.add(Part { name, first_task, workers, end_ns });
             }
         }
     }

@@ -16,6 +16,8 @@ pub struct Part {
     pub first_task: TaskId,
     /// Its workers' numbers in the merged recording.
     pub workers: Range<u16>,
+    /// It tells of nothing after that.
+    pub end_ns: u64,
 }
 
 /// All of them, in the order of their numbers.
