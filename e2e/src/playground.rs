@@ -105,6 +105,11 @@ impl Playground {
     /// Types a line and waits until the way its command took is known to its end; returns the stretches in words.
     pub async fn path_of(&self, line: &str) -> Vec<String> {
         self.type_line(line).await;
+        self.way_of(line).await
+    }
+
+    /// Waits until the way of a command that was typed is known to its end; returns the stretches in words.
+    pub async fn way_of(&self, line: &str) -> Vec<String> {
         let is_whole =
             |entry: &Value| list(&entry["path"]).last().is_some_and(|last| last == "writes the reply");
         let entry = self.entry(line, "the way of the command", is_whole).await;

@@ -247,7 +247,7 @@ pub(super) fn wrong<T>(
 
 /// Fails because `limit` is passed.
 pub(super) fn too_many<T>(span: Span, most: usize, what: &str, found: usize, limit: &str) -> Parsed<T> {
-    let help = format!("this is the limit `{limit}` of a scenario");
+    let help = format!("a scenario's limit `{limit}` is reached");
     wrong(span, format!("at most {most} {what}"), found.to_string(), Some(help))
 }
 

@@ -508,49 +508,49 @@ fn limits_of_the_text() {
     line 1, column 58: expected at most 100 bytes of text, found 114
     1 | client a { } #éééééééééééééééééééééééééééééééééééééééééééééééééé
       |                                                          ^
-    help: this is the limit `source_bytes` of a scenario
+    help: a scenario's limit `source_bytes` is reached
     ");
     assert_snapshot!(within("client a { if 1 { if 1 { if 1 { } } } }"), @"
     line 1, column 31: expected at most 3 levels of nesting, found 4
     1 | client a { if 1 { if 1 { if 1 { } } } }
       |                               ^
-    help: this is the limit `depth` of a scenario
+    help: a scenario's limit `depth` is reached
     ");
     assert_snapshot!(within("client a { if ((((1)))) { } }"), @"
     line 1, column 17: expected at most 3 levels of nesting, found 4
     1 | client a { if ((((1)))) { } }
       |                 ^
-    help: this is the limit `depth` of a scenario
+    help: a scenario's limit `depth` is reached
     ");
     assert_snapshot!(within("client a * 2 { }\nclient b * 2 { }"), @"
     line 2, column 12: expected at most 3 clients, found 4
     2 | client b * 2 { }
       |            ^
-    help: this is the limit `clients` of a scenario
+    help: a scenario's limit `clients` is reached
     ");
     assert_snapshot!(within("client a * 99999999999999999999 { }"), @"
     line 1, column 12: expected at most 3 clients, found 18446744073709551615
     1 | client a * 99999999999999999999 { }
       |            ^^^^^^^^^^^^^^^^^^^^
-    help: this is the limit `clients` of a scenario
+    help: a scenario's limit `clients` is reached
     ");
     assert_snapshot!(within("client a {\nyield\nyield\nyield\nyield\nyield\n}"), @"
     line 6, column 1: expected at most 4 statements, found 5
     6 | yield
       | ^
-    help: this is the limit `statements` of a scenario
+    help: a scenario's limit `statements` is reached
     ");
     assert_snapshot!(within("client abcdef { }"), @"
     line 1, column 8: expected at most 5 bytes in a name, found 6
     1 | client abcdef { }
       |        ^^^^^^
-    help: this is the limit `name_bytes` of a scenario
+    help: a scenario's limit `name_bytes` is reached
     ");
     assert_snapshot!(within("channel q 11\nclient a { }"), @"
     line 1, column 1: expected at most 10 messages in a channel, found 11
     1 | channel q 11
       | ^^^^^^^^^^^^
-    help: this is the limit `channel_messages` of a scenario
+    help: a scenario's limit `channel_messages` is reached
     ");
     assert_snapshot!(within("channel q 10\nclient a * 3 { if ((1)) { yield } }"), @"no mistake");
 }

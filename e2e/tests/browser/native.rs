@@ -1,5 +1,7 @@
 //! The page with a native server: its replies and ways, its absence and return, and the load of a benchmark beside it.
 
+use std::io::Write;
+use std::net::TcpStream;
 use std::time::Duration;
 
 use interleave_e2e::browser::Window;
@@ -70,7 +72,8 @@ async fn each_sharing_shows_its_own_way_of_a_command() {
             page.click(".console:not(.hidden) .entry:last-child .line").await;
             page.shows("#drawer", "the driver (its socket, or a timer)").await;
             for stretch in &path {
-                page.shows("#drawer .way", stretch).await;
+                // What is code there stands between backticks here.
+                page.shows("#drawer .way", &stretch.replace('`', "")).await;
             }
         })
         .await;
@@ -131,6 +134,41 @@ fn waited(state: &Value) -> Option<u64> {
         })
     })?;
     console["number"].as_u64()
+}
+
+#[tokio::test]
+async fn the_time_machine_leaves_nothing_on_other_sources() {
+    with_server(&[], Window::WIDE, async |page, _| {
+        page.is_connected().await;
+        page.open_machine().await;
+        page.machine("a run that stands", |machine| machine["look"].is_object()).await;
+        page.click("#source-native").await;
+        page.is_connected().await;
+        assert_eq!(page.answer("SET greeting hello").await, "OK");
+        page.until("the server's own tasks in flight", |state| {
+            let alive = list(&state["tasks"]).iter().filter(|task| task["state"] != "ended").count();
+            alive > 2 && state["concurrency"] == alive
+        })
+        .await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_command_that_waits_is_shown_to_wait() {
+    with_server(&[], Window::WIDE, async |page, server| {
+        page.is_connected().await;
+        page.type_line("BLPOP jobs 0").await;
+        let entry =
+            page.entry("BLPOP jobs 0", "a command in the trace", |entry| entry["path"].is_array()).await;
+        assert_eq!(entry["reply"], Value::Null);
+        let mut other = TcpStream::connect(("127.0.0.1", server.resp_port())).expect("the server listens");
+        other.write_all(b"LPUSH jobs one\r\n").expect("the server reads");
+        assert!(page.reply_of("BLPOP jobs 0").await.contains("one"));
+        let way = page.way_of("BLPOP jobs 0").await;
+        assert!(way.iter().any(|stretch| stretch.starts_with("waits for a message")), "{way:?}");
+    })
+    .await;
 }
 
 #[tokio::test]
