@@ -45,7 +45,12 @@ const WORKERS: [Module; 2] = [
     Module {
         package: "interleave-tab",
         name: "tab",
-        config: &["--config", r#"profile.page.package.interleave.opt-level="z""#],
+        config: &[
+            "--config",
+            r#"profile.page.package.interleave.opt-level="z""#,
+            "--config",
+            r#"profile.page.package.tokio.opt-level="z""#,
+        ],
     },
     Module { package: "interleave-engine", name: "engine", config: &[] },
 ];

@@ -440,7 +440,8 @@ impl Ctx<'_> {
         mut f: impl FnMut(&mut Self, T),
     ) {
         let mut ahead = items.clone();
-        let several = items.clone().nth(1).is_some();
+        // WebAssembly is sent to the page: there it is not worth its bytes.
+        let several = !cfg!(target_family = "wasm") && items.clone().nth(1).is_some();
         for (index, item) in items.enumerate() {
             if several && index % TOGETHER == 0 {
                 for item in ahead.by_ref().take(TOGETHER) {

@@ -300,47 +300,17 @@ const fn slot(name: &[u8], first: u64) -> usize {
     (mixed >> 32) as usize % SLOTS
 }
 
-/// The first word of a command's name, and bit 5 of those of its bytes that are letters.
-static WORDS: [(u64, u64); TABLE.len()] = words(TABLE);
-
-const fn words<const N: usize>(table: &[Spec]) -> [(u64, u64); N] {
-    let (mut words, mut position) = ([(0, 0); N], 0);
-    while position < N {
-        let name = table[position].name.as_bytes();
-        let (mut letters, mut at) = (0, 0);
-        while at < name.len() && at < 8 {
-            if name[at].is_ascii_alphabetic() {
-                letters |= 0x20 << (8 * at);
-            }
-            at += 1;
-        }
-        words[position] = (word(name), letters);
-        position += 1;
-    }
-    words
-}
-
-/// Whether the command at `position` is called `name`, whose first word is `first`, in any case.
-#[inline]
-fn is_called(position: usize, spec: &Spec, name: &[u8], first: u64) -> bool {
-    let (own, letters) = WORDS[position];
-    first | letters == own
-        && spec.name.len() == name.len()
-        && (name.len() <= 8 || spec.name.as_bytes().eq_ignore_ascii_case(name))
-}
-
 /// The command called `name`, in any case: its position in [`TABLE`] and its entry. One hash of the name, and usually one comparison.
 #[inline]
 pub fn lookup(name: &[u8]) -> Option<(usize, &'static Spec)> {
     if name.len() > NAME_MAX {
         return None;
     }
-    let first = word(name);
-    let mut at = slot(name, first);
+    let mut at = slot(name, word(name));
     loop {
         let position = usize::from(BY_NAME[at]).checked_sub(1)?;
         let spec = &TABLE[position];
-        if is_called(position, spec, name, first) {
+        if spec.name.as_bytes().eq_ignore_ascii_case(name) {
             return Some((position, spec));
         }
         at = (at + 1) % SLOTS;
