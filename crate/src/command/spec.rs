@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::usage::{self, Argument};
 use super::{Client, Mistake, Server};
 use crate::resp::{Args, Reply, parse_i64};
-use crate::store::{Keyspace, Watcher};
+use crate::store::{FETCHED_TOGETHER, Keyspace, Watcher};
 
 /// One command, or one subcommand: the source of its checks, its `COMMAND` entry, its help in the page.
 #[derive(Clone, Copy, Debug)]
@@ -426,9 +426,6 @@ pub struct Ctx<'a> {
     pub watcher: &'a Arc<Watcher>,
 }
 
-/// Look-ups that are begun together: about as many as a processor waits for at once.
-const TOGETHER: usize = 16;
-
 impl Ctx<'_> {
     /// Calls `f` with each of `items`, having fetched from memory what looking up their keys needs: of several at once, while
     /// each on its own would be waited for.
@@ -443,8 +440,8 @@ impl Ctx<'_> {
         // WebAssembly is sent to the page: there it is not worth its bytes.
         let several = !cfg!(target_family = "wasm") && items.clone().nth(1).is_some();
         for (index, item) in items.enumerate() {
-            if several && index % TOGETHER == 0 {
-                for item in ahead.by_ref().take(TOGETHER) {
+            if several && index.is_multiple_of(FETCHED_TOGETHER) {
+                for item in ahead.by_ref().take(FETCHED_TOGETHER) {
                     let key = key(&item);
                     self.keyspace.store(key).fetch(key);
                 }

@@ -60,6 +60,13 @@ impl<T> Mutex<T> {
         MutexGuard { released: Released(self.id), waited, guard }
     }
 
+    /// What the lock guards, if it is free: to look at for no longer than a thread that finds it taken would spin. It is not
+    /// recorded, as who holds it is not: no command does.
+    #[inline]
+    pub(crate) fn glance(&self) -> Option<impl Deref<Target = T>> {
+        self.inner.try_lock().ok()
+    }
+
     #[cold]
     fn lock_later<'a>(
         &'a self,

@@ -75,6 +75,12 @@ impl Databases {
         &mut self.current
     }
 
+    /// Fetches from memory what a use of `key` is going to need, if the commands that are to come mean this database.
+    #[inline]
+    pub(crate) fn fetch(&self, key: &[u8]) {
+        self.current.fetch(key);
+    }
+
     /// The store of a database.
     pub fn of(&mut self, database: usize) -> &mut Store {
         if database == self.selected {

@@ -27,6 +27,7 @@ mod shown;
 mod sorted_set;
 #[cfg(feature = "all-commands")]
 pub mod stream;
+mod table;
 mod value;
 mod weight;
 
@@ -44,6 +45,9 @@ pub use sorted_set::SortedSet;
 #[cfg(feature = "all-commands")]
 pub use stream::Stream;
 pub use value::{Bytes, Collection, Value, ValueType, WrongType};
+
+/// Keys that are fetched from memory together: about as many as a processor waits for at once.
+pub(crate) const FETCHED_TOGETHER: usize = 16;
 
 /// Up to where small collections are packed, by the names `CONFIG GET` has for it, and how large a block of a stream's
 /// entries is. A list's is a size: -2 says rows of 8 KiB.

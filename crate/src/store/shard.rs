@@ -6,19 +6,19 @@
 
 use std::hash::{BuildHasher, Hash, Hasher};
 
-use foldhash::fast::{FixedState, RandomState};
-use indexmap::IndexMap;
+use foldhash::fast::FixedState;
 
 use super::access::Access;
 use super::key::Key;
 use super::onlookers::Onlookers;
+use super::table::Table;
 use super::value::{Bytes, Collection, Value, WrongType, number};
 use super::weight::Scales;
 
 mod used;
 mod watched;
 
-type Entries = IndexMap<Key, Entry, RandomState>;
+type Entries = Table<Entry>;
 
 /// A point in time no clock reaches: the key does not expire.
 const NEVER: u64 = u64::MAX;
@@ -68,7 +68,7 @@ pub struct Sweep {
 /// One shard of one database: look-ups, changes and expiry, each a hash look-up or less.
 ///
 /// Every look-up takes the time (`now_ms`, milliseconds since the Unix epoch) and removes the key if it has expired:
-/// lazy expiry. A key's memory is one 64-byte slot and its share of the hash table when key and value are short.
+/// lazy expiry. A key's memory is one 56-byte row and its share of the hash table when key and value are short.
 ///
 /// ```
 /// use interleave::store::{Store, Value};
@@ -164,9 +164,13 @@ impl Store {
         found.map(|position| &self.entries[position])
     }
 
-    /// Fetches what a look-up of `key` needs from memory. Of several keys, it all arrives at once: each on its own is waited for.
+    /// Fetches from memory what a use of `key` is going to need. Of several keys, it all arrives at once: each on its own is waited for.
+    #[inline]
     pub(crate) fn fetch(&self, key: &[u8]) {
-        std::hint::black_box(self.entries.get_index_of(key));
+        if let Some(entry) = self.entries.likely(key) {
+            // A row may lie across two cache lines, and what it points to is in a third.
+            std::hint::black_box((entry.expires_ms, entry.value.first_byte()));
+        }
     }
 
     /// Looks a key up without counting, which is no use of it: for commands that write.
@@ -256,7 +260,7 @@ impl Store {
         make: impl FnOnce(T) -> Value,
     ) {
         let new_ms = expires_ms.unwrap_or(NEVER);
-        let was_volatile = match self.entries.get_index_of(key) {
+        let was_volatile = match self.entries.find(key) {
             Some(position) => {
                 self.open(position);
                 let old = &mut self.entries[position];
@@ -305,7 +309,7 @@ impl Store {
 
     /// The entry at a position below [`Store::len`], expired or not.
     pub fn at(&self, position: usize) -> Option<(&[u8], &Entry)> {
-        let (key, entry) = self.entries.get_index(position)?;
+        let (key, entry) = self.entries.at(position)?;
         Some((key.as_slice(), entry))
     }
 
@@ -362,7 +366,7 @@ impl Store {
     /// Takes as long as hashing them takes.
     pub(crate) fn digest(&self) -> u64 {
         let mut hasher = FixedState::with_seed(0).build_hasher();
-        for (key, entry) in &self.entries {
+        for (key, entry) in self.entries.iter() {
             (key.as_slice(), entry.expires_ms, &entry.value, entry.value.encoding()).hash(&mut hasher);
         }
         if let Some(onlookers) = &self.onlookers {
@@ -373,9 +377,9 @@ impl Store {
 
     /// Adds an entry whose key is not there yet; its position.
     fn add(&mut self, key: &[u8], entry: Entry) -> usize {
-        let (position, _) = self.entries.insert_full(Key::from(key), entry);
+        let position = self.entries.push(Key::from(key), entry);
         self.access.push();
-        if let (Some(scales), Some((key, entry))) = (&mut self.scales, self.entries.get_index(position)) {
+        if let (Some(scales), Some((key, entry))) = (&mut self.scales, self.entries.at(position)) {
             scales.add(key, entry);
         }
         position
@@ -385,14 +389,14 @@ impl Store {
     #[inline]
     fn open(&mut self, position: usize) {
         self.access.note(position);
-        if let (Some(scales), Some((key, entry))) = (&mut self.scales, self.entries.get_index(position)) {
+        if let (Some(scales), Some((key, entry))) = (&mut self.scales, self.entries.at(position)) {
             scales.open(key, entry);
         }
     }
 
     /// The position of a key that is there now. Removes it if its time has come.
     fn find(&mut self, key: &[u8], now_ms: u64) -> Option<usize> {
-        let position = self.entries.get_index_of(key)?;
+        let position = self.entries.find(key)?;
         if self.entries[position].is_expired(now_ms) {
             self.expire_at(position);
             return None;
@@ -401,7 +405,7 @@ impl Store {
     }
 
     fn expire_at(&mut self, position: usize) {
-        if let (Some(onlookers), Some((key, _))) = (&self.onlookers, self.entries.get_index(position)) {
+        if let (Some(onlookers), Some((key, _))) = (&self.onlookers, self.entries.at(position)) {
             onlookers.expired(key.as_slice());
         }
         if let (Some((key, _)), Some(vanished)) = (self.remove_at(position), &mut self.vanished) {
@@ -411,7 +415,7 @@ impl Store {
     }
 
     fn remove_at(&mut self, position: usize) -> Option<(Key, Entry)> {
-        let (key, entry) = self.entries.swap_remove_index(position)?;
+        let (key, entry) = self.entries.swap_remove(position)?;
         self.access.swap_remove(position);
         if let Some(scales) = &mut self.scales {
             scales.remove(&key, &entry);

@@ -51,6 +51,15 @@ impl Value {
         }
     }
 
+    /// A byte of a string, wherever that is; of anything else none.
+    #[inline]
+    pub(super) fn first_byte(&self) -> Option<u8> {
+        match self {
+            Self::Bytes(bytes) => bytes.first().copied(),
+            _ => None,
+        }
+    }
+
     /// How it lies in memory, by Redis's name for the like. A string that takes what it needs and no more is `embstr` up to
     /// Redis's 44 bytes; one that is longer, or was changed and can grow, is `raw`. A large sorted set is no skip list here, but
     /// what that is in Redis: an order with ranks beside a table.

@@ -8,13 +8,13 @@
 use super::Stream;
 use super::key::Key;
 use super::value::{Bytes, Value};
-use super::{Entry, List, SortedSet};
+use super::{Entry, List, SortedSet, table};
 
 /// What an entry takes besides the allocations of its key and value: its slot, when it was used, and its share of the hash
 /// table's index. A table grows in steps, and what it has in reserve is nobody's.
-const SLOT: usize = size_of::<(usize, Key, Entry)>() + size_of::<u32>() + INDEX;
+const SLOT: usize = size_of::<(Key, Entry)>() + size_of::<u32>() + table::INDEX;
 
-/// A position in a hash table's index and its byte of control, with its share of the places left free: at most seven of eight are
+/// A position in the index of a collection's hash table and its byte of control, with its share of the places left free: at most seven of eight are
 /// taken.
 pub(super) const INDEX: usize = (size_of::<usize>() + 1) + (size_of::<usize>() + 1) / 7;
 

@@ -32,14 +32,14 @@ impl Store {
     /// What the keys and their values take, in bytes; 0 while nobody keeps count.
     pub fn weight(&mut self) -> usize {
         let Some(scales) = &mut self.scales else { return 0 };
-        scales.close(|key| self.entries.get_key_value(key));
+        scales.close(|key| self.entries.at(self.entries.find(key)?));
         scales.bytes()
     }
 
     /// What one key and its value take, in bytes. Asking is no use of it.
     pub fn weight_of(&mut self, key: &[u8], now_ms: u64) -> Option<usize> {
         let position = self.find(key, now_ms)?;
-        self.entries.get_index(position).map(|(key, entry)| weigh(key, entry))
+        self.entries.at(position).map(|(key, entry)| weigh(key, entry))
     }
 
     /// How long a key was not used, in seconds. Asking is no use of it.

@@ -97,7 +97,7 @@ impl Store {
     pub(super) fn touch_all_of(&mut self, old: &Entries) {
         if let Some(onlookers) = &mut self.onlookers {
             for key in onlookers.keys() {
-                if self.entries.contains_key(&*key) || old.contains_key(&*key) {
+                if self.entries.contains(&key) || old.contains(&key) {
                     onlookers.touch(&key);
                 }
             }
