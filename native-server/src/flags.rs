@@ -73,7 +73,7 @@ pub struct Flags {
     pub databases: usize,
 
     /// Parts of the keyspace, each with a lock of its own, under `--sharing sharded`.
-    #[arg(long, value_name = "N", default_value_t = 64, value_parser = between(1, 65_536))]
+    #[arg(long, value_name = "N", default_value_t = 256, value_parser = between(1, 65_536))]
     pub shards: usize,
 
     /// Messages that may wait for the store's owner under `--sharing actor`.
