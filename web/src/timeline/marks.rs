@@ -40,6 +40,7 @@ pub(super) fn draw(context: &Context, density: f64, colours: &Colours, scene: &S
     painter.steals();
     painter.now();
     painter.playhead();
+    painter.labels();
     context.restore();
     painter.font.set(None);
     context.save();
@@ -204,29 +205,41 @@ impl Painter<'_> {
         }
     }
 
-    /// Labels on bars that have room, wakes, messages, the selected poll.
+    /// Wakes, messages, the selected poll.
     fn bars(&self) {
         let all = self.scene.polls <= ARROWS_MAX;
+        self.each_poll(&|index, top, id, poll| {
+            let chosen = matches!(self.scene.selected, Some(Selected::Poll(selected) | Selected::Wake(selected)) if selected == id);
+            if all || chosen {
+                self.wake(poll, index, chosen);
+            }
+            if chosen {
+                self.outline(poll, top);
+            }
+        });
+        if all {
+            self.messages();
+        }
+    }
+
+    /// Labels on bars that have room; after what the playhead dims, to be read there, too.
+    fn labels(&self) {
+        if self.scene.polls <= ARROWS_MAX {
+            self.font(11, false);
+            self.each_poll(&|_, top, id, poll| self.label(id, poll, top));
+        }
+    }
+
+    /// Calls `draw` with each poll in the picture: the number and the upper edge of its lane, and the poll.
+    fn each_poll(&self, draw: &dyn Fn(usize, f64, PollId, &Poll)) {
         for (index, &whose) in self.scene.shown.iter().enumerate() {
             let top = self.scene.place.top(index);
             if top + self.scene.place.lane < RULER_PX || top > self.scene.place.height {
                 continue;
             }
             for (id, poll) in self.visible(whose) {
-                let chosen = matches!(self.scene.selected, Some(Selected::Poll(selected) | Selected::Wake(selected)) if selected == id);
-                if all || chosen {
-                    self.wake(poll, index, chosen);
-                }
-                if all {
-                    self.label(id, poll, top);
-                }
-                if chosen {
-                    self.outline(poll, top);
-                }
+                draw(index, top, id, poll);
             }
-        }
-        if all {
-            self.messages();
         }
     }
 
@@ -256,11 +269,15 @@ impl Painter<'_> {
     fn label(&self, id: PollId, poll: &Poll, top: f64) {
         let (start, end) = self.ends(poll);
         let start = start.max(self.scene.place.gutter);
+        // Where the run stands: dimmed from there on. A label keeps to one side.
+        let stands = self.scene.playhead.filter(|playhead| playhead.dims);
+        let stands = stands.map_or(f64::INFINITY, |playhead| self.x(playhead.at_ns));
+        let dimmed = start >= stands - 0.5;
+        let end = if dimmed { end } else { end.min(stands) };
         let room = end - start - 8.0;
         if room < 30.0 {
             return;
         }
-        self.font(11, false);
         let took =
             format::duration(poll.end_or(self.scene.trace.now_ns()).saturating_sub(poll.start_ns) as f64);
         let commands = self.commands(id);
@@ -273,7 +290,8 @@ impl Painter<'_> {
             (Lanes::Tasks, Some(commands)) => commands,
         };
         let middle = top + self.scene.place.lane / 2.0;
-        self.context.set_fill_style_str(&self.colours.on_running);
+        let colour = if dimmed { &self.colours.text } else { &self.colours.on_running };
+        self.context.set_fill_style_str(colour);
         let both = format!("{name} · {took}");
         if self.width_of(&both) <= room {
             self.text(&both, start + 4.0, middle);
