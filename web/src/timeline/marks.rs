@@ -281,22 +281,23 @@ impl Painter<'_> {
         let took =
             format::duration(poll.end_or(self.scene.trace.now_ns()).saturating_sub(poll.start_ns) as f64);
         let commands = self.commands(id);
-        let name = match (self.scene.lanes, commands) {
-            (Lanes::Workers, None) => self.scene.trace.task_name(poll.task),
-            (Lanes::Workers, Some(commands)) => {
-                format!("{}: {commands}", self.scene.trace.task_name(poll.task))
+        // The longest that has room.
+        let says = match (self.scene.lanes, commands) {
+            (Lanes::Workers, commands) => {
+                let task = self.scene.trace.task_name(poll.task);
+                let first = commands.map_or_else(|| task.clone(), |commands| format!("{task}: {commands}"));
+                [format!("{first} · {took}"), first, called(&task).to_owned()]
             }
-            (Lanes::Tasks, None) => names::worker(self.scene.trace, poll.worker),
-            (Lanes::Tasks, Some(commands)) => commands,
+            (Lanes::Tasks, commands) => {
+                let name = commands.unwrap_or_else(|| names::worker(self.scene.trace, poll.worker));
+                [format!("{name} · {took}"), name, String::new()]
+            }
         };
         let middle = top + self.scene.place.lane / 2.0;
         let colour = if dimmed { &self.colours.text } else { &self.colours.on_running };
         self.context.set_fill_style_str(colour);
-        let both = format!("{name} · {took}");
-        if self.width_of(&both) <= room {
-            self.text(&both, start + 4.0, middle);
-        } else if self.width_of(&name) <= room {
-            self.text(&name, start + 4.0, middle);
+        if let Some(says) = says.iter().find(|says| self.width_of(says) <= room) {
+            self.text(says, start + 4.0, middle);
         }
     }
 
@@ -424,7 +425,7 @@ impl Painter<'_> {
         if self.width_of(&name) <= room {
             return name;
         }
-        let called = name.split_once(" (").map_or(&*name, |(_, called)| called.trim_end_matches(')'));
+        let called = called(&name);
         let fits = |name: &str| self.width_of(name) <= room;
         if fits(called) {
             return called.to_owned();
@@ -480,6 +481,12 @@ impl Painter<'_> {
         self.text(if fits { &all } else { &short }, 10.0, place.height - 10.0);
     }
 }
+
+/// What a client calls itself, of `client 7 (console-1)`; else the whole name.
+fn called(name: &str) -> &str {
+    name.split_once(" (").map_or(name, |(_, called)| called.trim_end_matches(')'))
+}
+
 /// A length of time for a narrow place: `1.2 s`, `340 ms`.
 fn short(ns: f64) -> String {
     match ns {
