@@ -77,6 +77,7 @@ async fn stands_still_when_paused_and_goes_on_when_resumed() {
         assert_eq!(page.state().await["running"], false);
         tokio::time::sleep(A_WHILE).await;
         assert!(!go_on(page).await);
+        page.until("nothing that is polled", |state| state["parallelism"] == 0).await;
 
         // What is typed meanwhile waits.
         page.type_line("PING").await;
