@@ -40,6 +40,7 @@ pub(super) fn draw(context: &Context, density: f64, colours: &Colours, scene: &S
     painter.steals();
     painter.now();
     painter.playhead();
+    painter.went_to();
     painter.labels();
     context.restore();
     painter.font.set(None);
