@@ -20,6 +20,9 @@ const ARROWS_MAX: usize = 400;
 /// Least width of what stands for missing events, and how close together they count as one.
 const GAP_PX: f64 = 6.0;
 
+/// Pixels between two lines of what is hatched, downwards.
+const HATCH_PX: f64 = 8.0;
+
 /// The middles of the ruler's two rows, times above lengths of folded stretches, and where the lower row begins.
 const TIMES_Y: f64 = 9.0;
 const LENGTHS_Y: f64 = 26.0;
@@ -137,10 +140,9 @@ impl Painter<'_> {
         }
     }
 
-    /// Where events are missing: hatched, those close together as one.
+    /// Where events are missing: hatched, those close together as one. What states are drawn there is not known, and faded.
     fn gaps(&self) {
         let place = self.scene.place;
-        self.context.set_fill_style_str(&self.colours.missing);
         self.context.set_stroke_style_str(&self.colours.missing);
         self.font(10, false);
         let mut strips: Vec<(f64, f64, u64)> = Vec::new();
@@ -158,11 +160,12 @@ impl Painter<'_> {
             if to < place.gutter || from > place.width {
                 continue;
             }
-            self.context.set_global_alpha(0.16);
+            self.context.set_fill_style_str(&css(self.colours.lane));
+            self.context.set_global_alpha(0.7);
             self.context.fill_rect(from, RULER_PX, to - from, bottom - RULER_PX);
             self.context.set_global_alpha(1.0);
-            self.line((from, RULER_PX), (from, bottom));
-            self.line((to, RULER_PX), (to, bottom));
+            self.hatch(from.max(place.gutter), to.min(place.width), bottom);
+            self.context.set_fill_style_str(&self.colours.missing);
             let label = format!("{} dropped", format::count(lost));
             let x = from.max(place.gutter + 4.0);
             if x >= free_from {
@@ -170,6 +173,20 @@ impl Painter<'_> {
                 free_from = x + self.width_of(&label) + 8.0;
             }
         }
+    }
+
+    /// Slanted lines from the ruler to `bottom`, as one path.
+    fn hatch(&self, from: f64, to: f64, bottom: f64) {
+        let width = to - from;
+        self.context.begin_path();
+        let mut y = RULER_PX;
+        while y < bottom + width {
+            let over = (y - bottom).max(0.0);
+            self.context.move_to(from + over, y - over);
+            self.context.line_to(to, y - width);
+            y += HATCH_PX;
+        }
+        self.context.stroke();
     }
 
     /// The stretch that a selected command took, with its stages along the bottom of its task's lane.
