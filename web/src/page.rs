@@ -322,9 +322,10 @@ impl Page {
             };
             let numbers = Numbers {
                 concurrency: moment.map_or(trace.concurrency(), |moment| moment.concurrency),
-                // While a run stands still, a glance back over it says nothing of now.
+                // While a run or the tab's server stands still, a glance back over it says nothing of now.
                 parallelism: match moment.and_then(|moment| moment.polled) {
                     Some(polled) => Parallelism { max: polled, average: polled as f64 },
+                    None if !self.running.get_untracked() => Parallelism::default(),
                     None => trace.parallelism_over(now_ns.saturating_sub(GLANCE_NS)..now_ns),
                 },
                 workers: trace.workers(),

@@ -92,7 +92,11 @@ pub(crate) fn build(profile: Profile) -> Result<PathBuf> {
         bind(file, name, profile, &draft)?;
     }
     for file in &static_files {
-        fs::copy(file, draft.join(file.file_name().expect("a file has a name")))?;
+        let copy = draft.join(file.file_name().expect("a file has a name"));
+        match file.extension().and_then(|ending| ending.to_str()) {
+            Some("css" | "js") => fs::write(copy, without_comments(&fs::read_to_string(file)?))?,
+            _ => drop(fs::copy(file, copy)?),
+        }
     }
     say("compressing");
     let sizes = compress_all(&draft, profile)?;
@@ -144,6 +148,21 @@ fn bind(wasm: &Path, name: &str, profile: Profile, folder: &Path) -> Result<()> 
         .out_name(name)
         .generate(folder)
         .with_context(|| format!("wasm-bindgen failed on {}", wasm.display()))
+}
+
+/// A style sheet or a script of ours as it is sent: comments that have lines to themselves, and indents, are for who works on it.
+fn without_comments(text: &str) -> String {
+    let mut is_comment = false;
+    let mut kept = String::new();
+    for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
+        is_comment |= line.starts_with("/*");
+        if !is_comment && !line.starts_with("//") {
+            kept += line;
+            kept.push('\n');
+        }
+        is_comment &= !line.ends_with("*/");
+    }
+    kept
 }
 
 /// What the page is made from, in one text: if it is the same, so is the page.

@@ -2,7 +2,7 @@
 
 use fantoccini::key::Key;
 use interleave_e2e::browser::Window;
-use interleave_e2e::playground::{PROMPT, Playground, task, without_server};
+use interleave_e2e::playground::{PROMPT, Playground, task, with_server, without_server};
 use serde_json::{Value, json};
 
 /// Where no server answers, the browser itself reports the question that tells so.
@@ -223,6 +223,38 @@ async fn the_header_is_one_row_on_a_desk() {
         let wider =
             "const header = document.querySelector('header'); return header.scrollWidth > header.clientWidth";
         assert_eq!(page.browser.script(wider).await, false);
+    })
+    .await;
+}
+
+/// Of what the header has no room for nothing is seen, instead of a part.
+#[tokio::test]
+async fn no_word_of_the_header_is_cut() {
+    with_server(&[], Window::WIDE, async |page, _| {
+        page.is_connected().await;
+        page.browser
+            .script(
+                "const dropped = document.querySelector('#dropped');\
+                 dropped.querySelector('b').textContent = '465 212';\
+                 dropped.classList.remove('none')",
+            )
+            .await;
+        for width in [1190, 1280, 1366, 1440, 1920] {
+            page.browser.set_window(Window { width, ..Window::WIDE }).await;
+            let cut = "const cut = ({ left, right, top }, clip) =>\
+                 top < clip.bottom - 1 && (left < clip.left - 0.5 || right > clip.right + 0.5);\
+                 const [header, setup] = ['header', '.setup'].map((of) => document.querySelector(of));\
+                 const places = (of) => [...of.children].map((part) => part.getBoundingClientRect());\
+                 const status = document.querySelector('#status');\
+                 return status.scrollWidth > status.clientWidth\
+                 || places(header).some((place) => cut(place, header.getBoundingClientRect()))\
+                 || places(setup).some((place) => cut(place, setup.getBoundingClientRect()))";
+            assert_eq!(page.browser.script(cut).await, false, "{width} wide");
+        }
+        // A wide screen has room for all of it.
+        let setup = page.area(".setup").await;
+        let resp = page.area(".resp").await;
+        assert!(resp.top < setup.top + setup.height, "{resp:?} in {setup:?}");
     })
     .await;
 }

@@ -202,6 +202,7 @@ async fn plays_pauses_and_stops_at_breakpoints() {
         page.choose("#m-break-kind", "1").await;
         page.keys("#m-break-text", "decr\n").await;
         page.shows("#m-breaks", "command decr").await;
+        assert!(!page.text("#m-breaks").await.contains("no such"));
         page.choose("#m-speed", "0").await;
         page.click("#m-play").await;
         page.shows("#m-notice", "command decr").await;
@@ -214,6 +215,29 @@ async fn plays_pauses_and_stops_at_breakpoints() {
         page.click("#m-play").await;
         let machine = page.machine("the end", |machine| machine["at"]["ended"] == true).await;
         assert!(step(&machine) > stood);
+    })
+    .await;
+}
+
+/// A mistyped breakpoint would else be waited for in vain.
+#[tokio::test]
+async fn a_breakpoint_at_what_is_not_there_says_so() {
+    without_server(Window::WIDE, async |page| {
+        page.open_machine().await;
+        page.click("#m-tab-breakpoints").await;
+        for (kind, text, says) in [
+            ("1", "INCRBY", "no such command in this scenario"),
+            ("3", "alice", "no such lock in this scenario"),
+            ("0", "seller", "not seen yet"),
+            ("2", "stock", "\u{2715}"),
+        ] {
+            page.choose("#m-break-kind", kind).await;
+            page.keys("#m-break-text", &format!("{text}\n")).await;
+            page.shows("#m-breaks li:last-child code", text).await;
+            // Where nothing is said, the button to remove it comes last.
+            let shown = page.text("#m-breaks li:last-child").await;
+            assert!(shown.trim_end().ends_with(says), "{text}: {shown:?} ends with {says:?}");
+        }
     })
     .await;
 }

@@ -77,14 +77,17 @@ async fn stands_still_when_paused_and_goes_on_when_resumed() {
         assert_eq!(page.state().await["running"], false);
         tokio::time::sleep(A_WHILE).await;
         assert!(!go_on(page).await);
+        page.until("nothing that is polled", |state| state["parallelism"] == 0).await;
 
         // What is typed meanwhile waits.
         page.type_line("PING").await;
         tokio::time::sleep(A_WHILE).await;
         assert_eq!(page.entry("PING", "an entry", |_| true).await["reply"], Value::Null);
+        page.shows(".entry:last-child .line", "waits: paused").await;
         let paused_ns = now_ns(&page.state().await);
         page.click("#pause").await;
         assert_eq!(page.reply_of("PING").await, "PONG");
+        assert!(!page.text(".entry:last-child .line").await.contains("paused"));
         page.shows("#status", "running").await;
         let resumed_ns = now_ns(&page.state().await);
         assert!(

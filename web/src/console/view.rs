@@ -197,12 +197,14 @@ fn EntryView(page: Page, entry: Entry) -> impl IntoView {
     let took = Memo::new(move |_| {
         page.changed.track();
         // A command that waits has not taken anything yet.
-        entry.outcome.with(Option::is_some).then_some(())?;
+        if entry.outcome.with(Option::is_none) {
+            return (!page.running.get()).then(|| "waits: paused".to_owned());
+        }
         let command = entry.command.get()?;
         let kept = entry.way.get_value().map(|way| way.path);
         let path = kept.or_else(|| page.trace.with_value(|trace| trace.path(command)))?;
         let (first, last) = (path.segments.first()?, path.segments.last()?);
-        Some(format::duration(last.to_ns.saturating_sub(first.from_ns) as f64))
+        Some(format!("{} ⤳", format::duration(last.to_ns.saturating_sub(first.from_ns) as f64)))
     });
     let tip = move || match entry.command.get() {
         Some(_) => "Show the way this command took: from the wake to the written reply.",
@@ -223,7 +225,7 @@ fn EntryView(page: Page, entry: Entry) -> impl IntoView {
                 <span class="prompt" aria-hidden="true">"> "</span>
                 <code>{line}</code>
                 <Show when=move || took.get().is_some()>
-                    <span class="took">{move || took.get()} " ⤳"</span>
+                    <span class="took">{move || took.get()}</span>
                 </Show>
             </button>
             {move || entry.outcome.get().map(|outcome| view! {

@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use super::{BREAKPOINTS_MAX, Breakpoint};
+use super::{BREAKPOINTS_MAX, Breakpoint, Machine};
 use crate::page::Page;
 
 /// The kinds, with what to type.
@@ -16,6 +16,22 @@ const KINDS: [(&str, &str); 5] = [
 
 /// Characters of a breakpoint's text.
 const TEXT_MAX: &str = "100";
+
+/// What to say of a breakpoint at what the run does not have, as far as it can be known: a task or a key may still come.
+fn unknown(machine: Machine, breakpoint: &Breakpoint) -> Option<&'static str> {
+    let wanted = breakpoint.text.to_ascii_lowercase();
+    let is = |name: &String| name.to_ascii_lowercase().contains(&wanted);
+    let look = machine.look.get()?;
+    let (found, says) = match &*breakpoint.kind {
+        "command" => (false, "no such command in this scenario"),
+        "lock" => (look.locks.iter().any(|lock| is(&lock.name)), "no such lock in this scenario"),
+        "task" => (look.tasks.iter().any(|task| is(&task.name)), "not seen yet"),
+        "key" => (look.keys.iter().any(|key| is(&key.key)), "not seen yet"),
+        _ => return None,
+    };
+    let written = machine.opened.with(|opened| opened.as_ref().is_some_and(|opened| is(&opened.scenario)));
+    (!found && !written).then_some(says)
+}
 
 /// The list.
 #[component]
@@ -74,10 +90,12 @@ pub(crate) fn Breakpoints(page: Page) -> impl IntoView {
         <ul class="list" id="m-breaks">
             {move || machine.breakpoints.get().into_iter().enumerate().map(|(place, breakpoint)| {
                 let label = format!("{} {}", breakpoint.kind, breakpoint.text);
+                let sought = breakpoint.clone();
                 view! {
                     <li>
                         <span>{breakpoint.kind} " " <code>{breakpoint.text}</code></span>
                         <button class="plain close" aria-label=format!("Remove the breakpoint {label}") on:click=move |_| remove(place)>"✕"</button>
+                        <span class="note">{move || unknown(machine, &sought)}</span>
                     </li>
                 }
             }).collect_view()}

@@ -172,7 +172,7 @@ pub(crate) fn Editor(page: Page) -> impl IntoView {
                 </div>
             </Show>
         </div>
-        <div class="below" id="m-error" aria-live="polite">
+        <div id="m-error" aria-live="polite">
             {move || machine.check.get().error.map(|error| {
                 let (start, end) = (error.start, error.end);
                 view! {
@@ -277,7 +277,8 @@ fn below(area: &HtmlTextAreaElement, value: &str, byte: usize, suggestions: usiz
     // The list must not be cut off by the window's lower edge.
     let room = window().inner_height().ok().and_then(|height| height.as_f64()).unwrap_or(800.0);
     let above = area.get_bounding_client_rect().top() + top + list_px > room;
-    (left.clamp(0.0, 400.0), if above { top - LINE_PX - list_px } else { top })
+    let top = if above { top - LINE_PX - list_px } else { top };
+    (left.clamp(0.0, 400.0), top + f64::from(area.offset_top()))
 }
 
 /// Brings the editor to the front and the caret into it.

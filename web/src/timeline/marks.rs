@@ -20,6 +20,9 @@ const ARROWS_MAX: usize = 400;
 /// Least width of what stands for missing events, and how close together they count as one.
 const GAP_PX: f64 = 6.0;
 
+/// Pixels between two lines of what is hatched, downwards.
+const HATCH_PX: f64 = 8.0;
+
 /// The middles of the ruler's two rows, times above lengths of folded stretches, and where the lower row begins.
 const TIMES_Y: f64 = 9.0;
 const LENGTHS_Y: f64 = 26.0;
@@ -40,6 +43,8 @@ pub(super) fn draw(context: &Context, density: f64, colours: &Colours, scene: &S
     painter.steals();
     painter.now();
     painter.playhead();
+    painter.went_to();
+    painter.labels();
     context.restore();
     painter.font.set(None);
     context.save();
@@ -135,10 +140,9 @@ impl Painter<'_> {
         }
     }
 
-    /// Where events are missing: hatched, those close together as one.
+    /// Where events are missing: hatched, those close together as one. What states are drawn there is not known, and faded.
     fn gaps(&self) {
         let place = self.scene.place;
-        self.context.set_fill_style_str(&self.colours.missing);
         self.context.set_stroke_style_str(&self.colours.missing);
         self.font(10, false);
         let mut strips: Vec<(f64, f64, u64)> = Vec::new();
@@ -156,11 +160,12 @@ impl Painter<'_> {
             if to < place.gutter || from > place.width {
                 continue;
             }
-            self.context.set_global_alpha(0.16);
+            self.context.set_fill_style_str(&css(self.colours.lane));
+            self.context.set_global_alpha(0.7);
             self.context.fill_rect(from, RULER_PX, to - from, bottom - RULER_PX);
             self.context.set_global_alpha(1.0);
-            self.line((from, RULER_PX), (from, bottom));
-            self.line((to, RULER_PX), (to, bottom));
+            self.hatch(from.max(place.gutter), to.min(place.width), bottom);
+            self.context.set_fill_style_str(&self.colours.missing);
             let label = format!("{} dropped", format::count(lost));
             let x = from.max(place.gutter + 4.0);
             if x >= free_from {
@@ -168,6 +173,20 @@ impl Painter<'_> {
                 free_from = x + self.width_of(&label) + 8.0;
             }
         }
+    }
+
+    /// Slanted lines from the ruler to `bottom`, as one path.
+    fn hatch(&self, from: f64, to: f64, bottom: f64) {
+        let width = to - from;
+        self.context.begin_path();
+        let mut y = RULER_PX;
+        while y < bottom + width {
+            let over = (y - bottom).max(0.0);
+            self.context.move_to(from + over, y - over);
+            self.context.line_to(to, y - width);
+            y += HATCH_PX;
+        }
+        self.context.stroke();
     }
 
     /// The stretch that a selected command took, with its stages along the bottom of its task's lane.
@@ -204,29 +223,41 @@ impl Painter<'_> {
         }
     }
 
-    /// Labels on bars that have room, wakes, messages, the selected poll.
+    /// Wakes, messages, the selected poll.
     fn bars(&self) {
         let all = self.scene.polls <= ARROWS_MAX;
+        self.each_poll(&|index, top, id, poll| {
+            let chosen = matches!(self.scene.selected, Some(Selected::Poll(selected) | Selected::Wake(selected)) if selected == id);
+            if all || chosen {
+                self.wake(poll, index, chosen);
+            }
+            if chosen {
+                self.outline(poll, top);
+            }
+        });
+        if all {
+            self.messages();
+        }
+    }
+
+    /// Labels on bars that have room; after what the playhead dims, to be read there, too.
+    fn labels(&self) {
+        if self.scene.polls <= ARROWS_MAX {
+            self.font(11, false);
+            self.each_poll(&|_, top, id, poll| self.label(id, poll, top));
+        }
+    }
+
+    /// Calls `draw` with each poll in the picture: the number and the upper edge of its lane, and the poll.
+    fn each_poll(&self, draw: &dyn Fn(usize, f64, PollId, &Poll)) {
         for (index, &whose) in self.scene.shown.iter().enumerate() {
             let top = self.scene.place.top(index);
             if top + self.scene.place.lane < RULER_PX || top > self.scene.place.height {
                 continue;
             }
             for (id, poll) in self.visible(whose) {
-                let chosen = matches!(self.scene.selected, Some(Selected::Poll(selected) | Selected::Wake(selected)) if selected == id);
-                if all || chosen {
-                    self.wake(poll, index, chosen);
-                }
-                if all {
-                    self.label(id, poll, top);
-                }
-                if chosen {
-                    self.outline(poll, top);
-                }
+                draw(index, top, id, poll);
             }
-        }
-        if all {
-            self.messages();
         }
     }
 
@@ -256,29 +287,35 @@ impl Painter<'_> {
     fn label(&self, id: PollId, poll: &Poll, top: f64) {
         let (start, end) = self.ends(poll);
         let start = start.max(self.scene.place.gutter);
+        // Where the run stands: dimmed from there on. A label keeps to one side.
+        let stands = self.scene.playhead.filter(|playhead| playhead.dims);
+        let stands = stands.map_or(f64::INFINITY, |playhead| self.x(playhead.at_ns));
+        let dimmed = start >= stands - 0.5;
+        let end = if dimmed { end } else { end.min(stands) };
         let room = end - start - 8.0;
         if room < 30.0 {
             return;
         }
-        self.font(11, false);
         let took =
             format::duration(poll.end_or(self.scene.trace.now_ns()).saturating_sub(poll.start_ns) as f64);
         let commands = self.commands(id);
-        let name = match (self.scene.lanes, commands) {
-            (Lanes::Workers, None) => self.scene.trace.task_name(poll.task),
-            (Lanes::Workers, Some(commands)) => {
-                format!("{}: {commands}", self.scene.trace.task_name(poll.task))
+        // The longest that has room.
+        let says = match (self.scene.lanes, commands) {
+            (Lanes::Workers, commands) => {
+                let task = self.scene.trace.task_name(poll.task);
+                let first = commands.map_or_else(|| task.clone(), |commands| format!("{task}: {commands}"));
+                [format!("{first} · {took}"), first, called(&task).to_owned()]
             }
-            (Lanes::Tasks, None) => names::worker(self.scene.trace, poll.worker),
-            (Lanes::Tasks, Some(commands)) => commands,
+            (Lanes::Tasks, commands) => {
+                let name = commands.unwrap_or_else(|| names::worker(self.scene.trace, poll.worker));
+                [format!("{name} · {took}"), name, String::new()]
+            }
         };
         let middle = top + self.scene.place.lane / 2.0;
-        self.context.set_fill_style_str(&self.colours.on_running);
-        let both = format!("{name} · {took}");
-        if self.width_of(&both) <= room {
-            self.text(&both, start + 4.0, middle);
-        } else if self.width_of(&name) <= room {
-            self.text(&name, start + 4.0, middle);
+        let colour = if dimmed { &self.colours.text } else { &self.colours.on_running };
+        self.context.set_fill_style_str(colour);
+        if let Some(says) = says.iter().find(|says| self.width_of(says) <= room) {
+            self.text(says, start + 4.0, middle);
         }
     }
 
@@ -406,7 +443,7 @@ impl Painter<'_> {
         if self.width_of(&name) <= room {
             return name;
         }
-        let called = name.split_once(" (").map_or(&*name, |(_, called)| called.trim_end_matches(')'));
+        let called = called(&name);
         let fits = |name: &str| self.width_of(name) <= room;
         if fits(called) {
             return called.to_owned();
@@ -462,6 +499,12 @@ impl Painter<'_> {
         self.text(if fits { &all } else { &short }, 10.0, place.height - 10.0);
     }
 }
+
+/// What a client calls itself, of `client 7 (console-1)`; else the whole name.
+fn called(name: &str) -> &str {
+    name.split_once(" (").map_or(name, |(_, called)| called.trim_end_matches(')'))
+}
+
 /// A length of time for a narrow place: `1.2 s`, `340 ms`.
 fn short(ns: f64) -> String {
     match ns {

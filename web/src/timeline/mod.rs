@@ -76,6 +76,8 @@ struct Inner {
     axis: Axis,
     /// This moment stands at this pixel, unless the picture follows.
     anchor: (f64, f64),
+    /// The moment that a person went to.
+    mark_ns: Option<f64>,
     /// How far the lanes are scrolled, in CSS pixels.
     scroll_px: f64,
     /// From top to bottom, as last drawn.
@@ -129,6 +131,7 @@ impl Timeline {
                 colours: None,
                 axis: Axis::default(),
                 anchor: (0.0, 0.0),
+                mark_ns: None,
                 scroll_px: 0.0,
                 shown: Vec::new(),
                 lane_px: 24.0,
@@ -233,6 +236,12 @@ impl Timeline {
         self.hold(at_ns, middle);
     }
 
+    /// Goes to a moment that a person asked for, and marks it until they go elsewhere.
+    pub(crate) fn go_to_mark(self, at_ns: f64) {
+        self.go_to(at_ns);
+        self.change(|inner| inner.mark_ns = Some(at_ns));
+    }
+
     /// Shows `from_ns..to_ns` with some room on both sides.
     pub(crate) fn fit(self, from_ns: f64, to_ns: f64) {
         let width = self.width().max(1.0);
@@ -278,7 +287,7 @@ impl Timeline {
 
     /// Brings something into the picture when it is drawn next.
     pub(crate) fn show(self, selected: Selected) {
-        self.change(|inner| inner.to_show = Some(selected));
+        self.change(|inner| (inner.to_show, inner.mark_ns) = (Some(selected), None));
     }
 
     /// Brings something into the picture: a poll or a command close enough to be read, a task's lane.
@@ -384,6 +393,7 @@ impl Timeline {
             scale: self.scale.get_untracked(),
             selected: page.selected.get_untracked(),
             chosen: chosen(page, trace),
+            mark_ns: inner.mark_ns,
             playhead: page.machine.playhead().filter(|_| is_run),
             has_now: !(is_run && page.machine.shows_two()),
             look: page.machine.drawn().filter(|_| is_run),
@@ -466,6 +476,7 @@ impl Inner {
         let now_ns = trace.now_ns() as f64;
         if following {
             self.anchor = (now_ns, width_px - AHEAD_PX);
+            self.mark_ns = None;
         }
         let (anchor_ns, anchor_px) = self.anchor;
         let (scale, folds) = (timeline.scale.get_untracked(), timeline.folds.get_untracked());

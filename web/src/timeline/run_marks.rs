@@ -6,6 +6,7 @@ use super::RULER_PX;
 use super::colours::css;
 use super::lanes::{Lanes, Whose};
 use super::marks::Painter;
+use crate::format;
 
 impl Painter<'_> {
     /// Where a run that can be taken back stands: what comes after is dimmed, because it need not come so.
@@ -13,7 +14,7 @@ impl Painter<'_> {
         let Some(playhead) = self.scene.playhead else { return };
         let (place, x) = (self.scene.place, self.x(playhead.at_ns));
         if !playhead.dims {
-            return self.parting(x);
+            return self.note(x, "they part here");
         }
         if playhead.at_ns < self.scene.trace.now_ns() && x < place.width {
             self.context.set_fill_style_str(&css(self.colours.ground));
@@ -36,8 +37,16 @@ impl Painter<'_> {
         self.context.fill();
     }
 
-    /// Where two runs part: no playhead, for neither stands there.
-    fn parting(&self, x: f64) {
+    /// The moment that a person went to.
+    pub(super) fn went_to(&self) {
+        if let Some(at_ns) = self.scene.mark_ns {
+            let label = format::moment(at_ns, self.scene.scale);
+            self.note(self.scene.place.gutter + self.scene.axis.x(at_ns), &label);
+        }
+    }
+
+    /// A moment of note, such as where two runs part: no playhead, for neither stands there.
+    fn note(&self, x: f64, label: &str) {
         let place = self.scene.place;
         let dashes = js_sys::Array::of2(&5.into(), &4.into());
         let _ = self.context.set_line_dash(&dashes);
@@ -46,7 +55,6 @@ impl Painter<'_> {
         let _ = self.context.set_line_dash(&js_sys::Array::new());
         self.font(11, false);
         self.context.set_fill_style_str(&self.colours.muted);
-        let label = "they part here";
         let beside = x + 5.0;
         let fits = beside + self.width_of(label) <= place.width;
         let left = if fits { beside } else { x - 5.0 - self.width_of(label) };

@@ -46,6 +46,8 @@ pub(crate) struct Scene<'a> {
     pub(crate) selected: Option<Selected>,
     /// The task that what is selected belongs to.
     pub(crate) chosen: Option<TaskId>,
+    /// The moment that a person went to.
+    pub(crate) mark_ns: Option<f64>,
     pub(crate) playhead: Option<Playhead>,
     /// Whether what is shown ends now; two runs side by side have no now.
     pub(crate) has_now: bool,

@@ -204,7 +204,7 @@ fn GoTo(page: Page) -> impl IntoView {
                         // Past the end there is nothing to see.
                         Some(at_ns) => {
                             wrong.set(false);
-                            page.timeline.go_to(at_ns.min(page.trace.with_value(|trace| trace.now_ns()) as f64));
+                            page.timeline.go_to_mark(at_ns.min(page.trace.with_value(|trace| trace.now_ns()) as f64));
                         }
                         None => wrong.set(true),
                     }
