@@ -35,5 +35,5 @@ pub mod scenario;
 
 pub mod machine;
 
-#[cfg(feature = "scope")]
+#[cfg(feature = "explore")]
 pub mod explore;

@@ -275,7 +275,7 @@ fn keys(server: &mut Logged) -> BTreeSet<String> {
 fn no_key_that_was_evicted_comes_back() {
     let policies = [Policy::AllkeysLru, Policy::AllkeysLfu, Policy::AllkeysRandom, Policy::VolatileTtl];
     for (kind, policy) in SHARED.into_iter().zip(policies) {
-        let config = Config { maxmemory: 40_000, maxmemory_policy: policy, ..Config::default() };
+        let config = Config { maxmemory: 60_000, maxmemory_policy: policy, ..Config::default() };
         let mut server = Logged::new(kind, config);
         let mut records = Vec::new();
         for number in 0..200 {

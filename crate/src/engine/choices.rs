@@ -107,14 +107,14 @@ impl Choices {
     }
 
     /// Forgets all but the first `steps` steps, `picks` of which were choices.
-    #[cfg(feature = "scope")]
+    #[cfg(feature = "explore")]
     pub(crate) fn go_back(&mut self, steps: u64, picks: usize) {
         self.steps = steps;
         self.picks.truncate(picks);
     }
 
     /// Adds what `longer`, which begins as these do, has besides.
-    #[cfg(feature = "scope")]
+    #[cfg(feature = "explore")]
     pub(crate) fn catch_up(&mut self, longer: &Self) {
         self.picks.extend_from_slice(&longer.picks[self.picks.len()..]);
         self.steps = longer.steps;

@@ -257,7 +257,7 @@ impl Manual {
 }
 
 /// What exploring needs besides. Tasks are known by the names that the recording gives them, so not without it.
-#[cfg(feature = "scope")]
+#[cfg(feature = "explore")]
 impl Manual {
     /// As [`Self::unrecorded`], with notes of what makes up the state: see [`Self::notes`].
     pub(crate) fn noting(started_unix_ms: u64) -> Self {

@@ -9,10 +9,7 @@
 //! stores. Each place in the project that touches one of these notes it here, in one line that does nothing unless this
 //! thread's engine was made to keep notes. Knows neither statements nor commands.
 
-#![cfg_attr(
-    not(feature = "scope"),
-    allow(dead_code, reason = "only exploring keeps notes, and it needs the names that the recording gives")
-)]
+#![cfg_attr(not(feature = "explore"), allow(dead_code, reason = "only exploring keeps notes"))]
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -117,7 +114,7 @@ pub(crate) fn digest(value: impl Hash) -> u64 {
 /// Whether this thread keeps notes.
 #[inline]
 pub(crate) fn is_kept() -> bool {
-    KEPT.get()
+    cfg!(feature = "explore") && KEPT.get()
 }
 
 fn note(change: impl FnOnce(&mut Ledger)) {

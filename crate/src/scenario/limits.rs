@@ -62,7 +62,7 @@ impl Default for Limits {
 }
 
 /// What a run has taken so far of what is limited for all of its tasks together.
-#[cfg(feature = "scope")]
+#[cfg(feature = "explore")]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Counted {
     pub(crate) spawned: usize,
@@ -71,7 +71,7 @@ pub(crate) struct Counted {
     pub(crate) bytes: usize,
 }
 
-#[cfg(feature = "scope")]
+#[cfg(feature = "explore")]
 impl Counted {
     /// What was taken after there was `before`.
     pub(crate) fn since(self, before: Self) -> Self {

@@ -131,7 +131,7 @@ use std::sync::Arc;
 pub use self::ast::Operator;
 pub use self::error::{ScriptError, Span, excerpt};
 pub use self::examples::{EXAMPLES, Example};
-#[cfg(feature = "scope")]
+#[cfg(feature = "explore")]
 pub(crate) use self::limits::Counted;
 pub use self::limits::Limits;
 pub use self::link::{Connect, Connecting, Stream};

@@ -15,7 +15,7 @@ use super::Scenario;
 use super::ast::{Body, Part};
 use super::collection;
 use super::error::Span;
-#[cfg(feature = "scope")]
+#[cfg(feature = "explore")]
 use super::limits::Counted;
 use super::limits::Limits;
 use super::link::{Connect, Link, Way};
@@ -113,7 +113,7 @@ impl Run {
     }
 
     /// What was counted against the limits.
-    #[cfg(feature = "scope")]
+    #[cfg(feature = "explore")]
     pub(crate) fn counted(&self) -> Counted {
         let Shared { spawned, time_us, commands, bytes, .. } = &*self.shared;
         Counted {
