@@ -19,11 +19,6 @@ use crate::scope::event::{Event, ObjectId};
 use crate::scope::frame::ObjectKind;
 use crate::scope::record;
 
-/// How often a thread that finds a lock taken lets others run before it sleeps. Who holds a lock for microseconds and still has
-/// it has mostly been interrupted, and goes on sooner so; falling asleep and being woken cost INCR `-P 16` on two cores that are
-/// all busy an eighth of its CPU time, and this takes half of that away.
-const YIELDS: u32 = 4;
-
 /// `std::sync::Mutex`, recorded.
 ///
 /// A panic while it is held does not poison it for the others: a command checks before it changes, and
@@ -81,12 +76,6 @@ impl<T> Mutex<T> {
             TryLockError::Poisoned(poisoned) => poisoned.into_inner(),
             TryLockError::WouldBlock => {
                 record::record(Event::LockWait { lock: self.id });
-                for _ in 0..YIELDS {
-                    std::thread::yield_now();
-                    if let Ok(guard) = self.inner.try_lock() {
-                        return guard;
-                    }
-                }
                 self.inner.lock().unwrap_or_else(PoisonError::into_inner)
             }
         }

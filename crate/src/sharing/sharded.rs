@@ -71,18 +71,23 @@ impl Connection {
     // GET -P 16 takes a fifth less CPU time.
     fn fetch(&self, job: &Job) {
         let shards = &*self.shards.0;
-        let mut held = Vec::new();
+        let mut touched = Vec::new();
         let mut wanted = Vec::new();
         for key in job.keys_to_fetch() {
             let shard = shard_of(key, shards.len());
-            let place = held.iter().position(|&(other, _)| other == shard).unwrap_or_else(|| {
-                held.push((shard, shards[shard].glance()));
-                held.len() - 1
+            let place = touched.iter().position(|&other| other == shard).unwrap_or_else(|| {
+                touched.push(shard);
+                touched.len() - 1
             });
             wanted.push((key, place));
         }
+        // All about one key, most likely: the first of them brings it.
+        if touched.len() < 2 {
+            return;
+        }
+        let held: Vec<_> = touched.into_iter().map(|shard| shards[shard].glance()).collect();
         for (key, place) in wanted {
-            if let Some(shard) = &held[place].1 {
+            if let Some(shard) = &held[place] {
                 shard.fetch(key);
             }
         }
