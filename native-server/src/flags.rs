@@ -305,7 +305,8 @@ mod tests {
     #[test]
     fn defaults_are_the_librarys() {
         let flags = parse(&[]).unwrap();
-        assert_eq!(flags.options(0), Options::default());
+        // More shards, for it has more than one worker.
+        assert_eq!(flags.options(0), Options { shards: 256, ..Options::default() });
         assert_eq!(flags.config(flags.resp).limits, Limits::default());
         assert_eq!(flags.config(flags.resp).max_clients, Config::default().max_clients);
         assert_eq!(flags.config(flags.resp).messages, Config::default().messages);

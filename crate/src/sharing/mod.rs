@@ -103,7 +103,8 @@ impl FromStr for Kind {
 /// What can be chosen besides the [`Kind`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Options {
-    /// Shards of the keyspace under [`Kind::Sharded`]; at least 1. More than a few times the workers gains nothing.
+    /// Shards of the keyspace under [`Kind::Sharded`]; at least 1. Few are enough for one worker; several meet less
+    /// often the more there are, and what needs all the data takes longer.
     pub shards: usize,
     /// Messages that may wait for the owner under [`Kind::Actor`]; then senders wait. At least 1.
     pub actor_queue: usize,
