@@ -158,8 +158,9 @@ fn a_scenarios_clients_are_seen_beside_their_sessions() {
                 Event::End { task, .. } => _ = ended.insert(*task),
                 _ => {}
             }
-            // The scenario's own task, its connection, and two buyers with theirs.
-            spawned.len() >= 6 && spawned.iter().all(|task| ended.contains(task))
+            // The scenario's own task, its connection, and two buyers with theirs; on a busy machine the server's own tasks,
+            // which go on, may be spawned just now, too.
+            spawned.iter().filter(|&task| ended.contains(task)).count() >= 6
         })
     });
     names.extend(labels(&frames));
