@@ -29,11 +29,12 @@ use crate::StartError;
 use crate::flags::Flags;
 use crate::guard::Guard;
 use crate::observed::{ACCEPT_PAUSE, Arrival, Observed, is_about_one_connection, listen_on, prepare};
+use crate::page::{self, PageFiles};
+use crate::process;
 use crate::scenario::{ASKING_MAX, Stage};
 use crate::trace::{Trace, WATCHERS_MAX};
 use crate::watcher;
 use crate::websocket;
-use crate::{page, process};
 
 /// HTTP connections at a time; more wait until one ends. A WebSocket no longer counts.
 const CONNECTIONS_MAX: usize = 256;
@@ -62,6 +63,7 @@ pub(crate) struct Http {
     address: SocketAddr,
     guard: Guard,
     info: String,
+    page: PageFiles,
     arrivals: mpsc::Sender<Arrival>,
     server: Arc<Server>,
     stage: Stage,
@@ -73,6 +75,7 @@ struct Site {
     guard: Guard,
     /// What `/api/info` answers.
     info: String,
+    page: PageFiles,
     arrivals: mpsc::Sender<Arrival>,
     stage: Stage,
     trace: Trace,
@@ -85,11 +88,12 @@ struct Site {
 struct Local(SocketAddr);
 
 impl Http {
-    /// Builds the runtime and takes the address. `info` is what `/api/info` answers; consoles and scenarios go to
-    /// `observed`, watchers to `trace`.
+    /// Builds the runtime and takes the address. `info` is what `/api/info` answers, and `page` what else there is; consoles and
+    /// scenarios go to `observed`, watchers to `trace`.
     pub(crate) fn bind(
         flags: &Flags,
         info: &serde_json::Value,
+        page: PageFiles,
         observed: &Observed,
         trace: Trace,
     ) -> Result<Self, StartError> {
@@ -108,6 +112,7 @@ impl Http {
             address,
             guard,
             info: info.to_string(),
+            page,
             arrivals: observed.arrivals(),
             server: observed.server(),
             stage: Stage::new(observed),
@@ -122,10 +127,10 @@ impl Http {
 
     /// Serves until `stop` turns true.
     pub(crate) fn run(self, mut stop: watch::Receiver<bool>) {
-        let Self { runtime, listener, guard, info, arrivals, server, stage, trace, .. } = self;
+        let Self { runtime, listener, guard, info, page, arrivals, server, stage, trace, .. } = self;
         // Every connection and every watcher holds a receiver, and the router does.
         let (stop_all, stopped) = watch::channel(false);
-        let site = Arc::new(Site { guard, info, arrivals, stage, trace: trace.clone(), stop: stopped });
+        let site = Arc::new(Site { guard, info, page, arrivals, stage, trace: trace.clone(), stop: stopped });
         runtime.block_on(async {
             tokio::select! {
                 _ = stop.wait_for(|stop| *stop) => {}
@@ -213,7 +218,7 @@ fn router(site: Arc<Site>) -> Router {
         .route("/redis", get(redis))
         .route("/trace", get(trace))
         .route("/scenario", get(scenario))
-        .fallback_service(get(file))
+        .fallback(get(file))
         .layer(middleware::from_fn_with_state(Arc::clone(&site), guarded))
         .with_state(site)
 }
@@ -240,8 +245,8 @@ async fn guarded(
     response
 }
 
-async fn file(request: Request) -> Response<Body> {
-    page::file(request.uri().path(), request.headers())
+async fn file(State(site): State<Arc<Site>>, request: Request) -> Response<Body> {
+    page::file(site.page, request.uri().path(), request.headers())
 }
 
 async fn info(State(site): State<Arc<Site>>) -> Response<Body> {

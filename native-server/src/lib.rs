@@ -35,6 +35,7 @@ pub use self::durability::OpenError;
 pub use self::flags::{Command, Flags, Flavor};
 use self::http::Http;
 use self::observed::Observed;
+pub use self::page::PageFiles;
 pub use self::run::{RunError, RunFlags, run};
 use self::trace::Trace;
 
@@ -51,11 +52,12 @@ pub struct Server {
 }
 
 impl Server {
-    /// Reads the log, if there is one, then listens on the addresses that `flags` name and serves them on threads of its own.
+    /// Reads the log, if there is one, then listens on the addresses that `flags` name and serves them on threads of its own,
+    /// browsers with the files of `page`.
     ///
     /// # Errors
     /// When the log cannot be read, an address cannot be had, or the system refuses a thread.
-    pub fn start(flags: &Flags) -> Result<Self, StartError> {
+    pub fn start(flags: &Flags, page: PageFiles) -> Result<Self, StartError> {
         let (stop, stopped) = watch::channel(false);
         let mut stores = Stores::new(flags.sharing, &flags.options(0));
         let durability = open_log(flags, &mut stores)?;
@@ -80,7 +82,7 @@ impl Server {
             now_ns: 0,
         };
         let trace = Trace::new(flags.trace_queue_bytes);
-        let browsers = Http::bind(flags, &info, &observed, trace.clone())?;
+        let browsers = Http::bind(flags, &info, page, &observed, trace.clone())?;
         let http = browsers.address();
         if flags.requirepass.is_empty() {
             warn_if_open(resp, "--resp");

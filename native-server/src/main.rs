@@ -1,14 +1,23 @@
-//! The program: flags in, two addresses out, a signal ends it; or a scenario in, its outcome out. What it starts is the
-//! library's matter.
+//! The program: flags in, two addresses out, a signal ends it; or a scenario in, its outcome out. It carries the page; what it
+//! starts is the library's matter.
 
 use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
 use interleave_server::{Command, Flags, RunFlags, Server, process};
+use rust_embed::RustEmbed;
 use tracing::{error, warn};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::prelude::*;
+
+/// What `cargo xtask page` left. Here and not in the library, which then need not be built again for a new page.
+#[derive(RustEmbed)]
+#[folder = "../target/page"]
+struct Page;
+
+/// Names what the page was made from. Nobody reads it here: with it, cargo knows when a file has come to the page.
+const _: &str = include_str!("../../target/page.stamp");
 
 fn main() -> ExitCode {
     let flags = Flags::parse();
@@ -56,7 +65,7 @@ fn serve(flags: &Flags) -> Result<(), Box<dyn std::error::Error>> {
             "the system permits this process about {clients} clients, fewer than --max-clients; see `ulimit -n`"
         );
     }
-    let server = Server::start(flags)?;
+    let server = Server::start(flags, Page::get)?;
     // Whoever read the addresses may have closed the pipe: no reason to stop.
     let _ = print_addresses(&server);
 

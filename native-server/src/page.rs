@@ -1,6 +1,6 @@
-//! The page's files, inside the program, and which of their compressed copies a browser gets.
+//! The page's files, and which of their compressed copies a browser gets.
 //!
-//! Owns everything about serving files: types, encodings, caching. Knows nothing of what is in them.
+//! Owns everything about serving files: types, encodings, caching. Knows nothing of what is in them, nor where they are kept.
 
 use std::fmt::Write;
 
@@ -9,12 +9,10 @@ use axum::http::header::{
     ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, IF_NONE_MATCH, VARY,
 };
 use axum::http::{HeaderMap, HeaderValue, Response, StatusCode};
-use rust_embed::{EmbeddedFile, RustEmbed};
+use rust_embed::EmbeddedFile;
 
-/// What `cargo xtask page` left: a flat folder, with `.br` and `.gz` copies beside each file.
-#[derive(RustEmbed)]
-#[folder = "../target/page"]
-struct Page;
+/// Finds a file of the page by its name: a flat folder, with `.br` and `.gz` copies beside each file.
+pub type PageFiles = fn(&str) -> Option<EmbeddedFile>;
 
 /// Encodings we may have a copy in: their names in HTTP and as suffixes, the smallest first.
 const ENCODINGS: [(&str, &str); 2] = [("br", ".br"), ("gzip", ".gz")];
@@ -25,14 +23,14 @@ const NO_PAGE: &str = "<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\
     <p>Run <code>cargo xtask play</code> in the source tree: it builds the page, then the server, and starts it.\n\
     Redis clients are served all the same.\n</html>\n";
 
-/// The file at `path`, as the request with `headers` wants it.
-pub(crate) fn file(path: &str, headers: &HeaderMap) -> Response<Body> {
+/// The file at `path` among `files`, as the request with `headers` wants it.
+pub(crate) fn file(files: PageFiles, path: &str, headers: &HeaderMap) -> Response<Body> {
     let name = match path.trim_start_matches('/') {
         "" => "index.html",
         name => name,
     };
     let is_copy = ENCODINGS.iter().any(|(_, suffix)| name.ends_with(suffix));
-    let Some(plain) = (if is_copy { None } else { Page::get(name) }) else {
+    let Some(plain) = (if is_copy { None } else { files(name) }) else {
         return absent(name);
     };
     let accepted = headers.get_all(ACCEPT_ENCODING);
@@ -40,7 +38,7 @@ pub(crate) fn file(path: &str, headers: &HeaderMap) -> Response<Body> {
     let copy = ENCODINGS
         .iter()
         .filter(|(encoding, _)| accepts(&accepted, encoding))
-        .find_map(|(encoding, suffix)| Some((Page::get(&format!("{name}{suffix}"))?, Some(*encoding))));
+        .find_map(|(encoding, suffix)| Some((files(&format!("{name}{suffix}"))?, Some(*encoding))));
     let (file, encoding) = copy.unwrap_or((plain, None));
 
     let etag = etag(&file);
@@ -152,7 +150,10 @@ mod tests {
 
     #[test]
     fn a_file_that_is_not_there_says_so() {
-        let response = file("/../Cargo.toml", &HeaderMap::new());
-        assert_eq!(response.status(), StatusCode::NOT_FOUND);
+        for (path, expected) in
+            [("/../Cargo.toml", StatusCode::NOT_FOUND), ("/", StatusCode::SERVICE_UNAVAILABLE)]
+        {
+            assert_eq!(file(|_| None, path, &HeaderMap::new()).status(), expected, "{path}");
+        }
     }
 }

@@ -10,7 +10,7 @@ use crate::{page, server};
 
 /// Fills `dist/` anew: the server, one file to copy and run, and the folder `page`, which any web host can serve.
 pub(crate) fn dist() -> Result<()> {
-    let server = server::build_with_page()?;
+    let server = server::build_with_page(server::Profile::Dist)?;
     let page = page::folder();
     let dist = root().join("dist");
     if dist.exists() {

@@ -16,7 +16,7 @@ pub(crate) fn run_tests(targets: &[&str], flags: &[&str]) -> Result<()> {
 /// The same, with more paths in the environment.
 pub(crate) fn run_tests_with(targets: &[&str], flags: &[&str], variables: &[(&str, PathBuf)]) -> Result<()> {
     let page = page::build(page::Profile::Page)?;
-    let server = server::build()?;
+    let server = server::build(server::Profile::Release)?;
     run(cargo()
         .args(["test", "--package=interleave-e2e"])
         .args(targets)

@@ -15,7 +15,11 @@ const ASKS: [&str; 4] = ["--help", "-h", "--version", "-V"];
 /// exit code is ours, and so are the signals it gets.
 pub(crate) fn play(flags: &[OsString]) -> Result<ExitCode> {
     let only_asks = flags.iter().any(|flag| ASKS.iter().any(|ask| flag == ask));
-    let server = if only_asks { server::build()? } else { server::build_with_page()? };
+    let server = if only_asks {
+        server::build(server::Profile::Release)?
+    } else {
+        server::build_with_page(server::Profile::Release)?
+    };
     if !only_asks {
         say("starting the server; Ctrl-C stops it");
     }

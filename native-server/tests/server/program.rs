@@ -80,7 +80,7 @@ fn a_wrong_flag_is_told() {
 #[test]
 fn an_address_of_another_machine_cannot_be_had() {
     let flags = ["interleave-server", "--resp=192.0.2.1:0", "--http=127.0.0.1:0"];
-    let error = Server::start(&Flags::try_parse_from(flags).unwrap()).unwrap_err().to_string();
+    let error = Server::start(&Flags::try_parse_from(flags).unwrap(), |_| None).unwrap_err().to_string();
     let expected =
         "cannot listen on 192.0.2.1:0: this machine has no such address; choose another address with --resp";
     assert_eq!(error, expected);

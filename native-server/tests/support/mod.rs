@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use interleave_server::{Flags, Server};
+use rust_embed::RustEmbed;
 use tungstenite::handshake::HandshakeError;
 use tungstenite::http::{Response, header};
 use tungstenite::{ClientRequestBuilder, Error, WebSocket};
@@ -39,13 +40,18 @@ impl Drop for Running {
     }
 }
 
+/// A page of a few bytes, whose compressed copies are none.
+#[derive(RustEmbed)]
+#[folder = "tests/support/page"]
+struct Page;
+
 /// Starts a server with `flags` on ports of its own.
 pub(crate) fn start(flags: &[&str]) -> Running {
     let addresses =
         ["interleave-server", "--resp=127.0.0.1:0", "--http=127.0.0.1:0", "--shutdown-timeout-s=5"];
     let flags =
         Flags::try_parse_from(addresses.iter().chain(flags)).unwrap_or_else(|error| panic!("{error}"));
-    Running(Some(Server::start(&flags).unwrap_or_else(|error| panic!("{error}"))))
+    Running(Some(Server::start(&flags, Page::get).unwrap_or_else(|error| panic!("{error}"))))
 }
 
 /// A socket to `address`, on which waiting longer than [`PATIENCE`] is an error.

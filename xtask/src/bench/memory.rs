@@ -44,7 +44,7 @@ const BATCH: usize = 1000;
 pub(crate) fn bench(flags: &Flags) -> Result<()> {
     apt::need(&["redis-server", "redis-tools"])?;
     page::build(page::Profile::Page)?;
-    let binary = server::build()?;
+    let binary = server::build(server::Profile::Dist)?;
     permit_connections(flags.connections)?;
 
     let mut servers = vec!["redis"];

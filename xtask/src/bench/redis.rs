@@ -33,7 +33,7 @@ pub(crate) struct Flags {
 pub(crate) fn bench(flags: &Flags) -> Result<()> {
     apt::need(&["redis-server", "redis-tools"])?;
     page::build(page::Profile::Page)?;
-    let binary = server::build()?;
+    let binary = server::build(server::Profile::Dist)?;
     if flags.targets {
         return targets::bench(&flags.effort, &binary);
     }

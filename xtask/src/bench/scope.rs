@@ -37,7 +37,7 @@ const NAMES: [&str; 4] = ["compiled out", "the same again", "idle", "watched"];
 pub(crate) fn bench(flags: &Flags) -> Result<()> {
     apt::need(&["redis-tools"])?;
     page::build(page::Profile::Page)?;
-    let with_scope = server::build()?;
+    let with_scope = server::build(server::Profile::Dist)?;
     let without_scope = server::build_without_scope()?;
     let binaries = [&without_scope, &without_scope, &with_scope, &with_scope];
     for load in flags.effort.loads() {

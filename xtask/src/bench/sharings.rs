@@ -50,7 +50,7 @@ struct Measure {
 pub(crate) fn bench(flags: &Flags) -> Result<()> {
     apt::need(&["redis-tools"])?;
     page::build(page::Profile::Page)?;
-    let binary = server::build()?;
+    let binary = server::build(server::Profile::Dist)?;
     let (server_core, load_core) = flags.effort.cores();
     let programs = SHARINGS
         .iter()

@@ -53,6 +53,17 @@ pub(crate) fn cargo() -> Command {
     command
 }
 
+/// `command`, so that it takes only what processor time others leave, where the system can do that.
+pub(crate) fn yielding(command: Command) -> Command {
+    let Some(nice) = find_program("nice") else { return command };
+    let mut nicer = Command::new(nice);
+    nicer.arg("-n19").arg(command.get_program()).args(command.get_args());
+    if let Some(folder) = command.get_current_dir() {
+        nicer.current_dir(folder);
+    }
+    nicer
+}
+
 /// `command` as one could type it.
 fn shown(command: &Command) -> String {
     let mut line = command.get_program().to_string_lossy().into_owned();

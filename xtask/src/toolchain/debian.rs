@@ -20,7 +20,7 @@ const PACKAGES: [&str; 4] = ["rustc-web", "cargo-web", "rust-web-src", "rust-web
 /// The oldest compiler that builds the project, by its manifest.
 const NEEDED: &str = env!("CARGO_PKG_RUST_VERSION");
 /// Part of the sysroot's name: raise it when the way it is built changes.
-const RECIPE: u32 = 2;
+const RECIPE: u32 = 3;
 
 pub(super) fn find() -> Result<Wasm> {
     apt::need(&PACKAGES)?;
@@ -137,7 +137,15 @@ fn build_std(folder: &Path, linker: &Path) -> Result<Vec<PathBuf>> {
     fs::write(folder.join("src/lib.rs"), "#![no_std]\n")?;
     run(Command::new(CARGO)
         .current_dir(folder)
-        .args(["build", "--release", "-Zbuild-std=std,panic_abort,test", "--target", TARGET, "--target-dir"])
+        .args([
+            "build",
+            "--release",
+            "-Zbuild-std=std,panic_abort",
+            "-Zbuild-std-features=",
+            "--target",
+            TARGET,
+            "--target-dir",
+        ])
         .arg(folder.join("target"))
         .env_remove("LD_LIBRARY_PATH")
         .env_remove("CARGO")

@@ -55,17 +55,17 @@ impl Wasm {
     /// `cargo build --target wasm32-unknown-unknown`, run at the top of the source tree.
     ///
     /// Its target folder is none of the native builds': the compiler may differ, and a page being built does not hold them
-    /// up. Builds with different target folders may run at the same time.
-    pub(crate) fn build(&self, target_dir: &Path) -> Command {
-        self.command(&self.cargo, "build", target_dir)
+    /// up.
+    pub(crate) fn build(&self) -> Command {
+        self.command(&self.cargo, "build")
     }
 
     /// Like [`Wasm::build`], but `cargo clippy`.
     pub(crate) fn clippy(&self) -> Command {
-        self.command(&self.clippy, "clippy", &target_dir())
+        self.command(&self.clippy, "clippy")
     }
 
-    fn command(&self, program: &Path, subcommand: &str, target_dir: &Path) -> Command {
+    fn command(&self, program: &Path, subcommand: &str) -> Command {
         let mut command = Command::new(program);
         command.current_dir(shell::root());
         // Rustup points these at the default toolchain, which need not be the one used here.
@@ -76,7 +76,7 @@ impl Wasm {
         // tenth less to send, and quicker to build.
         let flags = format!("{} --cfg=erase_components", remap());
         command.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS", flags);
-        command.args([subcommand, "--target", TARGET, "--target-dir"]).arg(target_dir);
+        command.args([subcommand, "--target", TARGET, "--target-dir"]).arg(target_dir());
         command
     }
 
