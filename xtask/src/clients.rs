@@ -1,4 +1,4 @@
-//! Installs the Redis clients that `e2e/tests/clients` makes sessions with, into `target/clients`, and runs the sessions.
+//! Installs the Redis clients that `e2e/tests/real_clients` makes sessions with, into `target/clients`, and runs the sessions.
 //! Knows nothing of what they do.
 
 use std::path::{Path, PathBuf};
@@ -16,11 +16,11 @@ pub(crate) fn test() -> Result<()> {
     let node_modules = node_modules()?;
     let variables = [("INTERLEAVE_PYTHON", python), ("INTERLEAVE_NODE_MODULES", node_modules)];
     // Each starts a server in turn: two at once leave none of them waiting for the other.
-    e2e::run_tests_with(&["--test=clients"], &["--test-threads=2", "--nocapture"], &variables)
+    e2e::run_tests_with(&["--test=real_clients"], &["--test-threads=2", "--nocapture"], &variables)
 }
 
 fn sessions() -> PathBuf {
-    root().join("e2e/tests/clients")
+    root().join("e2e/tests/real_clients")
 }
 
 fn installed() -> PathBuf {

@@ -18,7 +18,8 @@ pub(crate) fn run_tests_with(targets: &[&str], flags: &[&str], variables: &[(&st
     let page = page::build(page::Profile::Page)?;
     let server = server::build(server::Profile::Release)?;
     run(cargo()
-        .args(["test", "--package=interleave-e2e"])
+        // With the workspace's features, by which everything they are made of is there already when all checks run in turn.
+        .args(["test", "--workspace"])
         .args(targets)
         .arg("--")
         .args(flags)

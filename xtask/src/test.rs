@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 
 use crate::shell::{apt, cargo, run};
 use crate::toolchain::Wasm;
-use crate::{clients, e2e, fuzz, page, tidy};
+use crate::{clients, e2e, fuzz, server, tidy};
 
 struct Check {
     name: &'static str,
@@ -32,7 +32,11 @@ const CHECKS: [Check; 11] = [
         run: fuzz::check,
     },
     Check { name: "doc", about: "the documentation builds without warnings", run: doc },
-    Check { name: "page", about: "the page builds, as visitors get it", run: build_page },
+    Check {
+        name: "page",
+        about: "the page builds, as visitors get it, and the server around it",
+        run: build,
+    },
     Check {
         name: "redis",
         about: "redis-cli, redis-benchmark, and replies beside redis-server's",
@@ -88,15 +92,17 @@ fn fmt() -> Result<()> {
 fn clippy() -> Result<()> {
     let deny = ["--", "-D", "warnings"];
     run(cargo().args(["clippy", "--workspace", "--all-targets"]).args(deny))?;
+    // All tests that a plain `cargo test` leaves out.
+    run(cargo().args(["clippy", "--workspace", "--test=*"]).args(deny))?;
     // In the workspace the server turns every feature of the crate on; these are the other sets somebody builds.
     let sets = [
-        &[][..],
-        &["--features=native"],
-        &["--no-default-features", "--features=native"],
-        &["--no-default-features", "--features=shuttle"],
+        &["--all-targets"][..],
+        &["--lib", "--features=native"],
+        &["--lib", "--no-default-features", "--features=native"],
+        &["--lib", "--test=shuttle", "--no-default-features", "--features=shuttle"],
     ];
     for features in sets {
-        run(cargo().args(["clippy", "--package=interleave", "--all-targets"]).args(features).args(deny))?;
+        run(cargo().args(["clippy", "--package=interleave"]).args(features).args(deny))?;
     }
     run(cargo().args(["clippy", "--package=interleave-server", "--no-default-features"]).args(deny))
 }
@@ -106,11 +112,12 @@ fn wasm() -> Result<()> {
         .clippy()
         .args(["--package=interleave", "--package=interleave-web", "--lib"])
         .args(["--package=interleave-tab", "--package=interleave-engine"])
-        .args(["--", "-D", "warnings"]))
+        // Which has the macros and build scripts that building the page needs, too.
+        .args(["--profile=page", "--", "-D", "warnings"]))
 }
 
 fn unit() -> Result<()> {
-    run(cargo().args(["test", "--workspace", "--exclude=interleave-e2e"]))?;
+    run(cargo().args(["test", "--workspace"]))?;
     // With locks of its own, so a build of its own; without the recorder, which nobody watches there.
     run(cargo()
         .args(["test", "--package=interleave", "--no-default-features", "--features=shuttle"])
@@ -124,18 +131,18 @@ fn doc() -> Result<()> {
         .env("RUSTDOCFLAGS", "-D warnings -A rustdoc::private-intra-doc-links"))
 }
 
-fn build_page() -> Result<()> {
-    page::build(page::Profile::Page).map(drop)
+fn build() -> Result<()> {
+    server::build_with_page(server::Profile::Release).map(drop)
 }
 
 fn redis() -> Result<()> {
     apt::need(&["redis-server", "redis-tools"])?;
-    e2e::run_tests(&["--lib", "--test=redis", "--test=beside_redis"], &TWO_AT_ONCE)
+    e2e::run_tests(&["--test=redis", "--test=beside_redis"], &TWO_AT_ONCE)
 }
 
 fn browser() -> Result<()> {
     e2e::need_a_browser()?;
-    e2e::run_tests(&["--lib", "--test=harness", "--test=browser"], &TWO_AT_ONCE)
+    e2e::run_tests(&["--test=harness", "--test=browser"], &TWO_AT_ONCE)
 }
 
 /// Each test has a server and a browser of its own; more at once would only wait for each other.

@@ -33,7 +33,7 @@ async fn check(name: &str, session: impl Fn(u16) -> String + Send + Clone + 'sta
 
 /// Runs the script `file` of this folder by `program`, with the server's port and a protocol, and gives its last line.
 fn script(mut program: Command, file: &str, port: u16, protocol: &str) -> String {
-    let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/clients").join(file);
+    let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/real_clients").join(file);
     let output = program.arg(script).args([&port.to_string(), protocol]).output();
     let output = output.unwrap_or_else(|error| panic!("cannot start {program:?}: {error}"));
     let printed = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
