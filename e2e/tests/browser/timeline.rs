@@ -338,6 +338,8 @@ async fn the_lanes_of_many_that_ended_are_folded() {
         .await;
         // What follows is about lanes that stay where they are.
         page.click("#pause").await;
+        // And none has ended behind the picture's end.
+        page.click("#fit").await;
         page.keys(CANVAS, "e").await;
         let open = |state: &Value| {
             let lanes = lanes(state);
