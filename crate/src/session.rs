@@ -14,7 +14,9 @@ use bytes::BytesMut;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::sync::watch;
 
-use crate::command::{self, Call, Client, Found, Mistake, Outcome, Peer, Run, Server, SessionCtx, Slow};
+use crate::command::{
+    self, Call, Calls, Client, Found, Mistake, Outcome, Peer, Run, Server, SessionCtx, Slow,
+};
 use crate::resp::{Args, Decoder, Protocol, Reply};
 use crate::rt::{JoinHandle, Rt, step};
 use crate::scope::event::Event;
@@ -271,8 +273,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
     ) {
         let Self { job, client, service, .. } = self;
         record::record(service.sharing.labels().start(job.client, found));
-        let slow_ns = service.server.settings.slower_than_ns();
-        let began_ns = slow_ns.map_or(0, |_| service.rt.now_ns());
+        let began_ns = service.rt.now_ns();
         let mut reply = Reply::new(&mut job.replies, job.protocol);
         let mut ctx = SessionCtx { client, server: &service.server, now_ms };
         let outcome = run(&mut ctx, job.batch.request(index), &mut reply);
@@ -283,13 +284,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
         }
         self.tell_client();
         let Self { job, client, service, .. } = self;
-        if let Some(slow_ns) = slow_ns {
-            let took_ns = service.rt.now_ns().saturating_sub(began_ns);
-            if took_ns >= slow_ns {
-                let (args, now_ms) = (job.batch.request(index), service.rt.unix_ms());
-                let slow = Slow { spec: found.spec, args, with: 0, took_ns };
-                service.server.log_slow(client.id(), &slow, now_ms);
-            }
+        let took_ns = service.rt.now_ns().saturating_sub(began_ns);
+        let calls = Calls { calls: 1, failed: failed.into(), took_ns: Some(took_ns) };
+        service.server.calls.count(found, calls);
+        if took_ns >= service.server.settings.slower_than_ns() {
+            let (args, now_ms) = (job.batch.request(index), service.rt.unix_ms());
+            let slow = Slow { spec: found.spec, args, with: 0, took_ns };
+            service.server.log_slow(client.id(), &slow, now_ms);
         }
         record::record(Event::CommandEnd { failed });
     }

@@ -337,6 +337,7 @@ fn resetstat(ctx: &mut Ctx<'_>, _: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
     }
     ctx.server.counters.reset();
     ctx.server.errors.reset();
+    ctx.server.calls.reset();
     reply.ok();
     Ok(())
 }

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use litemap::LiteMap;
 
 use super::broker::Broker;
+use super::call_stats::CallStats;
 use super::client::{Client, Listed, Peer};
 use super::errors::Errors;
 use super::memory_limit::MemoryLimit;
@@ -141,6 +142,8 @@ pub struct Server {
     pub(crate) slow_log: SlowLog,
     /// What clients did wrong.
     pub(crate) errors: Errors,
+    /// What they asked for, and how long that took.
+    pub(crate) calls: CallStats,
     next_client: AtomicU64,
     /// Touched when a client comes, goes, or asks for the list; never per command.
     clients: Mutex<LiteMap<u64, Arc<Listed>>>,
@@ -159,6 +162,7 @@ impl Server {
             memory: MemoryLimit::new(&config),
             slow_log: SlowLog::new(config.slow_log_len),
             errors: Errors::default(),
+            calls: CallStats::default(),
             next_client: AtomicU64::new(0),
             config,
             counters: Counters::default(),

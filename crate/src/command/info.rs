@@ -35,13 +35,15 @@ enum Section {
     Replication,
     Cpu,
     Modules,
+    CommandStats,
     ErrorStats,
+    LatencyStats,
     Cluster,
     Keyspace,
 }
 
 impl Section {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 13] = [
         Self::Server,
         Self::Clients,
         Self::Memory,
@@ -50,7 +52,9 @@ impl Section {
         Self::Replication,
         Self::Cpu,
         Self::Modules,
+        Self::CommandStats,
         Self::ErrorStats,
+        Self::LatencyStats,
         Self::Cluster,
         Self::Keyspace,
     ];
@@ -65,17 +69,24 @@ impl Section {
             Self::Replication => "Replication",
             Self::Cpu => "CPU",
             Self::Modules => "Modules",
+            Self::CommandStats => "Commandstats",
             Self::ErrorStats => "Errorstats",
+            Self::LatencyStats => "Latencystats",
             Self::Cluster => "Cluster",
             Self::Keyspace => "Keyspace",
         }
     }
 
     fn is_wanted(self, args: Args<'_>) -> bool {
+        // These have a line for each command.
+        let by_default = !matches!(self, Self::CommandStats | Self::LatencyStats);
         let wants = |word: &[u8]| {
-            is(word, self.name()) || ["all", "default", "everything"].iter().any(|all| is(word, all))
+            is(word, self.name())
+                || is(word, "all")
+                || is(word, "everything")
+                || by_default && is(word, "default")
         };
-        args.len() == 1 || args.from(1).any(wants)
+        args.len() == 1 && by_default || args.from(1).any(wants)
     }
 
     /// Whether it reports on keys, and so needs the stores.
@@ -108,6 +119,8 @@ fn info(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
             Section::Cpu => cpu(ctx, &mut report),
             // There is none.
             Section::Modules => {}
+            Section::CommandStats => ctx.server.calls.report_calls(&mut report),
+            Section::LatencyStats => ctx.server.calls.report_times(&mut report),
             Section::ErrorStats => error_stats(ctx, &mut report),
             Section::Cluster => report.field("cluster_enabled", 0),
             Section::Keyspace => keyspace(ctx, &mut report),
@@ -123,7 +136,7 @@ pub(super) struct Report<'a> {
 }
 
 impl Report<'_> {
-    fn line(&mut self, line: std::fmt::Arguments<'_>) {
+    pub(super) fn line(&mut self, line: std::fmt::Arguments<'_>) {
         write!(self.text, "{line}\r\n").expect("writing to a string does not fail");
     }
 

@@ -39,6 +39,7 @@
 mod admission;
 mod auth;
 mod broker;
+mod call_stats;
 mod client;
 mod context;
 mod decimal;
@@ -108,6 +109,7 @@ mod transactions;
 
 pub use admission::admit;
 pub use auth::PASSWORD_BYTES_MAX;
+pub(crate) use call_stats::Calls;
 pub(crate) use client::Call;
 pub use client::{Client, Peer};
 pub use config::bytes;
@@ -117,6 +119,7 @@ pub(crate) use monitor::show;
 pub(crate) use pubsub::is_confirmed;
 pub(crate) use slow_log::Slow;
 pub use spec::{Ctx, Flag, Group, KeySpec, Keys, Outcome, Run, SessionCtx, Spec, Try, Wait};
+pub(crate) use table::find;
 pub use table::{Found, TABLE, lookup, resolve};
 pub use transactions::Transaction;
 pub use usage::{Argument, ArgumentKind};

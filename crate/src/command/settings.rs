@@ -44,10 +44,11 @@ impl Settings {
         self.idle_timeout_s.store(seconds, Relaxed);
     }
 
-    /// How long a command may take before it is logged as slow, in nanoseconds; `None`: none is.
+    /// How long a command may take before it is logged as slow, in nanoseconds; [`u64::MAX`]: as long as it
+    /// likes.
     #[inline]
-    pub(crate) fn slower_than_ns(&self) -> Option<u64> {
-        u64::try_from(self.slower_than_us.load(Relaxed)).ok().map(|us| us.saturating_mul(1000))
+    pub(crate) fn slower_than_ns(&self) -> u64 {
+        u64::try_from(self.slower_than_us.load(Relaxed)).map_or(u64::MAX, |us| us.saturating_mul(1000))
     }
 
     pub(super) fn has_password(&self) -> bool {

@@ -323,6 +323,16 @@ pub fn lookup(name: &[u8]) -> Option<(usize, &'static Spec)> {
 /// # Errors
 /// When there is no such command, or it takes another number of arguments: the reply to write.
 pub fn resolve(args: Args<'_>) -> Result<Found, Mistake> {
+    let found = find(args)?;
+    if !found.spec.takes(args.len()) {
+        return Err(Mistake::arity(found.spec.name));
+    }
+    Ok(found)
+}
+
+/// Like [`resolve`], with any number of arguments.
+#[inline]
+pub(crate) fn find(args: Args<'_>) -> Result<Found, Mistake> {
     let (index, command) = lookup(args.name()).ok_or_else(|| unknown_command(args))?;
     let spec = match args.get(1) {
         Some(name) if !command.subcommands.is_empty() => {
@@ -330,9 +340,6 @@ pub fn resolve(args: Args<'_>) -> Result<Found, Mistake> {
         }
         _ => command,
     };
-    if !spec.takes(args.len()) {
-        return Err(Mistake::arity(spec.name));
-    }
     Ok(Found { index, spec })
 }
 

@@ -88,6 +88,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
 
     /// Answers what a client did wrong: to ask for what no command takes, or for one it may not have now.
     fn refuse(&mut self, index: usize, found: Option<Found>, mistake: Mistake) {
+        let asked_for = found.or_else(|| command::find(self.job.batch.request(index)).ok());
+        asked_for.into_iter().for_each(|found| self.service.server.calls.count_rejected(found));
         let mistake = self.client.refuse(self.job.batch.request(index), mistake);
         let (labels, client) = (self.service.sharing.labels(), self.job.client);
         record::record(found.map_or(labels.refused(client), |found| labels.start(client, found)));

@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::Session;
-use crate::command::{self, Found};
+use crate::command::{self, Calls, Found};
 use crate::resp::Reply;
 use crate::scope::event::Event;
 use crate::scope::record;
@@ -27,6 +27,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
             Ok(()) => reply.simple("QUEUED"),
             Err(mistake) => {
                 self.service.server.errors.count(&mistake);
+                self.service.server.calls.count_rejected(found);
                 reply.error(mistake);
             }
         }
@@ -56,6 +57,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
             }
             Err(mistake) => {
                 self.service.server.errors.count(&mistake);
+                let calls = Calls { calls: 1, failed: 1, took_ns: None };
+                self.service.server.calls.count(found, calls);
                 record::record(self.service.sharing.labels().start(self.job.client, found));
                 Reply::new(&mut self.job.replies, self.job.protocol).error(mistake);
                 record::record(Event::CommandEnd { failed: true });

@@ -10,7 +10,7 @@ use std::time::Duration;
 use bytes::BytesMut;
 
 use crate::command::{
-    Client, Ctx, Flag, Found, Keys, Mistake, Run, Server, Slow, Spec, TABLE, Transaction, Wait,
+    Calls, Client, Ctx, Flag, Found, Keys, Mistake, Run, Server, Slow, Spec, TABLE, Transaction, Wait,
 };
 use crate::resp::{Args, Batch, Protocol, Reply};
 use crate::rt::{Answers, Rt, ledger, step};
@@ -66,6 +66,8 @@ struct Request {
     index: usize,
     found: Found,
     failed: bool,
+    /// It failed before it began.
+    rejected: bool,
 }
 
 impl Job {
@@ -77,7 +79,7 @@ impl Job {
 
     /// Adds request `index` of the batch, which asks for `found`, a command on the keyspace.
     pub(crate) fn push(&mut self, index: usize, found: Found) {
-        self.requests.push(Request { index, found, failed: false });
+        self.requests.push(Request { index, found, failed: false, rejected: false });
     }
 
     /// Where its requests and replies stand, for [`Self::refuse_since`].
@@ -262,8 +264,8 @@ pub(super) struct Executor {
     private: bool,
     /// When the last command ended, or the data was reached: the start of the next one.
     since_ns: u64,
-    /// How long one may take before it is logged as slow; `None`: none is, and the clock is not read.
-    slow_ns: Option<u64>,
+    /// How long one may take before it is logged as slow.
+    slow_ns: u64,
     /// How many commands have run since the clock was read.
     untimed: usize,
     /// What the data takes, as far as it was counted.
@@ -307,7 +309,7 @@ impl Executor {
             answers: answers.clone(),
             private: false,
             since_ns: 0,
-            slow_ns: None,
+            slow_ns: u64::MAX,
             untimed: 0,
             used: Arc::clone(server.memory.used()),
             upkeep_version: 0,
@@ -360,43 +362,66 @@ impl Executor {
     /// The next command starts now: the data has just been reached.
     pub(super) fn start_clock(&mut self) {
         self.slow_ns = self.server.settings.slower_than_ns();
-        if self.slow_ns.is_some() {
-            (self.since_ns, self.untimed) = (self.rt.now_ns(), 0);
+        (self.since_ns, self.untimed) = (self.rt.now_ns(), 0);
+    }
+
+    /// The next request of `job` starts now: others have held the lock until here. How long those before it took, which were to be
+    /// timed together, nobody knows.
+    #[cold]
+    pub(super) fn restart_clock(&mut self, job: &Job) {
+        self.count(&job.requests[job.done - self.untimed..job.done], None);
+        self.start_clock();
+    }
+
+    /// Counts the requests that have run, one after the other, and how long all of them took.
+    #[inline]
+    fn count(&self, ran: &[Request], took_ns: Option<u64>) {
+        let sum = |of: fn(&Request) -> bool, ran: &[Request]| ran.iter().filter(|ran| of(ran)).count() as u64;
+        for same in ran.chunk_by(|a, b| std::ptr::eq(a.found.spec, b.found.spec)) {
+            let share = |took_ns: u64| match same.len() == ran.len() {
+                true => took_ns,
+                false => took_ns * same.len() as u64 / ran.len() as u64,
+            };
+            let rejected = sum(|ran| ran.rejected, same);
+            let calls = Calls {
+                calls: same.len() as u64 - rejected,
+                failed: sum(|ran| ran.failed, same) - rejected,
+                took_ns: took_ns.map(share),
+            };
+            if calls.calls > 0 {
+                self.server.calls.count(same[0].found, calls);
+            }
         }
     }
 
     /// The next request of `job` starts. One that may take long is timed on its own, so what came before it is timed now.
     #[inline]
     fn begin_timing(&mut self, job: &Job) {
-        if let Some(slow_ns) = self.slow_ns
-            && self.untimed > 0
-            && !is_short(job.requests[job.done].found.spec, slow_ns)
-        {
-            self.time(job, job.done - 1, slow_ns);
+        if self.untimed > 0 && !is_short(job.requests[job.done].found.spec, self.slow_ns) {
+            self.time(job, job.done - 1);
         }
     }
 
     /// The next request of `job` has run.
     #[inline]
     fn end_timing(&mut self, job: &Job) {
-        if let Some(slow_ns) = self.slow_ns {
-            let spec = job.requests[job.done].found.spec;
-            self.untimed += 1;
-            let is_last = job.done + 1 == job.requests.len() || job.is_full();
-            if is_last || !is_short(spec, slow_ns) {
-                self.time(job, job.done, slow_ns);
-            }
+        let spec = job.requests[job.done].found.spec;
+        self.untimed += 1;
+        let is_last = job.done + 1 == job.requests.len() || job.is_full();
+        if is_last || !is_short(spec, self.slow_ns) {
+            self.time(job, job.done);
         }
     }
 
-    /// Logs the requests that have run since the clock was read, `last` the last of them, if they took long.
-    fn time(&mut self, job: &Job, last: usize, slow_ns: u64) {
+    /// Counts the requests that have run since the clock was read, `last` the last of them, and logs them if they took long.
+    fn time(&mut self, job: &Job, last: usize) {
         let now_ns = self.rt.now_ns();
         let took_ns = now_ns.saturating_sub(std::mem::replace(&mut self.since_ns, now_ns));
         let timed = std::mem::replace(&mut self.untimed, 0);
-        if took_ns >= slow_ns
-            && let Some(first) = job.requests.get((last + 1).saturating_sub(timed))
-        {
+        let ran = &job.requests[last + 1 - timed..=last];
+        self.count(ran, Some(took_ns));
+        if took_ns >= self.slow_ns {
+            let first = ran[0];
             let (args, now_ms) = (job.batch.request(first.index), self.rt.unix_ms());
             let slow = Slow { spec: first.found.spec, args, with: timed - 1, took_ns };
             self.server.log_slow(job.client.into(), &slow, now_ms);
@@ -424,7 +449,9 @@ impl Executor {
                 Ok(()) => self.carry_out(asked, keyspace, now_ms, &mut reply),
                 Err(mistake) => {
                     self.server.errors.count(&mistake);
+                    self.server.calls.count_rejected(request.found);
                     reply.error(mistake);
+                    request.rejected = true;
                     Done::Failed
                 }
             };

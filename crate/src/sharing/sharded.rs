@@ -110,7 +110,7 @@ impl Connection {
             } else {
                 if store.waited() {
                     // That others held the lock for long does not make this command slow.
-                    self.executor.start_clock();
+                    self.executor.restart_clock(job);
                 }
                 store.select(job.database);
                 self.executor.run_one(job, &mut *store, now_ms);
@@ -153,7 +153,7 @@ impl Connection {
             locked = Locked::new(shards, 0..shards.len());
         }
         if locked.held.iter().any(|(_, shard)| shard.waited()) {
-            self.executor.start_clock();
+            self.executor.restart_clock(job);
         }
         locked.select(job.database);
         self.executor.run_one(job, &mut locked, now_ms);

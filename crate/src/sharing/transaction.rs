@@ -5,7 +5,7 @@
 
 use bytes::BytesMut;
 
-use crate::command::{Flag, Run, SessionCtx, Transaction};
+use crate::command::{Calls, Flag, Run, SessionCtx, Transaction};
 use crate::resp::Reply;
 use crate::store::Keyspace;
 
@@ -56,10 +56,13 @@ impl Executor {
             return;
         }
         reply.array(requests.len());
+        let mut since_ns = self.rt.now_ns();
         for (found, args) in requests {
+            let mut failed = false;
             if let Run::Session(run) = found.spec.run {
                 let mut ctx = SessionCtx { client, server: &self.server, now_ms };
                 if let Err(mistake) = run(&mut ctx, args, &mut reply) {
+                    failed = true;
                     self.server.errors.count(&mistake);
                     reply.error(mistake);
                 }
@@ -67,11 +70,17 @@ impl Executor {
             } else {
                 let (database, id) = (client.database(), client.id() as u32);
                 let asked = Asked { found, args, database, client: id, watcher: &watcher };
-                if let Done::Waits(wait) = self.carry_out(asked, keyspace, now_ms, &mut reply) {
+                match self.carry_out(asked, keyspace, now_ms, &mut reply) {
+                    Done::Answered => {}
+                    Done::Failed => failed = true,
                     // It may not wait here: its time has passed at once.
-                    if wait.null_array { reply.null_array() } else { reply.null() }
+                    Done::Waits(wait) if wait.null_array => reply.null_array(),
+                    Done::Waits(_) => reply.null(),
                 }
             }
+            let now_ns = self.rt.now_ns();
+            let took_ns = now_ns.saturating_sub(std::mem::replace(&mut since_ns, now_ns));
+            self.server.calls.count(found, Calls { calls: 1, failed: failed.into(), took_ns: Some(took_ns) });
         }
     }
 }

@@ -8,5 +8,6 @@ mod commands;
 mod conversations;
 mod differs;
 mod random;
+mod statistics;
 mod talker;
 mod transcripts;
