@@ -360,7 +360,7 @@ impl Page {
                 hold_ms: self.hold_ms.get(),
                 theme: self.theme.get(),
                 lanes: Some(self.timeline.lanes.get().name().to_owned()),
-                idle_in_full: !self.timeline.folds.get(),
+                idle_in_full: self.timeline.wants_idle_in_full(),
                 ended_open: self.timeline.ended_open.get(),
                 ns_per_px: Some(self.timeline.scale.get()),
                 dock_px: self.dock_px.get(),

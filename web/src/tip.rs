@@ -15,7 +15,7 @@ struct Tip {
     above: bool,
 }
 
-/// The tooltip's place in the page. Escape closes it.
+/// The tooltip's place in the page. Any key closes it: who types does not want it in the way.
 #[component]
 pub(crate) fn Tooltip() -> impl IntoView {
     let tip = RwSignal::new(None::<Tip>);
@@ -25,11 +25,7 @@ pub(crate) fn Tooltip() -> impl IntoView {
     window_event_listener(ev::focusin, move |event| show(event.target().filter(is_focus_visible)));
     window_event_listener(ev::focusout, move |_| tip.set(None));
     window_event_listener(ev::pointerdown, move |_| tip.set(None));
-    window_event_listener(ev::keydown, move |event| {
-        if event.key() == "Escape" {
-            tip.set(None);
-        }
-    });
+    window_event_listener(ev::keydown, move |_| tip.set(None));
     view! {
         <Show when=move || tip.with(Option::is_some)>
             <div

@@ -142,7 +142,7 @@ thread_local! {
     /// Where this thread counts.
     static STRIPE: usize = {
         static THREADS: AtomicU64 = AtomicU64::new(0);
-        THREADS.fetch_add(1, Relaxed) as usize % STRIPES
+        (THREADS.fetch_add(1, Relaxed) as usize).rem_euclid(STRIPES)
     };
 }
 

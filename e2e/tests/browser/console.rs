@@ -3,6 +3,7 @@
 use fantoccini::key::Key;
 use interleave_e2e::browser::Window;
 use interleave_e2e::playground::{PROMPT, Playground, front, list, task, without_server};
+use serde_json::Value;
 
 /// The entry that was typed last in the console in front.
 const LAST: &str = ".console:not(.hidden) .entry:last-child";
@@ -45,6 +46,27 @@ async fn prints_replies_as_redis_cli_does() {
             );
         }
         assert_eq!(page.answer("PING").await, "PONG");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_end_is_in_sight_however_quickly_one_types() {
+    without_server(Window::WIDE, async |page| {
+        page.is_connected().await;
+        for _ in 0..20 {
+            page.type_line("PING").await;
+        }
+        page.type_line("SET \"open").await;
+        let answered =
+            |state: &Value| list(&front(state)["entries"]).iter().all(|entry| !entry["reply"].is_null());
+        page.until("all replies", answered).await;
+        // What is hidden below the last line, once the frame that shows it is over.
+        let hidden = "const log = document.querySelector('.console:not(.hidden) .entries'); \
+            return new Promise(done => requestAnimationFrame(() => setTimeout(() => \
+                done(log.scrollHeight - log.scrollTop - log.clientHeight), 100)))";
+        let hidden = page.browser.script(hidden).await;
+        assert!(hidden.as_f64().is_some_and(|px| px <= 1.0), "{hidden} px");
     })
     .await;
 }
@@ -139,7 +161,7 @@ pub(crate) async fn quits_and_connects_again(page: &Playground) {
     let before = page.answer("CLIENT ID").await;
     assert_eq!(page.answer("QUIT").await, "OK");
     page.until("a closed console", |state| front(state)["connected"] == false).await;
-    page.shows(".console:not(.hidden)", "The next command connects again.").await;
+    page.shows(".console:not(.hidden)", "The next command connects again").await;
     assert_eq!(page.answer("PING").await, "PONG");
     assert_ne!(page.answer("CLIENT ID").await, before);
 }

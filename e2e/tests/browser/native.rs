@@ -185,6 +185,7 @@ async fn survives_a_restart_of_the_server() {
         page.shows("#parallelism", "\u{2013}").await;
         // What is typed meanwhile is answered in one way or another.
         page.type_line("ECHO meanwhile").await;
+        page.shows(".console:not(.hidden) .entry:last-child", "waits: not connected").await;
         tokio::time::sleep(Duration::from_secs(1)).await;
         server.start_again().await;
         page.is_connected().await;

@@ -310,6 +310,10 @@ async fn finds_tasks_by_name_and_moments_by_time() {
         page.find("#goto").await.clear().await.expect("an input can be cleared");
         page.keys("#goto", "soon\n").await;
         page.find("#goto[aria-invalid=true]").await;
+        page.shows(".found", "Expected a time").await;
+        page.find("#goto").await.clear().await.expect("an input can be cleared");
+        page.keys("#goto", "9999 s\n").await;
+        page.shows(".found", "The recording ends at").await;
     })
     .await;
 }
@@ -357,6 +361,34 @@ async fn the_lanes_of_many_that_ended_are_folded() {
         let lane = ((height - RULER_PX) / lanes(&state).len() as f64).floor().clamp(22.0, 40.0);
         page.click_at((left + 300.0, top + RULER_PX + (line as f64 + 0.5) * lane)).await;
         page.until("folded again", |state| lanes(state).last().is_some_and(is_ended)).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_unfolded_to_show_all_is_folded_again_to_follow() {
+    without_server(Window::WIDE, async |page| {
+        let before = scale(&page.is_connected().await);
+        // So many that their strips alone would not fit.
+        for _ in 0..40 {
+            page.answer("PING").await;
+        }
+        page.click("#fit").await;
+        page.until("all time in full", |state| state["timeline"]["folds"] == false && scale(state) > before)
+            .await;
+        page.is_kept().await;
+        page.click("#follow").await;
+        let follows = |state: &Value| {
+            let timeline = &state["timeline"];
+            timeline["following"] == true && timeline["folds"] == true && scale(state) == before
+        };
+        page.until("the picture as it was", follows).await;
+        // Nor does a reload take it for what a person wants.
+        page.click("#fit").await;
+        page.until("all time in full", |state| state["timeline"]["folds"] == false).await;
+        page.reload().await;
+        page.is_connected().await;
+        page.until("folded time", |state| state["timeline"]["folds"] == true).await;
     })
     .await;
 }

@@ -421,7 +421,7 @@ impl Console {
         }
         if was_open {
             self.push(consoles.entry(
-                "Connection closed. The next command connects again.",
+                "Connection closed. The next command connects again, or the server does when it is back.",
                 Kind::Note,
                 None,
             ));

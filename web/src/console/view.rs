@@ -109,10 +109,11 @@ fn ConsoleView(page: Page, console: Console) -> impl IntoView {
     // To the end once a frame at most, whatever came in between; reading the height makes the browser lay out.
     let asked = StoredValue::new(false);
     Effect::new(move |_| {
-        let last = console.entries.with(|entries| entries.last().copied());
-        if let Some(last) = last {
-            last.outcome.track();
-        }
+        // Whatever is still to be answered makes it longer.
+        console.entries.with(|entries| {
+            let waiting = entries.iter().filter(|entry| entry.outcome.with_untracked(Option::is_none));
+            waiting.for_each(|entry| entry.outcome.track());
+        });
         in_front();
         if !asked.get_value() {
             asked.set_value(true);
@@ -145,7 +146,7 @@ fn ConsoleView(page: Page, console: Console) -> impl IntoView {
                     <Invitation page=page console=console/>
                 </Show>
                 <For each=move || console.entries.get() key=|entry| entry.id let:entry>
-                    <EntryView page=page entry=entry/>
+                    <EntryView page=page console=console entry=entry/>
                 </For>
             </div>
             <Prompt page=page console=console/>
@@ -182,7 +183,7 @@ fn Invitation(page: Page, console: Console) -> impl IntoView {
 }
 
 #[component]
-fn EntryView(page: Page, entry: Entry) -> impl IntoView {
+fn EntryView(page: Page, console: Console, entry: Entry) -> impl IntoView {
     let line = entry.line.get_value();
     match entry.kind {
         Kind::Command => {}
@@ -198,7 +199,12 @@ fn EntryView(page: Page, entry: Entry) -> impl IntoView {
         page.changed.track();
         // A command that waits has not taken anything yet.
         if entry.outcome.with(Option::is_none) {
-            return (!page.running.get()).then(|| "waits: paused".to_owned());
+            let connected = matches!(console.standing.get(), Standing::Connected(_));
+            return match (connected, page.running.get()) {
+                (false, _) => Some("waits: not connected".to_owned()),
+                (true, false) => Some("waits: paused".to_owned()),
+                (true, true) => None,
+            };
         }
         let command = entry.command.get()?;
         let kept = entry.way.get_value().map(|way| way.path);

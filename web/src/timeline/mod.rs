@@ -58,6 +58,8 @@ pub(crate) struct Timeline {
     pub(crate) lanes: RwSignal<Lanes>,
     /// Whether quiet time is folded.
     pub(crate) folds: RwSignal<bool>,
+    /// The scale before all that is held was shown, if quiet time is not folded for that alone.
+    unfolded_from: RwSignal<Option<f64>>,
     /// Whether the lanes of ended tasks are shown, once a person has said so.
     pub(crate) ended_open: RwSignal<Option<bool>>,
     /// Whether the picture goes along with what happens now.
@@ -121,6 +123,7 @@ impl Timeline {
         Self {
             lanes: RwSignal::new(lanes),
             folds: RwSignal::new(!saved.idle_in_full),
+            unfolded_from: RwSignal::new(None),
             ended_open: RwSignal::new(saved.ended_open),
             following: RwSignal::new(true),
             scale: RwSignal::new(scale),
@@ -150,7 +153,7 @@ impl Timeline {
 
     /// Begins anew with another trace.
     pub(crate) fn forget_trace(self) {
-        self.following.set(true);
+        self.follow();
         self.hovered.set(None);
         self.change(|inner| inner.scroll_px = 0.0);
     }
@@ -230,6 +233,27 @@ impl Timeline {
         });
     }
 
+    /// Goes along with what happens now, as the picture was before all that is held was shown.
+    pub(crate) fn follow(self) {
+        if let Some(scale) = self.unfolded_from.get_untracked() {
+            self.unfolded_from.set(None);
+            self.folds.set(true);
+            self.scale.set(scale);
+        }
+        self.following.set(true);
+    }
+
+    /// Folds quiet time, or draws it in full: because a person wants it so.
+    pub(crate) fn toggle_folds(self) {
+        self.unfolded_from.set(None);
+        self.folds.update(|folds| *folds = !*folds);
+    }
+
+    /// Whether a person wants quiet time in full.
+    pub(crate) fn wants_idle_in_full(self) -> bool {
+        !self.folds.get() && self.unfolded_from.get().is_none()
+    }
+
     /// Goes to a moment, in nanoseconds of the recording.
     pub(crate) fn go_to(self, at_ns: f64) {
         let middle = self.width() / 2.0;
@@ -250,7 +274,7 @@ impl Timeline {
         self.hold(from_ns, width * 0.2);
     }
 
-    /// Shows all that is held. Where the folded strips alone would not fit, time is drawn in full.
+    /// Shows all that is held. Where the folded strips alone would not fit, time is drawn in full, until the picture follows again.
     pub(crate) fn fit_all(self, page: Page) {
         let width = self.width().max(1.0);
         page.trace.with_value(|trace| {
@@ -261,7 +285,10 @@ impl Timeline {
                 self.scale.set(scale.clamp(*SCALES.start(), *SCALES.end()));
                 self.hold(trace.now_ns() as f64, width * 0.99);
             } else {
-                self.folds.set(false);
+                if self.folds.get_untracked() {
+                    self.unfolded_from.set(Some(self.scale.get_untracked()));
+                    self.folds.set(false);
+                }
                 let (from_ns, to_ns) = (trace.start_ns() as f64, trace.now_ns() as f64);
                 let scale = (to_ns - from_ns).max(FIT_MIN_NS as f64) / (width * 0.98);
                 self.scale.set(scale.clamp(*SCALES.start(), *SCALES.end()));

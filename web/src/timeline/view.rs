@@ -54,7 +54,7 @@ pub(crate) fn TimelineView(page: Page) -> impl IntoView {
             <div class="below">
                 <Legend page=page/>
                 <Show when=move || !timeline.following.get()>
-                    <button id="to-now" class="link" on:click=move |_| timeline.following.set(true)>
+                    <button id="to-now" class="link" on:click=move |_| timeline.follow()>
                         {move || if page.kind.get() == Kind::Machine { "follow the run ▸" } else { "follow live ▸" }}
                     </button>
                 </Show>
@@ -87,7 +87,7 @@ fn Tools(page: Page) -> impl IntoView {
             {toggle("follow", "follow", "Go along with what happens now, or hold the picture. ( F )",
                 move || timeline.following.get(), move || toggle_following(timeline))}
             {toggle("fold", "fold idle", "Fold the time in which nothing happened into a narrow strip, or draw all time at one scale.",
-                move || timeline.folds.get(), move || timeline.folds.update(|folds| *folds = !*folds))}
+                move || timeline.folds.get(), move || timeline.toggle_folds())}
             <div class="segmented" role="group" aria-label="Zoom">
                 <button id="zoom-out" aria-label="Zoom out" data-tip="Zoom out ( − )" on:click=move |_| timeline.zoom(1.0 / STEP, None)>"−"</button>
                 <button id="zoom-in" aria-label="Zoom in" data-tip="Zoom in ( + )" on:click=move |_| timeline.zoom(STEP, None)>"+"</button>
@@ -186,31 +186,43 @@ fn Search(page: Page) -> impl IntoView {
 /// Goes to a moment that is typed.
 #[component]
 fn GoTo(page: Page) -> impl IntoView {
-    let wrong = RwSignal::new(false);
+    let wrong = RwSignal::new(None::<String>);
+    let go = move |text: &str| {
+        let end_ns = page.trace.with_value(|trace| trace.now_ns()) as f64;
+        let at_ns = format::parse_moment(text);
+        wrong.set(match at_ns {
+            None => Some("Expected a time, such as 1.25 s, 340 ms or 12 µs.".to_owned()),
+            Some(at_ns) if at_ns > end_ns => {
+                Some(format!("The recording ends at {}: there it is now.", format::moment(end_ns, 1e6)))
+            }
+            Some(_) => None,
+        });
+        if let Some(at_ns) = at_ns {
+            page.timeline.go_to_mark(at_ns.min(end_ns));
+        }
+    };
     view! {
-        <input
-            id="goto"
-            type="text"
-            placeholder="go to, e.g. 1.25 s"
-            aria-label="Go to a time of the recording"
-            data-tip="A time since the recording began: 1.25 s, 340 ms, 12 µs. Enter goes there."
-            aria-invalid=move || wrong.get().to_string()
-            autocomplete="off"
-            on:input=move |_| wrong.set(false)
-            on:blur=move |_| wrong.set(false)
-            on:keydown=move |event| {
-                if event.key() == "Enter" {
-                    match format::parse_moment(&event_target_value(&event)) {
-                        // Past the end there is nothing to see.
-                        Some(at_ns) => {
-                            wrong.set(false);
-                            page.timeline.go_to_mark(at_ns.min(page.trace.with_value(|trace| trace.now_ns()) as f64));
-                        }
-                        None => wrong.set(true),
+        <div class="search">
+            <input
+                id="goto"
+                type="text"
+                placeholder="go to, e.g. 1.25 s"
+                aria-label="Go to a time of the recording"
+                data-tip="A time since the recording began: 1.25 s, 340 ms, 12 µs. Enter goes there."
+                aria-invalid=move || wrong.with(Option::is_some).to_string()
+                autocomplete="off"
+                on:input=move |_| wrong.set(None)
+                on:blur=move |_| wrong.set(None)
+                on:keydown=move |event| {
+                    if event.key() == "Enter" {
+                        go(&event_target_value(&event));
                     }
                 }
-            }
-        />
+            />
+            <Show when=move || wrong.with(Option::is_some)>
+                <div class="found" role="alert"><p>{move || wrong.get()}</p></div>
+            </Show>
+        </div>
     }
 }
 
@@ -218,7 +230,7 @@ fn toggle_following(timeline: Timeline) {
     if timeline.following.get_untracked() {
         timeline.stay();
     } else {
-        timeline.following.set(true);
+        timeline.follow();
     }
 }
 
@@ -383,7 +395,7 @@ fn key(page: Page, event: &ev::KeyboardEvent) {
         // In the time machine they go to the run's beginning and end.
         "Home" | "End" if page.kind.get_untracked() == Kind::Machine => return,
         "Home" => timeline.go_to(page.trace.with_value(|trace| trace.start_ns()) as f64),
-        "End" => timeline.following.set(true),
+        "End" => timeline.follow(),
         _ => return,
     }
     event.prevent_default();
