@@ -27,7 +27,7 @@ pub(crate) fn duration(ns: f64) -> String {
 
 /// A moment of the recording: `1.234 567 s`, with digits down to `resolution_ns`.
 pub(crate) fn moment(at_ns: f64, resolution_ns: f64) -> String {
-    let digits = (9.0 - resolution_ns.max(1.0).log10().floor()).clamp(0.0, 9.0) as usize;
+    let digits = 9_u32.saturating_sub((resolution_ns.max(1.0) as u64).ilog10()) as usize;
     let text = format!("{:.digits$}", at_ns.max(0.0) / 1e9);
     let (whole, rest) = text.split_once('.').unwrap_or((&text, ""));
     let mut out = whole.to_owned();

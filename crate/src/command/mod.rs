@@ -53,7 +53,6 @@ mod pause;
 mod sample;
 mod settings;
 mod spec;
-#[cfg(feature = "all-commands")]
 mod stream_words;
 mod table;
 mod usage;
@@ -74,7 +73,6 @@ mod hashes;
 mod info;
 mod introspection;
 mod keys;
-#[cfg(feature = "all-commands")]
 mod lcs;
 mod list_moves;
 mod lists;
@@ -87,21 +85,14 @@ mod server;
 mod set_algebra;
 mod sets;
 mod slow_log;
-#[cfg(feature = "all-commands")]
 mod sort;
-#[cfg(feature = "all-commands")]
 mod sorted_set_algebra;
 mod sorted_set_ranges;
 mod sorted_sets;
-#[cfg(feature = "all-commands")]
 mod stream_claims;
-#[cfg(feature = "all-commands")]
 mod stream_groups;
-#[cfg(feature = "all-commands")]
 mod stream_info;
-#[cfg(feature = "all-commands")]
 mod stream_reads;
-#[cfg(feature = "all-commands")]
 mod streams;
 mod strings;
 mod substrings;

@@ -8,7 +8,6 @@ use super::{
     introspection, keys, list_moves, lists, memory, monitor, objects, persistence, pubsub, server,
     set_algebra, sets, slow_log, sorted_set_ranges, sorted_sets, strings, substrings, transactions,
 };
-#[cfg(feature = "all-commands")]
 use super::{
     lcs, sort, sorted_set_algebra, stream_claims, stream_groups, stream_info, stream_reads, streams,
 };
@@ -76,7 +75,6 @@ pub static TABLE: &[Spec] = table![
     substrings::GETRANGE,
     substrings::SUBSTR,
     substrings::SETRANGE,
-    #[cfg(feature = "all-commands")]
     lcs::LCS,
     counters::INCR,
     counters::DECR,
@@ -166,49 +164,27 @@ pub static TABLE: &[Spec] = table![
     sorted_set_ranges::ZREMRANGEBYRANK,
     sorted_set_ranges::ZREMRANGEBYSCORE,
     sorted_set_ranges::ZREMRANGEBYLEX,
-    #[cfg(feature = "all-commands")]
     sorted_set_algebra::ZUNION,
-    #[cfg(feature = "all-commands")]
     sorted_set_algebra::ZINTER,
-    #[cfg(feature = "all-commands")]
     sorted_set_algebra::ZDIFF,
-    #[cfg(feature = "all-commands")]
     sorted_set_algebra::ZUNIONSTORE,
-    #[cfg(feature = "all-commands")]
     sorted_set_algebra::ZINTERSTORE,
-    #[cfg(feature = "all-commands")]
     sorted_set_algebra::ZDIFFSTORE,
-    #[cfg(feature = "all-commands")]
     sorted_set_algebra::ZINTERCARD,
-    #[cfg(feature = "all-commands")]
     streams::XADD,
-    #[cfg(feature = "all-commands")]
     streams::XLEN,
-    #[cfg(feature = "all-commands")]
     streams::XRANGE,
-    #[cfg(feature = "all-commands")]
     streams::XREVRANGE,
-    #[cfg(feature = "all-commands")]
     streams::XDEL,
-    #[cfg(feature = "all-commands")]
     streams::XTRIM,
-    #[cfg(feature = "all-commands")]
     streams::XSETID,
-    #[cfg(feature = "all-commands")]
     stream_reads::XREAD,
-    #[cfg(feature = "all-commands")]
     stream_reads::XREADGROUP,
-    #[cfg(feature = "all-commands")]
     stream_groups::XGROUP,
-    #[cfg(feature = "all-commands")]
     stream_groups::XACK,
-    #[cfg(feature = "all-commands")]
     stream_claims::XPENDING,
-    #[cfg(feature = "all-commands")]
     stream_claims::XCLAIM,
-    #[cfg(feature = "all-commands")]
     stream_claims::XAUTOCLAIM,
-    #[cfg(feature = "all-commands")]
     stream_info::XINFO,
     keys::DEL,
     keys::UNLINK,
@@ -224,9 +200,7 @@ pub static TABLE: &[Spec] = table![
     databases::MOVE,
     objects::OBJECT,
     memory::MEMORY,
-    #[cfg(feature = "all-commands")]
     sort::SORT,
-    #[cfg(feature = "all-commands")]
     sort::SORT_RO,
     expiry::EXPIRE,
     expiry::PEXPIRE,

@@ -3,7 +3,6 @@
 //! Owns which strings those are. The value made again lies in memory as the first one did, and its elements have the
 //! same positions: commands that come after it, replayed, do the same to it. Knows no file.
 
-#[cfg(feature = "all-commands")]
 use super::stream::Stream;
 use super::value::{Bytes, Value};
 use super::{End, Hash, Set, SortedSet};
@@ -20,7 +19,6 @@ const SET: u8 = 7;
 const SET_TABLE: u8 = 8;
 const SORTED_SET: u8 = 9;
 const SORTED_SET_TABLE: u8 = 10;
-#[cfg(feature = "all-commands")]
 const STREAM: u8 = 11;
 
 /// Strings that are not the parts of a value of the layout they came with.
@@ -45,7 +43,6 @@ impl Value {
             },
             Self::SortedSet(set) if set.is_packed() => SORTED_SET,
             Self::SortedSet(_) => SORTED_SET_TABLE,
-            #[cfg(feature = "all-commands")]
             Self::Stream(_) => STREAM,
         }
     }
@@ -70,7 +67,6 @@ impl Value {
                 part(value);
             }),
             Self::Set(set) => set.iter().for_each(|member| member.with(&mut part)),
-            #[cfg(feature = "all-commands")]
             Self::Stream(stream) => stream.parts(part),
             Self::SortedSet(set) => {
                 for (member, score) in set.walk() {
@@ -101,7 +97,6 @@ impl Value {
             SET_TABLE => Self::Set(Box::new(Set::table_of_none())),
             SORTED_SET => Self::SortedSet(Box::default()),
             SORTED_SET_TABLE => Self::SortedSet(Box::new(SortedSet::table_of_none())),
-            #[cfg(feature = "all-commands")]
             STREAM => Self::Stream(Box::<Stream>::default()),
             _ => return None,
         })
@@ -140,7 +135,6 @@ impl Value {
                     set.set(member, score);
                 }
             }
-            #[cfg(feature = "all-commands")]
             (Self::Stream(stream), parts) => {
                 for part in parts {
                     stream.add_part(part).ok_or(NoValue)?;

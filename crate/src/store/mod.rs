@@ -25,7 +25,6 @@ mod set;
 mod shard;
 mod shown;
 mod sorted_set;
-#[cfg(feature = "all-commands")]
 pub mod stream;
 mod table;
 mod value;
@@ -42,7 +41,6 @@ pub use onlookers::{Done, Waiter, Watcher};
 pub use set::{Member, Set};
 pub use shard::{Entry, Stats, Store, Sweep};
 pub use sorted_set::SortedSet;
-#[cfg(feature = "all-commands")]
 pub use stream::Stream;
 pub use value::{Bytes, Collection, Value, ValueType, WrongType};
 
@@ -58,9 +56,7 @@ pub const LAYOUT_LIMITS: &[(&str, i64)] = &[
     ("set-max-intset-entries", set::INTEGERS_MAX as i64),
     ("set-max-listpack-entries", set::PACKED_LEN_MAX as i64),
     ("set-max-listpack-value", set::PACKED_BYTES_MAX as i64),
-    #[cfg(feature = "all-commands")]
     ("stream-node-max-bytes", stream::BLOCK_BYTES_MAX as i64),
-    #[cfg(feature = "all-commands")]
     ("stream-node-max-entries", stream::BLOCK_LEN_MAX as i64),
     ("zset-max-listpack-entries", sorted_set::PACKED_LEN_MAX as i64),
     ("zset-max-listpack-value", sorted_set::PACKED_BYTES_MAX as i64),

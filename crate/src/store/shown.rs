@@ -4,7 +4,6 @@
 
 use std::borrow::Cow;
 
-#[cfg(feature = "all-commands")]
 use super::stream::StreamId;
 use super::value::Value;
 
@@ -30,7 +29,6 @@ impl Value {
                 };
                 shown.all('{', members.map(scored), '}');
             }
-            #[cfg(feature = "all-commands")]
             Self::Stream(stream) => {
                 let entries = stream.log.range(StreamId::MIN, StreamId::MAX).map(|entry| {
                     let mut pairs = Vec::new();

@@ -9,7 +9,6 @@ use super::hash::Hash;
 use super::list::List;
 use super::set::Set;
 use super::sorted_set::SortedSet;
-#[cfg(feature = "all-commands")]
 use super::stream::Stream;
 use super::weight::allocated;
 use crate::resp::parse_i64;
@@ -30,7 +29,6 @@ pub enum Value {
     /// A sorted set.
     SortedSet(Box<SortedSet>),
     /// A stream.
-    #[cfg(feature = "all-commands")]
     Stream(Box<Stream>),
 }
 
@@ -46,7 +44,6 @@ impl Value {
             Self::Hash(_) => ValueType::Hash,
             Self::Set(_) => ValueType::Set,
             Self::SortedSet(_) => ValueType::SortedSet,
-            #[cfg(feature = "all-commands")]
             Self::Stream(_) => ValueType::Stream,
         }
     }
@@ -84,7 +81,6 @@ impl Value {
                     "skiplist"
                 }
             }
-            #[cfg(feature = "all-commands")]
             Self::Stream(_) => "stream",
         }
     }
@@ -154,7 +150,6 @@ collections! {
     SortedSet: |set| set.len() == 0;
 }
 
-#[cfg(feature = "all-commands")]
 collections! {
     Stream: |_| false;
 }

@@ -4,7 +4,6 @@
 //! its elements have allocated. Because the same state always has the same figure, a key weighed before a change and after it
 //! keeps the sum right for ever; no error adds up. Knows no limit: whoever has one compares.
 
-#[cfg(feature = "all-commands")]
 use super::Stream;
 use super::key::Key;
 use super::value::{Bytes, Value};
@@ -38,7 +37,6 @@ impl Value {
             Self::Hash(hash) => allocated(size_of_val(&**hash)) + hash.heap_bytes(),
             Self::Set(set) => allocated(size_of_val(&**set)) + set.heap_bytes(),
             Self::SortedSet(set) => allocated(size_of::<SortedSet>()) + set.heap_bytes(),
-            #[cfg(feature = "all-commands")]
             Self::Stream(stream) => allocated(size_of::<Stream>()) + stream.heap_bytes(),
         }
     }

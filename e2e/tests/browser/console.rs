@@ -23,6 +23,13 @@ async fn prints_replies_as_redis_cli_does() {
             ("SET 'two words' \"it's\"", "OK"),
             ("GET \"two words\"", "\"it's\""),
             ("KEYS nothing*", "(empty array)"),
+            // The tab has every family that the native server has.
+            ("XADD log 1-1 by ada", "\"1-1\""),
+            ("XLEN log", "(integer) 1"),
+            ("ZADD a 1 x 2 y", "(integer) 2"),
+            ("ZINTERCARD 2 a a", "(integer) 2"),
+            ("RPUSH numbers 3 1 2", "(integer) 3"),
+            ("SORT numbers", "1) \"1\"\n2) \"2\"\n3) \"3\""),
         ] {
             assert_eq!(page.answer(line).await, expected, "{line}");
             assert_eq!(page.text(&format!("{LAST} .reply")).await, expected, "{line}");

@@ -152,7 +152,7 @@ impl Axis {
 
 /// The smallest of 1, 2, 5, 10, 20, 50... that is at least `least`.
 fn nice(least: f64) -> f64 {
-    let power = 10_f64.powf(least.max(1.0).log10().floor());
+    let power = 10_u64.pow((least.max(1.0) as u64).ilog10()) as f64;
     [1.0, 2.0, 5.0]
         .map(|factor| factor * power)
         .into_iter()

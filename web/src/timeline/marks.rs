@@ -386,11 +386,14 @@ impl Painter<'_> {
     }
 
     fn arrow_head(&self, tip: (f64, f64), from: (f64, f64)) {
-        let angle = (tip.1 - from.1).atan2(tip.0 - from.0);
+        let (dx, dy) = (tip.0 - from.0, tip.1 - from.1);
+        let length = (dx * dx + dy * dy).sqrt().max(1e-9);
+        // Its sides, 5.4 pixels back and 2.6 aside: without the sine of anything, whose code would be sent to every visitor.
+        let (back, aside) = (5.4 / length, 2.6 / length);
         self.context.begin_path();
         self.context.move_to(tip.0, tip.1);
-        for side in [-0.45, 0.45] {
-            self.context.line_to(tip.0 - 6.0 * (angle + side).cos(), tip.1 - 6.0 * (angle + side).sin());
+        for aside in [-aside, aside] {
+            self.context.line_to(tip.0 - back * dx + aside * dy, tip.1 - back * dy - aside * dx);
         }
         self.context.close_path();
         self.context.fill();

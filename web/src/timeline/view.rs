@@ -277,7 +277,7 @@ fn Picture(page: Page, canvas: NodeRef<html::Canvas>) -> impl IntoView {
         } else if on_names {
             timeline.pan(0.0, dy * unit);
         } else {
-            timeline.zoom((-dy * unit * 0.0025).exp(), Some(time_x(x)));
+            timeline.zoom(js_sys::Math::exp(-dy * unit * 0.0025), Some(time_x(x)));
         }
     };
     let down = move |event: ev::PointerEvent| {
