@@ -193,7 +193,7 @@ fn GoTo(page: Page) -> impl IntoView {
         wrong.set(match at_ns {
             None => Some("Expected a time, such as 1.25 s, 340 ms or 12 µs.".to_owned()),
             Some(at_ns) if at_ns > end_ns => {
-                Some(format!("The recording ends at {}: there it is now.", format::moment(end_ns, 1e6)))
+                Some(format!("The recording ends at {}, which is shown.", format::moment(end_ns, 1e6)))
             }
             Some(_) => None,
         });
