@@ -18,6 +18,9 @@ const STRIPES: usize = if cfg!(feature = "native") { 8 } else { 1 };
 const PERCENTILES: [(&str, u64); 3] = [("p50", 500), ("p99", 990), ("p99.9", 999)];
 
 /// Counts of every command and subcommand. Relaxed throughout: they order nothing.
+///
+/// A command takes 1 KB once it was asked for and 4.3 KB more for each stripe on which it ran: 12 MB at most, when every command there
+/// is has run on every stripe.
 #[derive(Debug)]
 pub(crate) struct CallStats(Box<[OnceLock<Box<Command>>]>);
 

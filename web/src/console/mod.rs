@@ -421,7 +421,7 @@ impl Console {
         }
         if was_open {
             self.push(consoles.entry(
-                "Connection closed. The next command connects again, or the server does when it is back.",
+                "Connection closed. The next command connects again; so does the page, once a lost server is back.",
                 Kind::Note,
                 None,
             ));
