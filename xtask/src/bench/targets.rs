@@ -118,8 +118,9 @@ pub(super) fn bench(effort: &Effort, binary: &Path) -> Result<()> {
             Load { test: (*test).to_owned(), pipeline: 16, keys: effort.keys, requests: effort.requests * 5 };
         let mut ratios = Vec::new();
         for _ in 0..effort.rounds {
-            let rate = |watched| scope::measure(&load, binary, SHARING, effort.cores(), watched);
-            let (idle, watched) = (rate(false)?.0.rate, rate(true)?.0.rate);
+            let subject = scope::Subject::start(binary, SHARING, effort.cores(), &load)?;
+            let (idle, watched) =
+                (subject.measure(&load, false)?.0.rate, subject.measure(&load, true)?.0.rate);
             ratios.push(watched / idle);
         }
         let goal = Goal::AtLeast(WATCHED[column]);
