@@ -17,7 +17,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 /// Most watchers at a time. Each batch is copied into the socket of each.
 pub(crate) const WATCHERS_MAX: usize = 16;
 
-/// Time between two drains: a ring of 16 Ki events is not full before, up to 5.4 million events a second a worker.
+/// Time between two drains: a ring of 32 Ki words is not full before, up to ten million words a second a worker, and most events are
+/// one.
 const DRAIN_EVERY: Duration = Duration::from_millis(3);
 
 /// Drains to a message: one every 9 ms, no more than a page can show.

@@ -13,6 +13,8 @@ pub mod hub;
 pub mod merge;
 pub(crate) mod record;
 mod registry;
+#[cfg(feature = "native")]
+mod ring;
 mod row;
 mod sink;
 pub mod trace;

@@ -138,7 +138,7 @@ impl Thread {
 enum Sink {
     None,
     #[cfg(feature = "native")]
-    Ring(super::hub::Ring),
+    Ring(super::ring::Ring),
     Engine(Box<EngineSink>),
 }
 
@@ -224,7 +224,7 @@ fn push_elsewhere(sink: &mut Sink, row: Row, at: At) {
         Sink::Ring(ring) => ring.push(row, at),
         Sink::None => {
             #[cfg(feature = "native")]
-            if let Some(mut ring) = super::hub::Ring::for_this_thread() {
+            if let Some(mut ring) = super::hub::ring_for_this_thread() {
                 ring.push(row, at);
                 *sink = Sink::Ring(ring);
             }
@@ -325,9 +325,14 @@ pub(super) fn poll_starts(task: TaskId) -> Option<TaskId> {
 #[inline(never)]
 pub(super) fn poll_ends(before: Option<TaskId>, outcome: PollOutcome) {
     THREAD.with(|thread| {
-        // Nobody may watch any more.
         if is_on() {
             thread.push(Row::of(Event::PollEnd { outcome }), At::Now);
+        } else {
+            // Nobody watches any more.
+            #[cfg(feature = "native")]
+            if let Sink::Ring(ring) = &mut *thread.sink.borrow_mut() {
+                ring.forget();
+            }
         }
         thread.current.set(before);
     });

@@ -25,7 +25,7 @@ const RELEASED_NEXT: u32 = 37;
 const HELD_NEXT: u32 = 38;
 
 /// A row's numbers, in two words: the kind and the first field, the other fields. Those its kind does not have are 0.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Row(u64, u64);
 
 /// When an event of a row happened.
@@ -49,6 +49,21 @@ impl Row {
     #[inline(always)]
     pub(super) const fn kind(self) -> u32 {
         self.0 as u32
+    }
+
+    /// Its two words: a kind, which is less than 256, and the first field above its 32 bits; the others. The second is 0 where there
+    /// are none.
+    #[inline(always)]
+    #[cfg(feature = "native")]
+    pub(super) const fn words(self) -> [u64; 2] {
+        [self.0, self.1]
+    }
+
+    /// The row of these [`Self::words`].
+    #[inline(always)]
+    #[cfg(feature = "native")]
+    pub(super) const fn from_words([first, second]: [u64; 2]) -> Self {
+        Self(first, second)
     }
 
     const fn fields(self) -> [u32; FIELDS_MAX] {
@@ -91,6 +106,14 @@ impl Row {
     #[cfg(feature = "native")]
     pub(super) fn held_next(lock: ObjectId, client: u32, command: LabelId) -> Self {
         Self::new(HELD_NEXT, [lock.0, client, command.0])
+    }
+
+    /// What [`Self::held_next`] was made of, if it was.
+    #[inline(always)]
+    #[cfg(feature = "native")]
+    pub(super) fn as_held_next(self) -> Option<(ObjectId, u32, LabelId)> {
+        let [lock, client, command] = self.fields();
+        (self.kind() == HELD_NEXT).then_some((ObjectId(lock), client, LabelId(command)))
     }
 
     /// Calls `f` with everything that happened, in order, and whether that was at the row's own instant or already at that of
