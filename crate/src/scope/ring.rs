@@ -150,7 +150,7 @@ impl Ring {
             self.events = mem::take(&mut self.lost);
             self.packed.put(gap, before, &mut self.together);
         }
-        self.events += row.count();
+        self.events = self.events.saturating_add(row.count());
         self.packed.put(row, self.last, &mut self.together);
     }
 
@@ -217,7 +217,8 @@ impl Packed {
             words.extend([LATER, raw]);
             ticks = 0;
         }
-        self.raw = raw;
+        // As the reader adds them up, should the counter ever go back.
+        self.raw = self.raw.max(raw);
         let ticks = ticks << KIND_BITS;
         if let Some((lock, client, command)) = row.as_held_next() {
             if self.client == Some(client) && (lock.0 | command.0) >> SHORT_BITS == 0 {
@@ -261,6 +262,11 @@ impl Iterator for Unpacked<'_> {
             row
         };
         Some((self.packed.raw, row))
+    }
+
+    /// No more rows than words.
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (0, self.words.size_hint().1)
     }
 }
 

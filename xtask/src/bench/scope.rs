@@ -2,8 +2,8 @@
 //! watched. Knows the address of the trace, nothing of what is in it.
 //!
 //! Where a process's memory comes to lie can cost it more than what is looked for here. So idle and watched are the same
-//! process, which is watched every other time; every round has new processes; and of the program without recording there are two:
-//! how far they are from each other is how little the differences between processes tell.
+//! process, which is watched every other time; every round has new processes; and of the program without recording there are two,
+//! of which the mean counts: how far they are from each other is how little the differences between processes tell.
 
 use std::net::{Shutdown, TcpStream};
 use std::path::Path;
@@ -33,11 +33,11 @@ pub(crate) struct Flags {
     effort: Effort,
 }
 
-/// What is compared, in the order it is printed; the first is what the others are compared with.
+/// What is measured, in the order it is printed; the mean of the first two is what all are compared with.
 const NAMES: [&str; 4] = ["compiled out", "the same again", "idle", "watched"];
 
 /// How often each is measured in a round.
-const TURNS: usize = 5;
+pub(super) const TURNS: usize = 5;
 
 /// How long the server is given to see that nobody watches any more.
 const LEAVE: Duration = Duration::from_millis(50);
@@ -77,10 +77,12 @@ pub(crate) fn bench(flags: &Flags) -> Result<()> {
         );
         println!("{:<14} {:>16} {:>18} {:>10}", "", "CPU us/request", "to compiled out", "to idle");
         for (index, name) in NAMES.iter().enumerate() {
+            let more = |other: fn(&[f64; NAMES.len()]) -> f64| {
+                100.0 * (median(rounds.iter().map(|round| round[index] / other(round))) - 1.0)
+            };
             let cpu = median(rounds.iter().map(|round| round[index]));
-            let more_than =
-                |other| (median(rounds.iter().map(|round| round[index] / round[other])) - 1.0) * 100.0;
-            println!("{name:<14} {cpu:>16.4} {:>17.1}% {:>9.1}%", more_than(0), more_than(2));
+            let to_out = more(|round| f64::midpoint(round[0], round[1]));
+            println!("{name:<14} {cpu:>16.4} {to_out:>17.1}% {:>9.1}%", more(|round| round[2]));
         }
         let requests = load.requests * (TURNS * flags.effort.rounds) as u64;
         println!("the watcher received {:.1} bytes of trace a request", trace_bytes as f64 / requests as f64);
