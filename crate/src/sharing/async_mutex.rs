@@ -46,10 +46,12 @@ impl Share for Connection {
         self.executor.run(job, &mut *store);
         if !self.shared.hold.is_zero() {
             // The lesson: the lock stays taken while this task sleeps, and every other connection waits.
+            self.executor.finish_timing(job);
             self.executor.sleep(self.shared.hold).await;
         }
         drop(store);
         job.end();
+        self.executor.finish_timing(job);
         Ok(())
     }
 }

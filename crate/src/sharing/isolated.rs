@@ -25,6 +25,7 @@ impl Share for Connection {
         job.start_one(&self.executor.labels);
         self.executor.run(job, &mut *self.store);
         job.end();
+        self.executor.finish_timing(job);
         Ok(())
     }
 }

@@ -40,6 +40,7 @@ impl Share for Connection {
         job.start_one(&self.executor.labels);
         self.executor.run(job, &mut *self.store.0.lock());
         job.end();
+        self.executor.finish_timing(job);
         Ok(())
     }
 }

@@ -50,6 +50,7 @@ impl Share for Connection {
             self.run_each::<false>(job, now_ms);
             job.pass_over();
         }
+        self.executor.finish_timing(job);
         Ok(())
     }
 }
@@ -110,7 +111,7 @@ impl Connection {
             } else {
                 if store.waited() {
                     // That others held the lock for long does not make this command slow.
-                    self.executor.restart_clock(job);
+                    self.executor.restart_clock();
                 }
                 store.select(job.database);
                 self.executor.run_one(job, &mut *store, now_ms);
@@ -153,7 +154,7 @@ impl Connection {
             locked = Locked::new(shards, 0..shards.len());
         }
         if locked.held.iter().any(|(_, shard)| shard.waited()) {
-            self.executor.restart_clock(job);
+            self.executor.restart_clock();
         }
         locked.select(job.database);
         self.executor.run_one(job, &mut locked, now_ms);
