@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::usage::{self, Argument};
 use super::{Client, Mistake, Server};
 use crate::resp::{Args, Reply, parse_i64};
-use crate::store::{FETCHED_TOGETHER, Keyspace, Watcher};
+use crate::store::{FETCHED_TOGETHER, Keyspace, Watcher, fetch};
 
 /// One command, or one subcommand: the source of its checks, its `COMMAND` entry, its help in the page.
 #[derive(Clone, Copy, Debug)]
@@ -436,15 +436,13 @@ impl Ctx<'_> {
         key: impl Fn(&T) -> &'k [u8],
         mut f: impl FnMut(&mut Self, T),
     ) {
-        let mut ahead = items.clone();
         // WebAssembly is sent to the page: there it is not worth its bytes.
         let several = !cfg!(target_family = "wasm") && items.clone().nth(1).is_some();
+        let mut ahead = items.clone();
         for (index, item) in items.enumerate() {
             if several && index.is_multiple_of(FETCHED_TOGETHER) {
-                for item in ahead.by_ref().take(FETCHED_TOGETHER) {
-                    let key = key(&item);
-                    self.keyspace.store(key).fetch(key);
-                }
+                fetch(self.keyspace, ahead.clone().map(|item| key(&item)));
+                ahead.nth(FETCHED_TOGETHER - 1);
             }
             f(self, item);
         }

@@ -17,7 +17,7 @@ use crate::resp::{Args, Batch, Protocol, Reply};
 use crate::rt::{Answers, Rt, ledger, step};
 use crate::scope::event::{Event, LabelId, ObjectId, REFUSED};
 use crate::scope::record;
-use crate::store::{FETCHED_TOGETHER, Keyspace, Store, Watcher};
+use crate::store::{FETCHED_TOGETHER, Keyspace, Store, Watcher, fetch};
 
 use super::blocking::{Blocked, Ready};
 use super::journal::Journal;
@@ -122,7 +122,7 @@ impl Job {
 
     /// The keys of the requests that come next, of those that have just one, as many as are fetched together; none but every so
     /// many requests, and none of a request on its own.
-    pub(super) fn keys_to_fetch(&self) -> impl Iterator<Item = &[u8]> {
+    pub(super) fn keys_to_fetch(&self) -> impl Iterator<Item = &[u8]> + Clone {
         // WebAssembly is sent to the page: there it is not worth its bytes.
         let now = !cfg!(target_family = "wasm") && self.done.is_multiple_of(FETCHED_TOGETHER);
         let ahead = if now { &self.requests[self.done..] } else { &[] };
@@ -285,11 +285,6 @@ fn is_short(spec: &Spec, slow_ns: u64) -> bool {
     slow_ns >= TIMED_TOGETHER_NS && spec.is_constant_time()
 }
 
-/// Fetches from memory what the next requests of `job` are going to need.
-fn fetch<K: Keyspace>(job: &Job, keyspace: &mut K) {
-    job.keys_to_fetch().for_each(|key| keyspace.store(key).fetch(key));
-}
-
 impl Executor {
     pub(super) fn new(
         labels: &Labels,
@@ -341,7 +336,7 @@ impl Executor {
         self.start_clock();
         keyspace.select(job.database);
         loop {
-            fetch(job, keyspace);
+            fetch(keyspace, job.keys_to_fetch());
             self.run_one(job, keyspace, now_ms);
             if job.is_done() || job.is_full() {
                 return;
@@ -357,7 +352,7 @@ impl Executor {
         self.start_clock();
         keyspace.select(job.database);
         while !job.is_done() && !job.is_full() {
-            fetch(job, keyspace);
+            fetch(keyspace, job.keys_to_fetch());
             self.run_one(job, keyspace, now_ms);
         }
         self.finish_timing(job);

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::command::{Keys, Transaction};
 use crate::rt::{Mutex, MutexGuard};
 use crate::scope::record;
-use crate::store::{Databases, Keyspace, Store, shard_of};
+use crate::store::{Databases, FETCHED_TOGETHER, Keyspace, Store, shard_of};
 
 use super::job::{Executor, Job};
 use super::{OwnerGone, Share};
@@ -66,14 +66,14 @@ impl Connection {
         }
     }
 
-    /// Fetches from memory what the next requests of `job` are going to need, of all of them at once: a look-up of one key in a
-    /// million spends a third of a microsecond waiting, and nothing is fetched ahead past the taking of a lock. So the shards are all
-    /// held first, where they are free, and left again before any request is run.
+    /// Fetches from memory what the next requests of `job` are going to need, as [`fetch`](crate::store::fetch) does. Nothing is fetched
+    /// ahead past the taking of a lock, so the shards are all held first, where they are free, and left again before any request is run:
+    /// to hold them until all have run spares two locks of three, and was no quicker.
     // GET -P 16 takes a fifth less CPU time.
     fn fetch(&self, job: &Job) {
         let shards = &*self.shards.0;
-        let mut touched = Vec::new();
-        let mut wanted = Vec::new();
+        let mut touched = Vec::with_capacity(FETCHED_TOGETHER);
+        let mut wanted = Vec::with_capacity(FETCHED_TOGETHER);
         for key in job.keys_to_fetch() {
             let shard = shard_of(key, shards.len());
             let place = touched.iter().position(|&other| other == shard).unwrap_or_else(|| {
@@ -87,11 +87,14 @@ impl Connection {
             return;
         }
         let held: Vec<_> = touched.into_iter().map(|shard| shards[shard].glance()).collect();
+        let mut likely = Vec::with_capacity(FETCHED_TOGETHER);
         for (key, place) in wanted {
             if let Some(shard) = &held[place] {
-                shard.fetch(key);
+                let store = shard.current();
+                likely.push((store, store.likely(key)));
             }
         }
+        likely.into_iter().for_each(|(store, position)| store.fetch(position));
     }
 
     /// Runs the next request of `job` and, if that is `SEEN`, records that the one after it starts; true if there is none,

@@ -70,6 +70,12 @@ impl Access {
         self.words[position] = word(self.now_s / 60, counter);
     }
 
+    /// What is known of the entry at `position`.
+    #[inline]
+    pub(super) fn word(&self, position: usize) -> Option<u32> {
+        self.words.get(position).copied()
+    }
+
     /// The entry at `position` is gone, and the last one in its place.
     pub(super) fn swap_remove(&mut self, position: usize) {
         self.words.swap_remove(position);

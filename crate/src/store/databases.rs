@@ -75,10 +75,10 @@ impl Databases {
         &mut self.current
     }
 
-    /// Fetches from memory what a use of `key` is going to need, if the commands that are to come mean this database.
+    /// The store of the database that the last command meant, which the next one likely means, too.
     #[inline]
-    pub(crate) fn fetch(&self, key: &[u8]) {
-        self.current.fetch(key);
+    pub(crate) fn current(&self) -> &Store {
+        &self.current
     }
 
     /// The store of a database.

@@ -46,6 +46,12 @@ impl Key {
         }
     }
 
+    /// Whether it is kept in the table.
+    #[inline]
+    pub(super) fn is_inline(&self) -> bool {
+        matches!(self, Self::Short { .. })
+    }
+
     pub(super) fn as_slice(&self) -> &[u8] {
         match self {
             Self::Short { len, bytes } => &bytes[..usize::from(*len)],

@@ -35,6 +35,7 @@ pub use databases::{Databases, Upkeep};
 pub use evict::Policy;
 pub use hash::Hash;
 pub use image::NoValue;
+pub(crate) use keyspace::fetch;
 pub use keyspace::{Keyspace, scan, shard_of};
 pub use list::{End, List};
 pub use onlookers::{Done, Waiter, Watcher};

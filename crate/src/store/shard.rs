@@ -164,12 +164,20 @@ impl Store {
         found.map(|position| &self.entries[position])
     }
 
-    /// Fetches from memory what a use of `key` is going to need. Of several keys, it all arrives at once: each on its own is waited for.
+    /// Where `key` likely is, for [`Self::fetch`].
     #[inline]
-    pub(crate) fn fetch(&self, key: &[u8]) {
-        if let Some(entry) = self.entries.likely(key) {
-            // A row may lie across two cache lines, and what it points to is in a third.
-            std::hint::black_box((entry.expires_ms, entry.value.first_byte()));
+    pub(crate) fn likely(&self, key: &[u8]) -> usize {
+        self.entries.likely(key)
+    }
+
+    /// Fetches from memory what a use of the key at `position` is going to need, if there is one.
+    #[inline]
+    pub(crate) fn fetch(&self, position: usize) {
+        if let Some((key, entry)) = self.entries.at(position) {
+            // A row may lie across two cache lines, what it points to is in a third, and that it is used is noted in a fourth: letting
+            // go of a lock waits for what was written. The key and the note are a tenth of the CPU time of a GET, and more of an INCR.
+            let row = (key.is_inline(), entry.expires_ms, entry.value.first_byte());
+            std::hint::black_box((row, self.access.word(position)));
         }
     }
 
