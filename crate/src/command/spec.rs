@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::usage::{self, Argument};
 use super::{Client, Mistake, Server};
 use crate::resp::{Args, Reply, parse_i64};
-use crate::store::{FETCHED_TOGETHER, Keyspace, Watcher, fetch};
+use crate::store::{FETCHED_TOGETHER, Keyspace, Needed, Watcher, fetch};
 
 /// One command, or one subcommand: the source of its checks, its `COMMAND` entry, its help in the page.
 #[derive(Clone, Copy, Debug)]
@@ -271,6 +271,17 @@ impl Spec {
         if matches!(self.keys, KeySpec::Range { first: 1, last: 1, .. }) { args.get(1) } else { None }
     }
 
+    /// The element of its key's collection that a request is most likely about, if it names one: a field, or a member.
+    #[inline]
+    pub(crate) fn element<'a>(&self, args: Args<'a>) -> Option<&'a [u8]> {
+        match self.group {
+            Group::Hash | Group::Set => args.get(2),
+            // Scores and options come before members.
+            Group::SortedSet => args.get(args.len() - 1),
+            _ => None,
+        }
+    }
+
     /// Which keys a request touches. The request must have passed [`resolve`](super::resolve).
     pub fn keys(&self, args: Args<'_>) -> Keys {
         match self.keys {
@@ -441,7 +452,9 @@ impl Ctx<'_> {
         let mut ahead = items.clone();
         for (index, item) in items.enumerate() {
             if several && index.is_multiple_of(FETCHED_TOGETHER) {
-                fetch(self.keyspace, ahead.clone().map(|item| key(&item)));
+                let need = ahead.clone().map(|item| Needed { key: key(&item), element: None });
+                let keyspace = &*self.keyspace;
+                fetch(need.filter_map(|needed| Some((keyspace.peek(needed.key)?, needed))));
                 ahead.nth(FETCHED_TOGETHER - 1);
             }
             f(self, item);

@@ -17,7 +17,7 @@ use crate::resp::{Args, Batch, Protocol, Reply};
 use crate::rt::{Answers, Rt, ledger, step};
 use crate::scope::event::{Event, LabelId, ObjectId, REFUSED};
 use crate::scope::record;
-use crate::store::{FETCHED_TOGETHER, Keyspace, Store, Watcher, fetch};
+use crate::store::{FETCHED_TOGETHER, Keyspace, Needed, Store, Watcher, fetch};
 
 use super::blocking::{Blocked, Ready};
 use super::journal::Journal;
@@ -120,15 +120,18 @@ impl Job {
         Some((self.batch.request(request.index), request.found.spec))
     }
 
-    /// The keys of the requests that come next, of those that have just one, as many as are fetched together; none but every so
-    /// many requests, and none of a request on its own.
-    pub(super) fn keys_to_fetch(&self) -> impl Iterator<Item = &[u8]> + Clone {
+    /// What the requests that come next need, of those with just one key, as many as are fetched together; none but every so many
+    /// requests, and none of a request on its own.
+    pub(super) fn to_fetch(&self) -> impl Iterator<Item = Needed<'_>> + Clone {
         // WebAssembly is sent to the page: there it is not worth its bytes.
         let now = !cfg!(target_family = "wasm") && self.done.is_multiple_of(FETCHED_TOGETHER);
         let ahead = if now { &self.requests[self.done..] } else { &[] };
         let ahead = if ahead.len() > 1 { ahead } else { &[] };
         let ahead = ahead.iter().take(FETCHED_TOGETHER);
-        ahead.filter_map(|request| request.found.spec.only_key(self.batch.request(request.index)))
+        ahead.filter_map(|request| {
+            let (spec, args) = (request.found.spec, self.batch.request(request.index));
+            Some(Needed { key: spec.only_key(args)?, element: spec.element(args) })
+        })
     }
 
     /// Whether the next request, or one of its transaction, may need more memory.
@@ -336,7 +339,7 @@ impl Executor {
         self.start_clock();
         keyspace.select(job.database);
         loop {
-            fetch(keyspace, job.keys_to_fetch());
+            fetch(job.to_fetch().filter_map(|needed| Some((keyspace.peek(needed.key)?, needed))));
             self.run_one(job, keyspace, now_ms);
             if job.is_done() || job.is_full() {
                 return;
@@ -352,7 +355,7 @@ impl Executor {
         self.start_clock();
         keyspace.select(job.database);
         while !job.is_done() && !job.is_full() {
-            fetch(keyspace, job.keys_to_fetch());
+            fetch(job.to_fetch().filter_map(|needed| Some((keyspace.peek(needed.key)?, needed))));
             self.run_one(job, keyspace, now_ms);
         }
         self.finish_timing(job);

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::command::{Keys, Transaction};
 use crate::rt::{Mutex, MutexGuard};
 use crate::scope::record;
-use crate::store::{Databases, FETCHED_TOGETHER, Keyspace, Store, shard_of};
+use crate::store::{Databases, FETCHED_TOGETHER, Keyspace, Store, fetch, shard_of};
 
 use super::job::{Executor, Job};
 use super::{OwnerGone, Share};
@@ -66,7 +66,7 @@ impl Connection {
         }
     }
 
-    /// Fetches from memory what the next requests of `job` are going to need, as [`fetch`](crate::store::fetch) does. Nothing is fetched
+    /// Fetches from memory what the next requests of `job` are going to need, as [`fetch()`] does. Nothing is fetched
     /// ahead past the taking of a lock, so the shards are all held first, where they are free, and left again before any request is run:
     /// to hold them until all have run spares two locks of three, and was no quicker.
     // GET -P 16 takes a fifth less CPU time.
@@ -74,27 +74,24 @@ impl Connection {
         let shards = &*self.shards.0;
         let mut touched = Vec::with_capacity(FETCHED_TOGETHER);
         let mut wanted = Vec::with_capacity(FETCHED_TOGETHER);
-        for key in job.keys_to_fetch() {
-            let shard = shard_of(key, shards.len());
+        let mut any_element = false;
+        for needed in job.to_fetch() {
+            let shard = shard_of(needed.key, shards.len());
             let place = touched.iter().position(|&other| other == shard).unwrap_or_else(|| {
                 touched.push(shard);
                 touched.len() - 1
             });
-            wanted.push((key, place));
+            any_element |= needed.element.is_some();
+            wanted.push((place, needed));
         }
         // All about one key, most likely: the first of them brings it.
-        if touched.len() < 2 {
+        if touched.len() < 2 && !any_element {
             return;
         }
         let held: Vec<_> = touched.into_iter().map(|shard| shards[shard].glance()).collect();
-        let mut likely = Vec::with_capacity(FETCHED_TOGETHER);
-        for (key, place) in wanted {
-            if let Some(shard) = &held[place] {
-                let store = shard.current();
-                likely.push((store, store.likely(key)));
-            }
-        }
-        likely.into_iter().for_each(|(store, position)| store.fetch(position));
+        let need =
+            wanted.iter().filter_map(|&(place, needed)| Some((held[place].as_ref()?.current(), needed)));
+        fetch(need);
     }
 
     /// Runs the next request of `job` and, if that is `SEEN`, records that the one after it starts; true if there is none,
@@ -232,12 +229,22 @@ impl<'a> Locked<'a> {
     }
 }
 
+impl Locked<'_> {
+    /// Where the shard of `key` is among those held.
+    fn place(&self, key: &[u8]) -> Option<usize> {
+        let wanted = shard_of(key, self.shards);
+        self.held.binary_search_by_key(&wanted, |&(shard, _)| shard).ok()
+    }
+}
+
 impl Keyspace for Locked<'_> {
     fn shard_of(&mut self, key: &[u8]) -> &mut Databases {
-        let wanted = shard_of(key, self.shards);
-        let place = self.held.binary_search_by_key(&wanted, |&(shard, _)| shard);
-        let place = place.expect("a command touches no key but those its table entry names");
+        let place = self.place(key).expect("a command touches no key but those its table entry names");
         &mut self.held[place].1
+    }
+
+    fn peek(&self, key: &[u8]) -> Option<&Store> {
+        Some(self.held[self.place(key)?].1.current())
     }
 
     fn is_same_shard(&self, one: &[u8], other: &[u8]) -> bool {

@@ -213,6 +213,11 @@ impl Keyspace for Databases {
         self
     }
 
+    #[inline]
+    fn peek(&self, _key: &[u8]) -> Option<&Store> {
+        Some(self.current())
+    }
+
     fn count(&self) -> usize {
         1
     }

@@ -6,13 +6,11 @@
 
 use std::hash::{Hash as StdHash, Hasher};
 
-use foldhash::fast::RandomState;
-use indexmap::IndexMap;
-
 use super::key::Key;
 use super::packed::Packed;
+use super::table::Table;
 use super::value::Bytes;
-use super::weight::{INDEX, allocated, of_field};
+use super::weight::of_field;
 
 /// Most fields of a packed hash: `hash-max-listpack-entries`, which is 512 in Redis. A look-up compares all of them.
 pub(super) const PACKED_LEN_MAX: usize = 128;
@@ -37,7 +35,7 @@ enum Layout {
     Packed(Packed),
     // Once a table, always one: as in Redis, a hash that shrinks is not packed again.
     // Beside it what its fields and values have allocated.
-    Table(IndexMap<Key, Bytes, RandomState>, usize),
+    Table(Table<Bytes>, usize),
 }
 
 impl Default for Layout {
@@ -49,7 +47,7 @@ impl Default for Layout {
 impl Hash {
     /// A hash without fields that was large once.
     pub(super) fn table_of_none() -> Self {
-        Self(Layout::Table(IndexMap::default(), 0))
+        Self(Layout::Table(Table::default(), 0))
     }
 
     /// How many fields there are.
@@ -81,6 +79,22 @@ impl Hash {
         }
     }
 
+    /// Where `field` likely is, for [`Self::fetch`].
+    #[inline]
+    pub(super) fn likely(&self, field: &[u8]) -> usize {
+        if let Layout::Table(table, _) = &self.0 { table.likely(field) } else { usize::MAX }
+    }
+
+    /// Fetches from memory what a use of the field at `position` is going to need, if there is one in a table.
+    #[inline]
+    pub(super) fn fetch(&self, position: usize) {
+        if let Layout::Table(table, _) = &self.0
+            && let Some((field, value)) = table.at(position)
+        {
+            std::hint::black_box((field.is_inline(), value.first().copied()));
+        }
+    }
+
     /// Sets a field; whether it is new.
     pub fn set(&mut self, field: &[u8], value: &[u8]) -> bool {
         if let Layout::Packed(packed) = &mut self.0 {
@@ -97,8 +111,9 @@ impl Hash {
             }
         }
         let (table, heap) = self.table();
-        match table.get_mut(field) {
-            Some(old) => {
+        match table.find(field) {
+            Some(position) => {
+                let old = &mut table[position];
                 *heap -= of_field(old);
                 old.assign(value);
                 *heap += of_field(old);
@@ -107,7 +122,7 @@ impl Hash {
             None => {
                 let (field, value) = (Key::from(field), Bytes::from(value));
                 *heap += field.heap_bytes() + of_field(&value);
-                table.insert(field, value);
+                table.push(field, value);
                 true
             }
         }
@@ -123,7 +138,7 @@ impl Hash {
                 }
                 None => false,
             },
-            Layout::Table(table, heap) => match table.swap_remove_entry(field) {
+            Layout::Table(table, heap) => match table.remove(field) {
                 Some((field, value)) => {
                     *heap -= field.heap_bytes() + of_field(&value);
                     true
@@ -140,9 +155,7 @@ impl Hash {
                 let mut strings = packed.iter().skip(position * 2);
                 strings.next().zip(strings.next())
             }
-            Layout::Table(table, _) => {
-                table.get_index(position).map(|(field, value)| (field.as_slice(), &**value))
-            }
+            Layout::Table(table, _) => table.at(position).map(|(field, value)| (field.as_slice(), &**value)),
         }
     }
 
@@ -156,7 +169,8 @@ impl Hash {
             let mut strings = packed.iter();
             std::iter::from_fn(move || strings.next().zip(strings.next()))
         });
-        let table = table.into_iter().flatten().map(|(field, value)| (field.as_slice(), &**value));
+        let table =
+            table.into_iter().flat_map(Table::iter).map(|(field, value)| (field.as_slice(), &**value));
         packed.chain(table)
     }
 
@@ -169,9 +183,7 @@ impl Hash {
     pub(super) fn heap_bytes(&self) -> usize {
         match &self.0 {
             Layout::Packed(packed) => packed.heap_bytes(),
-            Layout::Table(table, heap) => {
-                allocated(table.capacity() * (size_of::<(usize, Key, Bytes)>() + INDEX)) + heap
-            }
+            Layout::Table(table, heap) => table.heap_bytes() + heap,
         }
     }
 
@@ -182,9 +194,9 @@ impl Hash {
     }
 
     /// The table, which a packed hash becomes for good, and what its fields and values have allocated.
-    fn table(&mut self) -> (&mut IndexMap<Key, Bytes, RandomState>, &mut usize) {
+    fn table(&mut self) -> (&mut Table<Bytes>, &mut usize) {
         if self.is_packed() {
-            let table: IndexMap<_, _, _> =
+            let table: Table<_> =
                 self.iter().map(|(field, value)| (Key::from(field), Bytes::from(value))).collect();
             let heap = table.iter().map(|(field, value)| field.heap_bytes() + of_field(value)).sum();
             self.0 = Layout::Table(table, heap);

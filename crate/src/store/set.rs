@@ -6,12 +6,10 @@
 
 use std::hash::{Hash, Hasher};
 
-use foldhash::fast::RandomState;
-use indexmap::IndexSet;
-
 use super::key::Key;
 use super::packed::Packed;
-use super::weight::{INDEX, allocated};
+use super::table::Table;
+use super::weight::allocated;
 
 /// Most members of a set that is kept as integers: Redis's `set-max-intset-entries`.
 pub(super) const INTEGERS_MAX: usize = 512;
@@ -41,14 +39,14 @@ enum Layout {
     Packed(Packed),
     // Once a table, always one.
     // Beside it what its members have allocated.
-    Table(IndexSet<Key, RandomState>, usize),
+    Table(Table<()>, usize),
 }
 
 impl Layout {
     /// A table of these.
     fn table(members: impl Iterator<Item = Key>) -> Self {
-        let table: IndexSet<_, _> = members.collect();
-        let heap = table.iter().map(Key::heap_bytes).sum();
+        let table: Table<()> = members.map(|member| (member, ())).collect();
+        let heap = table.iter().map(|(member, ())| member.heap_bytes()).sum();
         Self::Table(table, heap)
     }
 }
@@ -86,7 +84,7 @@ impl Set {
 
     /// A set without members that was large once.
     pub(super) fn table_of_none() -> Self {
-        Self(Layout::Table(IndexSet::default(), 0))
+        Self(Layout::Table(Table::default(), 0))
     }
 
     /// How many members there are.
@@ -111,6 +109,20 @@ impl Set {
             }
             Layout::Packed(packed) => packed.iter().any(|other| other == member),
             Layout::Table(table, _) => table.contains(member),
+        }
+    }
+
+    /// Where `member` likely is, for [`Self::fetch`].
+    #[inline]
+    pub(super) fn likely(&self, member: &[u8]) -> usize {
+        if let Layout::Table(table, _) = &self.0 { table.likely(member) } else { usize::MAX }
+    }
+
+    /// Fetches from memory what a use of the member at `position` is going to need, if there is one in a table.
+    #[inline]
+    pub(super) fn fetch(&self, position: usize) {
+        if let Layout::Table(table, _) = &self.0 {
+            std::hint::black_box(table.at(position).map(|(member, ())| member.is_inline()));
         }
     }
 
@@ -145,7 +157,8 @@ impl Set {
         }
         let member = Key::from(member);
         *heap += member.heap_bytes();
-        table.insert(member)
+        table.push(member, ());
+        true
     }
 
     /// Removes a member; whether it was one.
@@ -160,8 +173,8 @@ impl Set {
                 at.map(|at| packed.remove(at, 1)).is_some()
             }
             Layout::Table(table, heap) => {
-                let removed = table.swap_take(member);
-                *heap -= removed.as_ref().map_or(0, Key::heap_bytes);
+                let removed = table.remove(member);
+                *heap -= removed.as_ref().map_or(0, |(member, ())| member.heap_bytes());
                 removed.is_some()
             }
         }
@@ -174,7 +187,9 @@ impl Set {
                 integers.get(position).map(|number| Member::Integer(itoa::Buffer::new(), *number))
             }
             Layout::Packed(packed) => packed.get(position).map(Member::Bytes),
-            Layout::Table(table, _) => table.get_index(position).map(|key| Member::Bytes(key.as_slice())),
+            Layout::Table(table, _) => {
+                table.at(position).map(|(member, ())| Member::Bytes(member.as_slice()))
+            }
         }
     }
 
@@ -187,7 +202,8 @@ impl Set {
         };
         let integers = integers.iter().map(|number| Member::Integer(itoa::Buffer::new(), *number));
         let packed = packed.into_iter().flat_map(Packed::iter).map(Member::Bytes);
-        let table = table.into_iter().flatten().map(|key| Member::Bytes(key.as_slice()));
+        let table =
+            table.into_iter().flat_map(Table::iter).map(|(member, ())| Member::Bytes(member.as_slice()));
         integers.chain(packed).chain(table)
     }
 
@@ -210,9 +226,7 @@ impl Set {
         match &self.0 {
             Layout::Integers(integers) => allocated(integers.capacity() * size_of::<i64>()),
             Layout::Packed(packed) => packed.heap_bytes(),
-            Layout::Table(table, heap) => {
-                allocated(table.capacity() * (size_of::<(usize, Key)>() + INDEX)) + heap
-            }
+            Layout::Table(table, heap) => table.heap_bytes() + heap,
         }
     }
 

@@ -181,6 +181,20 @@ impl Store {
         }
     }
 
+    /// Where `element` of the collection at `position` likely is, for [`Self::fetch_element`].
+    #[inline]
+    pub(crate) fn likely_element(&self, position: usize, element: &[u8]) -> usize {
+        self.entries.at(position).map_or(usize::MAX, |(_, entry)| entry.value.likely(element))
+    }
+
+    /// Fetches from memory what a use of the element at `element` of the collection at `position` is going to need, if there is one.
+    #[inline]
+    pub(crate) fn fetch_element(&self, position: usize, element: usize) {
+        if let Some((_, entry)) = self.entries.at(position) {
+            entry.value.fetch_element(element);
+        }
+    }
+
     /// Looks a key up without counting, which is no use of it: for commands that write.
     pub fn peek(&mut self, key: &[u8], now_ms: u64) -> Option<&Entry> {
         let position = self.find(key, now_ms)?;

@@ -3,18 +3,14 @@
 //! Owns two layouts: small sets are packed in order, member and score in turn, and large ones are a table of scores
 //! beside the order of members. Either is a function of the changes alone. Knows no command.
 
-use std::hash::{BuildHasher, Hash, Hasher};
+use std::hash::{Hash, Hasher};
 use std::ops::Range;
-
-use foldhash::fast::RandomState;
-use indexmap::IndexMap;
-use indexmap::map::RawEntryApiV1;
-use indexmap::map::raw_entry_v1::RawEntryMut;
 
 use super::key::Key;
 use super::packed::Packed;
 use super::ranked::{Ranked, compare};
-use super::weight::{INDEX, allocated};
+use super::table::Table;
+use super::weight::allocated;
 
 /// Most members of a packed sorted set: Redis's `zset-max-listpack-entries`.
 pub(super) const PACKED_LEN_MAX: usize = 128;
@@ -41,7 +37,7 @@ enum Layout {
     Packed(Packed),
     // Once a table, always one.
     // The heap is what the table's members have allocated; the order has them once more.
-    Table { scores: IndexMap<Key, f64, RandomState>, order: Ranked, heap: usize },
+    Table { scores: Table<f64>, order: Ranked, heap: usize },
 }
 
 impl Default for Layout {
@@ -53,7 +49,7 @@ impl Default for Layout {
 impl SortedSet {
     /// A set without members that was large once.
     pub(super) fn table_of_none() -> Self {
-        Self(Layout::Table { scores: IndexMap::default(), order: Ranked::default(), heap: 0 })
+        Self(Layout::Table { scores: Table::default(), order: Ranked::default(), heap: 0 })
     }
 
     /// How many members there are.
@@ -79,6 +75,20 @@ impl SortedSet {
         }
     }
 
+    /// Where `member` likely is, for [`Self::fetch`].
+    #[inline]
+    pub(super) fn likely(&self, member: &[u8]) -> usize {
+        if let Layout::Table { scores, .. } = &self.0 { scores.likely(member) } else { usize::MAX }
+    }
+
+    /// Fetches from memory what finding the score at `position` is going to need, if there is one in a table.
+    #[inline]
+    pub(super) fn fetch(&self, position: usize) {
+        if let Layout::Table { scores, .. } = &self.0 {
+            std::hint::black_box(scores.at(position).map(|(member, score)| (member.is_inline(), *score)));
+        }
+    }
+
     /// Gives a member a score; the one it had before.
     pub fn set(&mut self, member: &[u8], score: f64) -> Option<f64> {
         debug_assert!(!score.is_nan());
@@ -99,30 +109,22 @@ impl SortedSet {
                 packed.insert(rank * 2 + 1, &score.to_le_bytes());
                 return old;
             }
-            let scores: IndexMap<_, _, _> =
-                pairs(packed).map(|(member, score)| (Key::from(member), score)).collect();
+            let scores: Table<_> = pairs(packed).map(|(member, score)| (Key::from(member), score)).collect();
             let mut order = Ranked::default();
             pairs(packed).for_each(|(member, score)| order.insert(score, member));
-            let heap = scores.keys().map(Key::heap_bytes).sum();
+            let heap = scores.iter().map(|(member, _)| member.heap_bytes()).sum();
             self.0 = Layout::Table { scores, order, heap };
         }
         let Layout::Table { scores, order, heap } = &mut self.0 else {
             unreachable!("what is not packed is a table")
         };
-        // One look-up and one hash, whether the member is new or not.
-        let hash = scores.hasher().hash_one(member);
-        let old = match scores.raw_entry_mut_v1().from_key_hashed_nocheck(hash, member) {
-            RawEntryMut::Occupied(slot) => {
-                let slot = slot.into_mut();
-                if *slot == score {
-                    return Some(*slot);
-                }
-                Some(std::mem::replace(slot, score))
-            }
-            RawEntryMut::Vacant(slot) => {
+        let old = match scores.find(member) {
+            Some(position) if scores[position] == score => return Some(scores[position]),
+            Some(position) => Some(std::mem::replace(&mut scores[position], score)),
+            None => {
                 let member = Key::from(member);
                 *heap += member.heap_bytes();
-                slot.insert_hashed_nocheck(hash, member, score);
+                scores.push(member, score);
                 None
             }
         };
@@ -138,7 +140,7 @@ impl SortedSet {
         match &mut self.0 {
             Layout::Packed(packed) => remove(packed, member),
             Layout::Table { scores, order, heap } => {
-                let (key, score) = scores.swap_remove_entry(member)?;
+                let (key, score) = scores.remove(member)?;
                 *heap -= key.heap_bytes();
                 order.remove(score, member);
                 Some(score)
@@ -152,7 +154,7 @@ impl SortedSet {
             Layout::Packed(packed) => packed.remove(range.start * 2, range.len() * 2),
             Layout::Table { scores, order, heap } => {
                 for (member, _) in order.from(range.start).take(range.len()) {
-                    *heap -= scores.swap_remove_entry(member).map_or(0, |(key, _)| key.heap_bytes());
+                    *heap -= scores.remove(member).map_or(0, |(key, _)| key.heap_bytes());
                 }
                 order.remove_range(range);
             }
@@ -211,7 +213,7 @@ impl SortedSet {
         match &self.0 {
             Layout::Packed(packed) => pairs(packed).nth(position),
             Layout::Table { scores, .. } => {
-                scores.get_index(position).map(|(member, score)| (member.as_slice(), *score))
+                scores.at(position).map(|(member, score)| (member.as_slice(), *score))
             }
         }
     }
@@ -226,8 +228,8 @@ impl SortedSet {
         match &self.0 {
             Layout::Packed(packed) => packed.heap_bytes(),
             Layout::Table { scores, heap, .. } => {
-                let slot = size_of::<(usize, Key, f64)>() + INDEX + size_of::<(f64, Key)>();
-                allocated(scores.capacity() * slot) + heap * 2
+                let order = allocated(scores.len() * size_of::<(f64, Key)>());
+                scores.heap_bytes() + order + heap * 2
             }
         }
     }

@@ -1,4 +1,5 @@
-//! The hash table behind a store: keys with their values in a row, and an index by which a key's place is found.
+//! The hash table behind a store and its large collections: keys with their values in a row, and an index by which a key's place is
+//! found.
 //!
 //! Owns that index and the order of the row: what is added goes last, and where something is removed the last takes its
 //! place. A look-up waits for memory twice, for a slot of the index and for the row; so do several at once, if their rows are
@@ -10,6 +11,7 @@ use std::ops::{Index, IndexMut};
 use foldhash::fast::RandomState;
 
 use super::key::Key;
+use super::weight::allocated;
 
 /// Keys and values by hash and by position.
 ///
@@ -27,7 +29,7 @@ pub(super) struct Table<V> {
 /// The hash of a key in the upper half; in the lower one more than its position, 0 in an empty slot.
 type Slot = u64;
 
-/// What a key takes of the index: at least a quarter of it is free.
+/// What a key takes of the index, of which at least a quarter is free.
 pub(super) const INDEX: usize = size_of::<Slot>() + size_of::<Slot>() / 3;
 
 /// The first index is of this many slots: a cache line.
@@ -73,6 +75,10 @@ impl<V> Table<V> {
     /// What is at a position, if it is below [`Self::len`].
     pub(super) fn at(&self, position: usize) -> Option<(&Key, &V)> {
         self.rows.get(position).map(|(key, value)| (key, value))
+    }
+
+    pub(super) fn get(&self, key: &[u8]) -> Option<&V> {
+        Some(&self[self.find(key)?])
     }
 
     /// The position of a key that is there.
@@ -123,6 +129,17 @@ impl<V> Table<V> {
             self.slots[moved] = slot(hash_of(self.slots[moved]), position);
         }
         Some(self.rows.swap_remove(position))
+    }
+
+    /// Removes a key, in whose place the last one goes then.
+    pub(super) fn remove(&mut self, key: &[u8]) -> Option<(Key, V)> {
+        self.swap_remove(self.find(key)?)
+    }
+
+    /// What it has allocated, its keys and values aside.
+    pub(super) fn heap_bytes(&self) -> usize {
+        allocated(self.rows.capacity() * size_of::<(Key, V)>())
+            + allocated(self.slots.len() * size_of::<Slot>())
     }
 
     fn hash(&self, key: &[u8]) -> u32 {
@@ -189,6 +206,17 @@ impl<V> Table<V> {
         let slots = (self.slots.len() * 2).max(SLOTS_MIN);
         let old = std::mem::replace(&mut self.slots, vec![0; slots]);
         old.into_iter().filter(|&slot| slot != 0).for_each(|slot| self.place(slot));
+    }
+}
+
+/// Of keys that are all different.
+impl<V> FromIterator<(Key, V)> for Table<V> {
+    fn from_iter<I: IntoIterator<Item = (Key, V)>>(rows: I) -> Self {
+        let mut table = Self::default();
+        for (key, value) in rows {
+            table.push(key, value);
+        }
+        table
     }
 }
 

@@ -57,6 +57,28 @@ impl Value {
         }
     }
 
+    /// Where an element of a collection likely is, for [`Self::fetch_element`].
+    #[inline]
+    pub(super) fn likely(&self, element: &[u8]) -> usize {
+        match self {
+            Self::Hash(hash) => hash.likely(element),
+            Self::Set(set) => set.likely(element),
+            Self::SortedSet(set) => set.likely(element),
+            _ => usize::MAX,
+        }
+    }
+
+    /// Fetches from memory what a use of the element at `position` is going to need, if there is one in a table.
+    #[inline]
+    pub(super) fn fetch_element(&self, position: usize) {
+        match self {
+            Self::Hash(hash) => hash.fetch(position),
+            Self::Set(set) => set.fetch(position),
+            Self::SortedSet(set) => set.fetch(position),
+            _ => {}
+        }
+    }
+
     /// How it lies in memory, by Redis's name for the like. A string that takes what it needs and no more is `embstr` up to
     /// Redis's 44 bytes; one that is longer, or was changed and can grow, is `raw`. A large sorted set is no skip list here, but
     /// what that is in Redis: an order with ranks beside a table.

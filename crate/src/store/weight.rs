@@ -13,10 +13,6 @@ use super::{Entry, List, SortedSet, table};
 /// table's index. A table grows in steps, and what it has in reserve is nobody's.
 const SLOT: usize = size_of::<(Key, Entry)>() + size_of::<u32>() + table::INDEX;
 
-/// A position in the index of a collection's hash table and its byte of control, with its share of the places left free: at most seven of eight are
-/// taken.
-pub(super) const INDEX: usize = (size_of::<usize>() + 1) + (size_of::<usize>() + 1) / 7;
-
 /// What an allocation of `bytes` bytes takes of an allocator that keeps 8 bytes for itself and hands out multiples of 16.
 pub(super) fn allocated(bytes: usize) -> usize {
     if bytes == 0 { 0 } else { (bytes + 8).next_multiple_of(16).max(32) }
