@@ -1,13 +1,19 @@
 //! What a watcher of a native runtime is told: whole polls, true causes, every loss counted.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use bytes::BytesMut;
+use interleave::command::{Config, Peer, Server};
+use interleave::resp::encode_request;
 use interleave::rt::{Rt, channel};
 use interleave::scope::event::{EndKind, Event, Stamped, TaskId, WakeBy};
 use interleave::scope::frame::{Definition, Frame};
 use interleave::scope::hub;
+use interleave::session::Service;
+use interleave::sharing::{Kind, Options, Sharing};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 
 /// Recording is the process's; the tests take turns.
 fn alone() -> MutexGuard<'static, ()> {
@@ -150,6 +156,50 @@ fn a_task_that_slept_when_watching_began_is_seen_woken() {
     });
     let wakes = events.flatten().filter(|stamped| stamped.event == Event::Wake { task, by: WakeBy::Outside });
     assert_eq!(wakes.count(), 1, "{frames:?}");
+}
+
+/// What a batch of `requests` does under `sharded`: `(` a lock is acquired, `)` released, and `.` a command has its reply.
+fn locks_of(requests: &[&str]) -> String {
+    let mut batch = BytesMut::new();
+    for request in requests {
+        encode_request(&request.split(' ').collect::<Vec<_>>(), &mut batch);
+    }
+    let (threads, _) = watched(1, |rt| async move {
+        let server = Arc::new(Server::new(Config::default(), rt.unix_ms(), 7));
+        let (_stop, stop) = tokio::sync::watch::channel(false);
+        let service = Service {
+            sharing: Sharing::new(Kind::Sharded, Options::default(), &rt, &server),
+            server,
+            rt,
+            unfinished_timeout: Duration::from_secs(10),
+            idle_timeout: None,
+            stop,
+        };
+        let (mut near, far) = duplex(1 << 12);
+        let session = service.spawn(far, Peer::default());
+        near.write_all(&batch).await.unwrap();
+        near.shutdown().await.unwrap();
+        near.read_to_end(&mut Vec::new()).await.unwrap();
+        session.await.unwrap();
+    });
+    let letters = threads.iter().flatten().filter_map(|stamped| match stamped.event {
+        Event::LockAcquired { .. } => Some('('),
+        Event::LockReleased { .. } => Some(')'),
+        Event::CommandEnd { .. } => Some('.'),
+        _ => None,
+    });
+    letters.collect()
+}
+
+#[test]
+fn requests_for_one_key_share_its_lock_and_others_do_not() {
+    let _alone = alone();
+    assert_eq!(locks_of(&["LPUSH l a", "LPUSH l b", "LLEN l"]), "(..).");
+    assert_eq!(locks_of(&["LPUSH l a", "LPUSH m b", "LPUSH l c"]), "().().().");
+    // What may take long has the lock for itself.
+    assert_eq!(locks_of(&["LPUSH l a", "LRANGE l 0 -1", "LPUSH l b"]), "().(.).");
+    // And after sixteen it is let go, for others are fetched then.
+    assert_eq!(locks_of(&["INCR n"; 18]), format!("({}).(.).", ".".repeat(15)));
 }
 
 #[test]

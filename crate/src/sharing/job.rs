@@ -120,12 +120,21 @@ impl Job {
         Some((self.batch.request(request.index), request.found.spec))
     }
 
+    /// Whether it is time to fetch what the next requests need.
+    pub(super) fn is_to_fetch(&self) -> bool {
+        // WebAssembly is sent to the page: there it is not worth its bytes.
+        !cfg!(target_family = "wasm") && self.done.is_multiple_of(FETCHED_TOGETHER)
+    }
+
+    /// How many requests are left of those that are fetched together.
+    pub(super) fn count_to_fetch(&self) -> usize {
+        (self.requests.len() - self.done).min(FETCHED_TOGETHER)
+    }
+
     /// What the requests that come next need, of those with just one key, as many as are fetched together; none but every so many
     /// requests, and none of a request on its own.
     pub(super) fn to_fetch(&self) -> impl Iterator<Item = Needed<'_>> + Clone {
-        // WebAssembly is sent to the page: there it is not worth its bytes.
-        let now = !cfg!(target_family = "wasm") && self.done.is_multiple_of(FETCHED_TOGETHER);
-        let ahead = if now { &self.requests[self.done..] } else { &[] };
+        let ahead = if self.is_to_fetch() { &self.requests[self.done..] } else { &[] };
         let ahead = if ahead.len() > 1 { ahead } else { &[] };
         let ahead = ahead.iter().take(FETCHED_TOGETHER);
         ahead.filter_map(|request| {

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use crate::command::{Keys, Transaction};
+use crate::command::{Flag, Keys, Transaction};
 use crate::rt::{Mutex, MutexGuard};
 use crate::scope::record;
 use crate::store::{Databases, FETCHED_TOGETHER, Keyspace, Store, fetch, shard_of};
@@ -56,21 +56,24 @@ impl Share for Connection {
 }
 
 impl Connection {
-    /// Runs the requests of `job`, each under its own locks.
+    /// Runs the requests of `job`, each under the locks it needs.
     fn run_each<const SEEN: bool>(&mut self, job: &mut Job, now_ms: u64) {
+        let mut together = false;
         loop {
-            self.fetch(job);
-            if self.run_one::<SEEN>(job, now_ms) {
+            if job.is_to_fetch() {
+                together = self.fetch(job);
+            }
+            if self.run_next::<SEEN>(job, now_ms, together) {
                 return;
             }
         }
     }
 
-    /// Fetches from memory what the next requests of `job` are going to need, as [`fetch()`] does. Nothing is fetched
-    /// ahead past the taking of a lock, so the shards are all held first, where they are free, and left again before any request is run:
-    /// to hold them until all have run spares two locks of three, and was no quicker.
+    /// Fetches from memory what the next requests of `job` are going to need, as [`fetch()`] does; whether all of them need the same lock
+    /// and no other. Nothing is fetched ahead past the taking of a lock, so the shards are all held first, where they are free, and left
+    /// again before any request is run: to hold them until all have run spares two locks of three, and was no quicker.
     // GET -P 16 takes a fifth less CPU time.
-    fn fetch(&self, job: &Job) {
+    fn fetch(&self, job: &Job) -> bool {
         let shards = &*self.shards.0;
         let mut touched = Vec::with_capacity(FETCHED_TOGETHER);
         let mut wanted = Vec::with_capacity(FETCHED_TOGETHER);
@@ -85,37 +88,40 @@ impl Connection {
             wanted.push((place, needed));
         }
         // All about one key, most likely: the first of them brings it.
+        let together = touched.len() == 1 && wanted.len() == job.count_to_fetch();
         if touched.len() < 2 && !any_element {
-            return;
+            return together;
         }
         let held: Vec<_> = touched.into_iter().map(|shard| shards[shard].glance()).collect();
         let need =
             wanted.iter().filter_map(|&(place, needed)| Some((held[place].as_ref()?.current(), needed)));
         fetch(need);
+        together
     }
 
-    /// Runs the next request of `job` and, if that is `SEEN`, records that the one after it starts; true if there is none,
-    /// or not yet.
-    fn run_one<const SEEN: bool>(&mut self, job: &mut Job, now_ms: u64) -> bool {
+    /// Runs the next request of `job`, and if those that are fetched `together` with it need the same lock, the quick ones among them that
+    /// follow. If that is `SEEN`, it is recorded, and that the one after them starts; true if there is none, or not yet.
+    // LPUSH -P 16, where all want one key, takes a tenth less CPU time under one lock than under sixteen.
+    fn run_next<const SEEN: bool>(&mut self, job: &mut Job, now_ms: u64, together: bool) -> bool {
         let shards = &*self.shards.0;
         let mut touched = Touched::by_next(job, shards.len());
         if let Touched::One(shard) = touched {
             let briefly = SEEN && job.next().is_some_and(|(_, spec)| spec.is_constant_time());
             let mut store = shards[shard].lock_as::<SEEN>(briefly);
-            if self.executor.seeks_elsewhere(job, &mut *store) {
-                touched = Touched::All;
-            } else if store.has_far_waiters() {
-                // Serving one of them takes other shards, too; these may be locked by somebody who wants this one.
-                store.stores().for_each(Store::forget_gone);
-                touched = Touched::All;
-            } else {
-                if store.waited() {
-                    // That others held the lock for long does not make this command slow.
-                    self.executor.restart_clock();
-                }
+            if store.waited() {
+                // That others held the lock for long does not make this command slow.
+                self.executor.restart_clock();
+            }
+            while !self.needs_all(job, &mut store) {
                 store.select(job.database);
                 self.executor.run_one(job, &mut *store, now_ms);
                 let over = job.is_done() || job.is_full();
+                if together && !over && !job.is_to_fetch() && is_quick(job) {
+                    if SEEN {
+                        job.go_on(&self.executor.labels, None);
+                    }
+                    continue;
+                }
                 if SEEN && !over {
                     store.release(|lock| job.go_on(&self.executor.labels, Some(lock)));
                 } else {
@@ -126,6 +132,7 @@ impl Connection {
                 }
                 return over;
             }
+            touched = Touched::All;
         }
         self.run_far(job, now_ms, touched);
         let over = job.is_done() || job.is_full();
@@ -135,6 +142,16 @@ impl Connection {
             job.go_on(&self.executor.labels, None);
         }
         over
+    }
+
+    /// Whether the next request of `job` needs all shards, though its key is in `shard`.
+    fn needs_all(&self, job: &Job, shard: &mut Databases) -> bool {
+        let serves_far = shard.has_far_waiters();
+        if serves_far {
+            // Serving one of them takes other shards, too; these may be locked by somebody who wants this one.
+            shard.stores().for_each(Store::forget_gone);
+        }
+        serves_far || self.executor.seeks_elsewhere(job, shard)
     }
 
     /// Runs the next request of `job`, which needs several shards or all. That it has their locks is always seen.
@@ -159,6 +176,11 @@ impl Connection {
         locked.select(job.database);
         self.executor.run_one(job, &mut locked, now_ms);
     }
+}
+
+/// Whether the next request of `job` takes so little that others may wait for it to have the lock of the one before it, too.
+fn is_quick(job: &Job) -> bool {
+    job.next().is_some_and(|(_, spec)| spec.has(Flag::Fast))
 }
 
 /// Which shards a command needs.
