@@ -1,8 +1,8 @@
 //! SLOWLOG: the last commands that took long, and what they were.
 //!
 //! Owns the entries and how many are kept. Who ran a command says how long it took; the waiting for its lock is not counted.
-//! Commands of constant time that come in one pipeline are timed together where the limit is a millisecond or more; an entry
-//! for several says so.
+//! Short commands that come in one pipeline are timed together where the limit is a millisecond or more; an entry for several says
+//! so.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};

@@ -258,10 +258,15 @@ pub(super) enum Miscounted {
     TooMany,
 }
 
+/// Most words of a request that brings elements and is short, its name and key among them.
+const SHORT_WORDS_MAX: usize = 8;
+
 impl Spec {
-    /// Whether its cost does not grow with anything.
-    pub(crate) fn is_constant_time(&self) -> bool {
+    /// Whether a request of so many words takes next to no time: its cost does not grow with anything, or hardly with anything but
+    /// what it brings along to be kept, and that is little.
+    pub(crate) fn is_short(&self, words: impl FnOnce() -> usize) -> bool {
         self.complexity == "O(1)"
+            || self.has(Flag::Fast) && self.has(Flag::DenyOom) && words() <= SHORT_WORDS_MAX
     }
 
     /// The key of a request for a command that has one and no more, its first argument: of most. `None` leaves it to

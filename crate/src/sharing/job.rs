@@ -120,6 +120,14 @@ impl Job {
         Some((self.batch.request(request.index), request.found.spec))
     }
 
+    /// Whether there is a next request and it takes next to no time.
+    #[inline]
+    pub(super) fn is_next_short(&self) -> bool {
+        self.requests
+            .get(self.done)
+            .is_some_and(|request| request.found.spec.is_short(|| self.batch.request(request.index).len()))
+    }
+
     /// Whether it is time to fetch what the next requests need.
     pub(super) fn is_to_fetch(&self) -> bool {
         // WebAssembly is sent to the page: there it is not worth its bytes.
@@ -288,14 +296,9 @@ pub(super) struct Executor {
     pub(super) upkeep_version: u32,
 }
 
-/// From this limit on, in nanoseconds, commands of constant time that come together are timed together: the clock costs as much
-/// as a quarter of a GET.
+/// From this limit on, in nanoseconds, short commands that come together are timed together: the clock costs as much as a quarter
+/// of a GET, and to count it a sixth of an LPUSH.
 const TIMED_TOGETHER_NS: u64 = 1_000_000;
-
-/// Whether a command is timed together with others of its kind.
-fn is_short(spec: &Spec, slow_ns: u64) -> bool {
-    slow_ns >= TIMED_TOGETHER_NS && spec.is_constant_time()
-}
 
 impl Executor {
     pub(super) fn new(
@@ -416,7 +419,7 @@ impl Executor {
     /// The next request of `job` starts. One that may take long is timed on its own, so what came before it is timed now.
     #[inline]
     fn begin_timing(&mut self, job: &Job) {
-        if self.untimed > 0 && !is_short(job.requests[job.done].found.spec, self.slow_ns) {
+        if self.untimed > 0 && !self.is_timed_with_others(job) {
             self.time(job, job.done);
         }
     }
@@ -425,9 +428,15 @@ impl Executor {
     #[inline]
     fn end_timing(&mut self, job: &Job) {
         self.untimed += 1;
-        if !is_short(job.requests[job.done].found.spec, self.slow_ns) {
+        if !self.is_timed_with_others(job) {
             self.time(job, job.done + 1);
         }
+    }
+
+    /// Whether the next request of `job` is timed together with others like it.
+    #[inline]
+    fn is_timed_with_others(&self, job: &Job) -> bool {
+        self.slow_ns >= TIMED_TOGETHER_NS && job.is_next_short()
     }
 
     /// Counts the requests before `end` that have run and are not counted yet, and logs those that took long since the clock was
