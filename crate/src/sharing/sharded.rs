@@ -3,6 +3,7 @@
 //! Commands on different shards run at the same instant on different workers. A command that touches several shards
 //! locks them in ascending order, so that no two commands can each hold what the other wants.
 
+use std::array;
 use std::sync::Arc;
 
 use crate::command::{Keys, Transaction};
@@ -75,27 +76,29 @@ impl Connection {
     // GET -P 16 takes a fifth less CPU time.
     fn fetch(&self, job: &Job) -> bool {
         let shards = &*self.shards.0;
-        let mut touched = Vec::with_capacity(FETCHED_TOGETHER);
-        let mut wanted = Vec::with_capacity(FETCHED_TOGETHER);
-        let mut any_element = false;
-        for needed in job.to_fetch() {
+        let (mut touched, mut count) = ([0; FETCHED_TOGETHER], 0);
+        let mut wanted = [None; FETCHED_TOGETHER];
+        let (mut keys, mut any_element) = (0, false);
+        for (needed, wanted) in job.to_fetch().zip(&mut wanted) {
             let shard = shard_of(needed.key, shards.len());
-            let place = touched.iter().position(|&other| other == shard).unwrap_or_else(|| {
-                touched.push(shard);
-                touched.len() - 1
+            let place = touched[..count].iter().position(|&other| other == shard).unwrap_or_else(|| {
+                touched[count] = shard;
+                count += 1;
+                count - 1
             });
+            keys += 1;
             any_element |= needed.element.is_some();
-            wanted.push((place, needed));
+            *wanted = Some((place, needed));
         }
+        let together = count == 1 && keys == job.count_to_fetch();
         // All about one key, most likely: the first of them brings it.
-        let together = touched.len() == 1 && wanted.len() == job.count_to_fetch();
-        if touched.len() < 2 && !any_element {
+        if count < 2 && !any_element {
             return together;
         }
-        let held: Vec<_> = touched.into_iter().map(|shard| shards[shard].glance()).collect();
-        let need =
-            wanted.iter().filter_map(|&(place, needed)| Some((held[place].as_ref()?.current(), needed)));
-        fetch(need);
+        let held: [_; FETCHED_TOGETHER] =
+            array::from_fn(|place| touched[..count].get(place).and_then(|&shard| shards[shard].glance()));
+        let wanted = wanted.iter().flatten();
+        fetch(wanted.filter_map(|&(place, needed)| Some((held[place].as_ref()?.current(), needed))));
         together
     }
 

@@ -25,6 +25,9 @@ pub(crate) struct Flags {
     /// rounds, the requests, the keys and the cores count.
     #[arg(long)]
     targets: bool,
+    /// Workers of our server, which has one for each processor otherwise; for the tables of the sharings only.
+    #[arg(long, value_name = "N", conflicts_with = "targets")]
+    worker_threads: Option<usize>,
     #[command(flatten)]
     effort: Effort,
 }
@@ -40,7 +43,7 @@ pub(crate) fn bench(flags: &Flags) -> Result<()> {
     let (server_core, load_core) = flags.effort.cores();
     let mut programs = vec![("redis", start_redis(server_core)?)];
     for sharing in &flags.sharing {
-        programs.push((sharing, start_ours(&binary, sharing, server_core)?));
+        programs.push((sharing, start_with(&binary, sharing, flags.worker_threads, server_core)?));
     }
 
     for load in flags.effort.loads() {
@@ -66,10 +69,15 @@ pub(super) fn start_redis(core: Option<u32>) -> Result<Program> {
 
 /// Starts our server.
 pub(super) fn start_ours(binary: &Path, sharing: &str, core: Option<u32>) -> Result<Program> {
+    start_with(binary, sharing, None, core)
+}
+
+fn start_with(binary: &Path, sharing: &str, workers: Option<usize>, core: Option<u32>) -> Result<Program> {
     let port = free_port()?;
     let mut ours = Command::new(binary);
     ours.arg(format!("--resp=127.0.0.1:{port}")).arg(format!("--http=127.0.0.1:{}", free_port()?));
     ours.arg(format!("--sharing={sharing}"));
+    ours.args(workers.map(|workers| format!("--worker-threads={workers}")));
     Program::start(&ours, port, core)
 }
 
