@@ -53,10 +53,10 @@ fn is_hung_up_on(bytes: &[u8]) -> bool {
     holds(bytes, b"post") || holds(bytes, b"host:")
 }
 
-/// Whether somebody may ask for counts of reads and batches, or for how much has arrived and waits; or hear of its own requests,
-/// which comes between the replies of two batches.
+/// Whether somebody may ask for counts of reads and batches, for how much has arrived and waits, or what time it is, as every poll
+/// takes some; or hear of its own requests, which comes between the replies of two batches.
 fn tells_how_it_was_cut(bytes: &[u8]) -> bool {
-    [&b"info"[..], b"list", b"monitor"].into_iter().any(|word| holds(bytes, word))
+    [&b"info"[..], b"list", b"monitor", b"time"].into_iter().any(|word| holds(bytes, word))
 }
 
 fn holds(bytes: &[u8], word: &[u8]) -> bool {
