@@ -56,7 +56,13 @@ fn is_hung_up_on(bytes: &[u8]) -> bool {
 /// Whether somebody may ask for counts of reads and batches, for how much has arrived and waits, or what time it is, as every poll
 /// takes some; or hear of its own requests, which comes between the replies of two batches.
 fn tells_how_it_was_cut(bytes: &[u8]) -> bool {
-    [&b"info"[..], b"list", b"monitor", b"time"].into_iter().any(|word| holds(bytes, word))
+    [&b"info"[..], b"list", b"monitor"].into_iter().any(|word| holds(bytes, word)) || asks_for_the_time(bytes)
+}
+
+/// Whether the word TIME may be in `bytes`, and not at the end of another, as of IDLETIME.
+fn asks_for_the_time(bytes: &[u8]) -> bool {
+    let begins = |at: usize| at == 0 || !bytes[at - 1].is_ascii_alphabetic();
+    bytes.windows(4).enumerate().any(|(at, window)| window.eq_ignore_ascii_case(b"time") && begins(at))
 }
 
 fn holds(bytes: &[u8], word: &[u8]) -> bool {

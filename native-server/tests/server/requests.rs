@@ -38,7 +38,12 @@ fn every_transcript(flavor: &str, way: Way) {
                 };
                 let printed = if prints_raw(request) { format_raw(&reply) } else { format_value(&reply) };
                 let (line, typed) = (step.line, &step.request);
-                assert!(step.accepts(&printed), "{kind} {name}:{line}\n> {typed}\n{printed}");
+                // The one reply that the real clock changes, where a second begins between a key's use and the question.
+                let is_a_second_later = typed.starts_with("OBJECT IDLETIME ") && printed == "(integer) 1";
+                assert!(
+                    step.accepts(&printed) || is_a_second_later,
+                    "{kind} {name}:{line}\n> {typed}\n{printed}"
+                );
             }
             assert!(answer.is_empty(), "{kind} {name}: more replies than requests");
         }
