@@ -266,7 +266,11 @@ impl Spec {
     /// what it brings along to be kept, and that is little.
     pub(crate) fn is_short(&self, words: impl FnOnce() -> usize) -> bool {
         self.complexity == "O(1)"
-            || self.has(Flag::Fast) && self.has(Flag::DenyOom) && words() <= SHORT_WORDS_MAX
+            // A stream may be trimmed, too.
+            || self.group != Group::Stream
+                && self.has(Flag::Fast)
+                && self.has(Flag::DenyOom)
+                && words() <= SHORT_WORDS_MAX
     }
 
     /// The key of a request for a command that has one and no more, its first argument: of most. `None` leaves it to

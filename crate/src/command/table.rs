@@ -363,6 +363,30 @@ mod tests {
     use super::*;
 
     #[test]
+    fn short_is_what_takes_no_longer_whatever_there_is() {
+        let is_short = |request: &str| {
+            let (_, spec) = lookup(request.split(' ').next().unwrap().as_bytes()).unwrap();
+            spec.is_short(|| request.split(' ').count())
+        };
+        for request in
+            ["get k", "incr k", "set k v", "lpush k a b c d e f", "sadd k a", "hset k f v", "zadd k 1 a"]
+        {
+            assert!(is_short(request), "{request}");
+        }
+        for request in [
+            "lpush k a b c d e f g",
+            "xadd k maxlen 1 * f v",
+            "lrange k 0 -1",
+            "spop k 9",
+            "zpopmin k 9",
+            "lpop k 9",
+            "del k",
+        ] {
+            assert!(!is_short(request), "{request}");
+        }
+    }
+
+    #[test]
     fn every_command_is_found_in_any_case() {
         for (position, spec) in TABLE.iter().enumerate() {
             for name in [spec.name.to_owned(), spec.name.to_ascii_uppercase()] {

@@ -297,7 +297,7 @@ pub(super) struct Executor {
 }
 
 /// From this limit on, in nanoseconds, short commands that come together are timed together: the clock costs as much as a quarter
-/// of a GET, and to count it a sixth of an LPUSH.
+/// of a GET, and with what counts it an eighth of an LPUSH.
 const TIMED_TOGETHER_NS: u64 = 1_000_000;
 
 impl Executor {
