@@ -1,8 +1,8 @@
 //! The bytes of a message: frames in, frames out.
 //!
 //! Layout: one version byte, then frames. A frame is a tag byte, a length, and that many bytes: definitions and the
-//! like by postcard, events by columns (kinds, then time differences, then fields), which measured smallest and fastest of
-//! the encodings tried: about 4 bytes an event. Numbers are LEB128 varints. Knows nothing of what events mean.
+//! like by postcard; events as the words that they are in the rings ([`super::words`]), least byte first, behind what they are packed
+//! against. Numbers outside of words are LEB128 varints. Knows nothing of what events mean.
 
 use std::fmt;
 
@@ -10,10 +10,11 @@ use serde::{Deserialize, Serialize};
 
 use super::event::Stamped;
 use super::frame::{Chunk, Frame};
-use super::row::{FIELDS, FIELDS_MAX, Instant, Row};
+use super::row::{Instant, Row};
+use super::words::{Before, Unpacked};
 
 /// Raised whenever an older page could misread what a newer server sends.
-pub const VERSION: u8 = 3;
+pub const VERSION: u8 = 4;
 
 /// Why a message could not be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,10 +45,6 @@ impl fmt::Display for DecodeError {
 
 impl std::error::Error for DecodeError {}
 
-/// Bytes of the largest number: seven bits each of 64; and of the largest field, which has 32.
-const NUMBER_BYTES_MAX: usize = 10;
-const FIELD_BYTES_MAX: usize = 5;
-
 const HELLO: u8 = 0;
 const DEFINE: u8 = 1;
 const ALIVE: u8 = 2;
@@ -68,9 +65,13 @@ pub(super) fn append(frame: &Frame, out: &mut Vec<u8>) {
         Frame::Define(definitions) => (DEFINE, serialized(definitions)),
         Frame::Alive(tasks) => (ALIVE, serialized(tasks)),
         Frame::Events(Chunk { thread, events }) => {
-            let rows = events.iter().map(|stamped| (stamped.at_ns, Row::of(stamped.event)));
             let start_ns = events.first().map_or(0, |first| first.at_ns);
-            Columns::default().chunk(*thread, start_ns, rows, out);
+            let (start, mut before) = (Before::at(start_ns), Before::at(start_ns));
+            let mut words = Vec::with_capacity(2 * events.len());
+            for &Stamped { at_ns, event } in events {
+                before.put(Row::of(event), at_ns, &mut words);
+            }
+            append_words(*thread, Clocked { at_ns: start_ns, ns_a_tick: ONE_NS }, start, [&words, &[]], out);
             return;
         }
         Frame::Lost { events } => (LOST, serialized(events)),
@@ -81,60 +82,47 @@ pub(super) fn append(frame: &Frame, out: &mut Vec<u8>) {
     out.extend_from_slice(&body);
 }
 
-/// The columns of a chunk, written side by side in one pass over its events and joined in the end. Reused, so that a
-/// megabyte need not be fetched from the system for each.
-#[derive(Debug, Default)]
-pub(super) struct Columns {
-    // Each as long as it ever had to be: a byte is put where it belongs, not appended, which took a fifth longer.
-    kinds: Vec<u8>,
-    times: Vec<u8>,
-    numbers: Vec<u8>,
+/// The clock of a chunk's words.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Clocked {
+    /// Nanoseconds since the recording's epoch, at the row before the chunk.
+    pub(super) at_ns: u64,
+    /// What a tick is, in parts of a nanosecond of which [`ONE_NS`] are one.
+    pub(super) ns_a_tick: u64,
 }
 
-impl Columns {
-    /// Appends the frame of one thread's events to `out`. The event before the first of `rows` was at `start_ns`. Gives when the
-    /// last one is.
-    pub(super) fn chunk(
-        &mut self,
-        thread: u16,
-        start_ns: u64,
-        rows: impl Iterator<Item = (u64, Row)>,
-        out: &mut Vec<u8>,
-    ) -> u64 {
-        let (_, rows_max) = rows.size_hint();
-        let rows_max = rows_max.expect("what was recorded comes to an end");
-        let kinds = room(&mut self.kinds, rows_max);
-        let times = room(&mut self.times, rows_max * NUMBER_BYTES_MAX);
-        let numbers = room(&mut self.numbers, rows_max * FIELDS_MAX * FIELD_BYTES_MAX);
-        let (mut kinds_len, mut times_len, mut numbers_len) = (0, 0, 0);
-        let mut before = start_ns;
-        for (at_ns, row) in rows {
-            kinds[kinds_len] = row.kind() as u8;
-            kinds_len += 1;
-            put_at(times, &mut times_len, at_ns.saturating_sub(before));
-            before = before.max(at_ns);
-            for field in row.used() {
-                put_at(numbers, &mut numbers_len, u64::from(field));
-            }
-        }
-        let mut head = Vec::with_capacity(3 * NUMBER_BYTES_MAX);
-        put(&mut head, u64::from(thread));
-        put(&mut head, kinds_len as u64);
-        put(&mut head, start_ns);
-        let columns = [&head, &kinds[..kinds_len], &times[..times_len], &numbers[..numbers_len]];
-        out.push(EVENTS);
-        put(out, columns.iter().map(|column| column.len() as u64).sum());
-        columns.iter().for_each(|column| out.extend_from_slice(column));
-        before
+/// A tick that is a nanosecond.
+pub(super) const ONE_NS: u64 = 1 << 32;
+
+impl Clocked {
+    /// When it is, `ticks` after the row before the chunk.
+    fn after(self, ticks: u64) -> u64 {
+        let ns = u128::from(ticks) * u128::from(self.ns_a_tick) / u128::from(ONE_NS);
+        self.at_ns.saturating_add(u64::try_from(ns).unwrap_or(u64::MAX))
     }
 }
 
-/// The first `len` bytes of `column`, whatever is in them.
-fn room(column: &mut Vec<u8>, len: usize) -> &mut [u8] {
-    if column.len() < len {
-        column.resize(len, 0);
+/// Appends the frame of one thread's events to a message: `words`, in two pieces, of which the first is packed against `before`.
+pub(super) fn append_words(
+    thread: u16,
+    Clocked { at_ns, ns_a_tick }: Clocked,
+    before: Before,
+    words: [&[u64]; 2],
+    out: &mut Vec<u8>,
+) {
+    let mut head = Vec::new();
+    // Who is nobody is 0.
+    let client = before.client.map_or(0, |client| u64::from(client) + 1);
+    [thread.into(), at_ns, ns_a_tick, client].into_iter().for_each(|number| put(&mut head, number));
+    out.push(EVENTS);
+    put(out, (head.len() + words.iter().map(|words| size_of_val(*words)).sum::<usize>()) as u64);
+    out.extend_from_slice(&head);
+    for words in words {
+        let len = out.len();
+        out.resize(len + size_of_val(words), 0);
+        let (places, _) = out[len..].as_chunks_mut();
+        places.iter_mut().zip(words).for_each(|(place, word)| *place = word.to_le_bytes());
     }
-    &mut column[..len]
 }
 
 /// Reads the frames of one message. Never panics, and allocates no more than the message's own size justifies.
@@ -145,10 +133,7 @@ pub fn decode(message: &[u8]) -> Result<Vec<Frame>, DecodeError> {
         found => return Err(DecodeError::Version { found }),
     }
     let mut frames = Vec::new();
-    while !rest.bytes.is_empty() {
-        let tag = rest.byte("a frame without a tag")?;
-        let length = rest.number("a frame without a length")?;
-        let body = rest.take(length, "a frame that ends early")?;
+    while let Some((tag, body)) = rest.frame()? {
         frames.push(match tag {
             HELLO => Frame::Hello(deserialized(body)?),
             DEFINE => Frame::Define(deserialized(body)?),
@@ -162,24 +147,19 @@ pub fn decode(message: &[u8]) -> Result<Vec<Frame>, DecodeError> {
     Ok(frames)
 }
 
-/// How many events a message holds, without reading them: what a reader loses who leaves it out. 0 if damaged.
+/// How many events a message holds, without making them: what a reader loses who leaves it out. 0 if damaged.
 #[must_use]
 pub fn events_in(message: &[u8]) -> u64 {
     fn count(message: &[u8]) -> Result<u64, DecodeError> {
         let mut rest = Reader { bytes: message };
         rest.byte("an empty message")?;
         let mut events = 0;
-        while !rest.bytes.is_empty() {
-            let tag = rest.byte("a frame without a tag")?;
-            let length = rest.number("a frame without a length")?;
-            let mut body = Reader { bytes: rest.take(length, "a frame that ends early")? };
+        while let Some((tag, body)) = rest.frame()? {
             if tag == EVENTS {
-                body.number("a thread")?;
-                let count = body.number("an event count")?;
-                body.number("a start time")?;
-                let kinds = body.take(count, "fewer kinds than events")?;
-                let events_of = |&kind: &u8| u64::from(Row::new(kind.into(), [0; FIELDS_MAX]).count());
-                events += kinds.iter().map(events_of).sum::<u64>();
+                Words::read(body)?.each(|_, row| {
+                    events += u64::from(row.count());
+                    true
+                })?;
             }
         }
         Ok(events)
@@ -196,58 +176,68 @@ fn deserialized<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, DecodeErro
         .map_err(|_| DecodeError::Malformed { what: "a definition that does not parse" })
 }
 
-fn decode_chunk(body: &[u8]) -> Result<Chunk, DecodeError> {
-    let mut reader = Reader { bytes: body };
-    let thread = u16::try_from(reader.number("a thread")?)
-        .map_err(|_| DecodeError::Malformed { what: "a thread number past 65,535" })?;
-    let count = reader.number("an event count")?;
-    let mut before_ns = reader.number("a start time")?;
-    // The count is checked by taking that many bytes, so what is allocated below has arrived.
-    let kinds = reader.take(count, "fewer kinds than events")?;
-    let (mut times, mut at_ns) = (Vec::with_capacity(kinds.len()), before_ns);
-    for _ in kinds {
-        at_ns = at_ns.saturating_add(reader.number("fewer times than events")?);
-        times.push(at_ns);
+/// The body of a frame of events.
+struct Words<'a> {
+    thread: u16,
+    clock: Clocked,
+    before: Before,
+    words: &'a [[u8; 8]],
+}
+
+impl<'a> Words<'a> {
+    fn read(body: &'a [u8]) -> Result<Self, DecodeError> {
+        let mut reader = Reader { bytes: body };
+        let thread = u16::try_from(reader.number("a thread")?)
+            .map_err(|_| DecodeError::Malformed { what: "a thread number past 65,535" })?;
+        let clock =
+            Clocked { at_ns: reader.number("a start time")?, ns_a_tick: reader.number("a tick's length")? };
+        let client = match reader.number("a client")? {
+            0 => None,
+            next => Some(
+                u32::try_from(next - 1)
+                    .map_err(|_| DecodeError::Malformed { what: "a client's number past 32 bits" })?,
+            ),
+        };
+        let (words, []) = reader.bytes.as_chunks() else {
+            return Err(DecodeError::Malformed { what: "events that end inside a word" });
+        };
+        Ok(Self { thread, clock, before: Before { ticks: 0, client }, words })
     }
-    let mut events = Vec::with_capacity(kinds.len());
-    for (&kind, own_ns) in kinds.iter().zip(times) {
-        let is_known = read_row(kind, &mut reader)?.each(|event, instant| {
+
+    /// Hands all rows to `each`, with when they were; false from it says that a row is none.
+    fn each(mut self, mut each: impl FnMut(u64, Row) -> bool) -> Result<(), DecodeError> {
+        let words = self.words.iter().map(|word| u64::from_le_bytes(*word));
+        for row in Unpacked::new(words, &mut self.before) {
+            let (ticks, row) = row.map_err(|what| DecodeError::Malformed { what })?;
+            if !each(self.clock.after(ticks), row) {
+                return Err(DecodeError::Malformed { what: "an unknown kind of event" });
+            }
+        }
+        Ok(())
+    }
+}
+
+fn decode_chunk(body: &[u8]) -> Result<Chunk, DecodeError> {
+    let words = Words::read(body)?;
+    let (thread, mut before_ns) = (words.thread, words.clock.at_ns);
+    let mut events = Vec::with_capacity(words.words.len());
+    words.each(|own_ns, row| {
+        let is_known = row.each(|event, instant| {
             let at_ns = if instant == Instant::Own { own_ns } else { before_ns };
             events.push(Stamped { at_ns, event });
         });
-        if !is_known {
-            return Err(DecodeError::Malformed { what: "an unknown kind of event" });
-        }
         before_ns = own_ns;
-    }
+        is_known
+    })?;
     Ok(Chunk { thread, events })
 }
 
-fn read_row(kind: u8, reader: &mut Reader<'_>) -> Result<Row, DecodeError> {
-    let mut fields = [0; FIELDS_MAX];
-    let count = FIELDS.get(usize::from(kind)).copied().unwrap_or_default();
-    for field in &mut fields[..usize::from(count)] {
-        *field = reader.small("fewer fields than events")?;
-    }
-    Ok(Row::new(kind.into(), fields))
-}
-
-fn put(out: &mut Vec<u8>, number: u64) {
-    let (mut bytes, mut len) = ([0; NUMBER_BYTES_MAX], 0);
-    put_at(&mut bytes, &mut len, number);
-    out.extend_from_slice(&bytes[..len]);
-}
-
-/// Writes `number` to `out` from `len` on, which moves on behind it.
-#[inline]
-fn put_at(out: &mut [u8], len: &mut usize, mut number: u64) {
+fn put(out: &mut Vec<u8>, mut number: u64) {
     while number >= 0x80 {
-        out[*len] = number as u8 | 0x80;
-        *len += 1;
+        out.push(number as u8 | 0x80);
         number >>= 7;
     }
-    out[*len] = number as u8;
-    *len += 1;
+    out.push(number as u8);
 }
 
 struct Reader<'a> {
@@ -255,6 +245,16 @@ struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
+    /// The next frame's tag and body.
+    fn frame(&mut self) -> Result<Option<(u8, &'a [u8])>, DecodeError> {
+        if self.bytes.is_empty() {
+            return Ok(None);
+        }
+        let tag = self.byte("a frame without a tag")?;
+        let length = self.number("a frame without a length")?;
+        Ok(Some((tag, self.take(length, "a frame that ends early")?)))
+    }
+
     fn byte(&mut self, what: &'static str) -> Result<u8, DecodeError> {
         let (&first, rest) = self.bytes.split_first().ok_or(DecodeError::Malformed { what })?;
         self.bytes = rest;
@@ -279,10 +279,6 @@ impl<'a> Reader<'a> {
         }
         Err(DecodeError::Malformed { what })
     }
-
-    fn small(&mut self, what: &'static str) -> Result<u32, DecodeError> {
-        u32::try_from(self.number(what)?).map_err(|_| DecodeError::Malformed { what })
-    }
 }
 
 #[cfg(test)]
@@ -292,6 +288,7 @@ mod tests {
     use super::*;
     use crate::scope::event::{Event, LabelId, ObjectId, TaskId, WakeBy, WorkerId};
     use crate::scope::frame::{AliveTask, Definition, Hello, ObjectKind, Origin};
+    use crate::scope::row::FIELDS;
 
     fn any_event() -> impl Strategy<Value = Event> {
         // Every kind with every field.
@@ -355,7 +352,7 @@ mod tests {
         let error = decode(&[VERSION + 1]).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "the trace has version 4, this program reads version 3; reload the page, or update the server"
+            "the trace has version 5, this program reads version 4; reload the page, or update the server"
         );
     }
 
@@ -373,18 +370,22 @@ mod tests {
     }
 
     #[test]
-    #[cfg(feature = "native")]
     fn a_row_of_several_events_counts_as_several() {
-        let mut bytes = vec![VERSION];
+        let (mut bytes, mut words) = (vec![VERSION], Vec::new());
         let lock = ObjectId(300);
+        let start = Before { ticks: 1_000, client: Some(7) };
+        let mut before = start;
         let rows = [
-            (100, Row::held_next(lock, 7, LabelId(2))),
-            (900, Row::next(Some(lock), 7, LabelId(2))),
-            (1_900, Row::held_next(lock, 7, LabelId(2))),
-            (2_000, Row::of(Event::ReadWait)),
+            (1_200, Row::held_next(lock, 7, LabelId(2))),
+            (2_800, Row::next(Some(lock), 7, LabelId(2))),
+            (4_801, Row::held_next(lock, 7, LabelId(2))),
+            (5_000, Row::of(Event::ReadWait)),
         ];
-        let end_ns = Columns::default().chunk(1, 50, rows.into_iter(), &mut bytes);
-        assert_eq!((events_in(&bytes), end_ns), (12, 2_000));
+        rows.into_iter().for_each(|(ticks, row)| before.put(row, ticks, &mut words));
+        // A ring's words lie in two pieces where it begins anew: here inside a row.
+        let (first, rest) = words.split_at(2);
+        append_words(1, Clocked { at_ns: 50, ns_a_tick: ONE_NS / 2 }, start, [first, rest], &mut bytes);
+        assert_eq!(events_in(&bytes), 12);
         let next = |at_ns| {
             [
                 (at_ns, Event::LockReleased { lock }),
@@ -393,13 +394,19 @@ mod tests {
             ]
         };
         let mut happened = vec![(50, Event::LockAcquired { lock })];
-        happened.extend(next(100));
-        happened.extend(next(900));
-        happened.push((900, Event::LockAcquired { lock }));
-        happened.extend(next(1_900));
-        happened.push((2_000, Event::ReadWait));
+        happened.extend(next(150));
+        happened.extend(next(950));
+        happened.push((950, Event::LockAcquired { lock }));
+        happened.extend(next(1_950));
+        happened.push((2_050, Event::ReadWait));
         let events = happened.into_iter().map(|(at_ns, event)| Stamped { at_ns, event }).collect();
         assert_eq!(decode(&bytes), Ok(vec![Frame::Events(Chunk { thread: 1, events })]));
+    }
+
+    #[test]
+    fn a_clock_past_its_end_stands_still() {
+        let clock = Clocked { at_ns: 1, ns_a_tick: u64::MAX };
+        assert_eq!([clock.after(0), clock.after(u64::MAX)], [1, u64::MAX]);
     }
 
     proptest! {

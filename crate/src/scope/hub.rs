@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use super::codec::{self, Columns};
+use super::codec::{self, Clocked};
 use super::event::Event;
 use super::frame::Frame;
 use super::record::{self, ON};
@@ -34,8 +34,6 @@ struct Hub {
 struct Recorded {
     thread: u16,
     rows: Rows,
-    /// When the last event was that was read.
-    last_ns: u64,
 }
 
 /// The time-stamp counter, tied to the process's monotonic clock at one moment.
@@ -43,12 +41,15 @@ struct Clock {
     counter: quanta::Clock,
     raw: u64,
     at_ns: u64,
+    /// What a tick is, as [`Clocked`] has it: rounded down, so that no chunk ends after the next begins.
+    ns_a_tick: u64,
 }
 
 impl Clock {
     fn calibrate() -> Self {
         let counter = quanta::Clock::new();
-        Self { raw: counter.raw(), at_ns: now_ns(), counter }
+        let ns_a_tick = counter.delta_as_nanos(0, codec::ONE_NS);
+        Self { raw: counter.raw(), at_ns: now_ns(), ns_a_tick, counter }
     }
 
     fn at_ns(&self, raw: u64) -> u64 {
@@ -77,11 +78,7 @@ pub fn watch() -> Watch {
     let mut hub = hub();
     if WATCHES.fetch_add(1, Ordering::Relaxed) == 0 {
         // What is left in the rings is from an earlier time of watching.
-        let now_ns = CLOCK.at_ns(CLOCK.counter.raw());
-        for Recorded { rows, last_ns, .. } in &mut hub.rings {
-            rows.read(|left| left.for_each(drop));
-            *last_ns = now_ns;
-        }
+        hub.rings.iter_mut().for_each(|ring| ring.rows.read(|_, _| {}));
         ON.store(true, Ordering::Relaxed);
     }
     Watch(())
@@ -108,7 +105,6 @@ pub fn snapshot() -> [Frame; 2] {
 /// in the rings is tens of megabytes.
 #[derive(Debug, Default)]
 pub struct Drain {
-    columns: Columns,
     events: Vec<u8>,
     /// Up to when the rings were emptied.
     at_ns: u64,
@@ -120,11 +116,11 @@ impl Drain {
         let clock = &*CLOCK;
         let mut hub = hub();
         self.at_ns = clock.at_ns(clock.counter.raw());
-        hub.rings.retain_mut(|Recorded { thread, rows, last_ns }| {
+        hub.rings.retain_mut(|Recorded { thread, rows }| {
             let gone = rows.is_abandoned();
-            rows.read(|rows| {
-                let rows = rows.map(|(raw, row)| (clock.at_ns(raw), row));
-                *last_ns = self.columns.chunk(*thread, *last_ns, rows, &mut self.events);
+            rows.read(|before, words| {
+                let clock = Clocked { at_ns: clock.at_ns(before.ticks), ns_a_tick: clock.ns_a_tick };
+                codec::append_words(*thread, clock, before, words, &mut self.events);
             });
             !gone
         });
@@ -165,9 +161,8 @@ pub(super) fn ring_for_this_thread() -> Option<Ring> {
     hub.threads = thread.wrapping_add(1);
     // Clocks of one process share their calibration; a clone counts the same ticks.
     let counter = CLOCK.counter.clone();
-    let last_ns = CLOCK.at_ns(counter.raw());
     let (ring, rows) = ring::ring(capacity, counter);
-    hub.rings.push(Recorded { thread, rows, last_ns });
+    hub.rings.push(Recorded { thread, rows });
     Some(ring)
 }
 

@@ -19,3 +19,4 @@ mod row;
 mod sink;
 pub mod trace;
 pub(crate) mod traced;
+mod words;

@@ -1,25 +1,19 @@
-//! A thread's own ring of events: how they lie in it, and which are left out when it is full.
+//! A thread's own ring of events: when they are put into it, and which are left out when it is full.
 //!
 //! When it is full, the newest events are dropped and counted, whole polls at a time, and an [`Event::Gap`] stands where they
-//! were. Knows nothing of who reads it.
+//! were. How events are packed into words is in [`super::words`]. Knows nothing of who reads it.
 //!
-//! # How events lie in it
-//!
-//! As words of 64 bits: the kind, the time since the row before (ticks of the time-stamp counter) and the first field; a second
-//! word with the other fields, where the kind has more. What a batch mostly consists of, a command after another of the same client, is
-//! one word ([`SHORT`]). Where the time does not fit, it stands before the row ([`LATER`]).
-//!
-//! That is not for the sake of memory. Nobody's cache holds a place in the ring by the time it is used again, since it was read by another
+//! A ring is expensive to write to. Nobody's cache holds a place in it by the time it is used again, since it was read by another
 //! core, and since a store of a million keys leaves nothing in there: writing to it waits, and the next lock taken or let go waits for that.
-//! With 24 bytes a row, writing them was half of what a watched GET `-P 16` cost more than an unwatched one. For the same reason what
+//! With 24 bytes a row, writing them was half of what a watched GET `-P 16` cost more than an unwatched one. So they are packed; and what
 //! need not be read at once is put into the ring with what comes next: places written together wait together.
 
-use std::iter::Chain;
-use std::{mem, slice};
+use std::mem;
 
 use super::event::{Event, LabelId, ObjectId};
 use super::record::{self, At};
 use super::row::Row;
+use super::words::{Before, Unpacked};
 
 /// Free places that a poll needs to be recorded at all: it is better to miss a poll than to see half of it.
 const POLL_RESERVE_WORDS: usize = 1024;
@@ -27,56 +21,42 @@ const POLL_RESERVE_WORDS: usize = 1024;
 /// Words put into the ring together at most: more than a batch of brief commands has.
 const TOGETHER_WORDS: usize = 64;
 
-/// Bits of the kind, the lowest; of the time above them, 7 ms at 2.3 GHz; and where the first field begins.
-const KIND_BITS: u32 = 8;
-const TIME_BITS: u32 = 24;
-const FIELD_AT: u32 = KIND_BITS + TIME_BITS;
-
-/// A kind of its own: the next word is the time-stamp counter as it stands.
-const LATER: u64 = 0x7f;
-
-/// Another: [`Row::held_next`] of the same client as the last time, its lock and command in 16 bits each.
-const SHORT: u64 = 0x7e;
-const SHORT_BITS: u32 = 16;
-
 /// A ring of `capacity` words: the end that is written and the one that is read.
 pub(super) fn ring(capacity: usize, counter: quanta::Clock) -> (Ring, Rows) {
     let (writer, reader) = rtrb::RingBuffer::new(capacity);
+    let last = counter.raw();
+    let before = Before::at(last);
     let ring = Ring {
         words: writer,
-        last: counter.raw(),
         counter,
+        last,
+        is_stale: false,
+        held: None,
         together: Vec::with_capacity(TOGETHER_WORDS),
         events: 0,
-        packed: Packed::default(),
-        held: None,
+        before,
+        told: before,
         lost: 0,
         skipping: false,
     };
-    (ring, Rows { words: reader, packed: Packed::default() })
-}
-
-/// What both ends know of the row before: words tell the difference.
-#[derive(Clone, Copy, Default)]
-struct Packed {
-    /// The time-stamp counter. None stood at 0, so whatever comes first has its own.
-    raw: u64,
-    /// The client of the last [`Row::held_next`].
-    client: Option<u32>,
+    (ring, Rows { words: reader, before })
 }
 
 /// A thread's own end of its ring.
 pub(super) struct Ring {
     words: rtrb::Producer<u64>,
     counter: quanta::Clock,
-    /// The time-stamp counter at the last event.
+    /// The time-stamp counter at the last event, and whether nobody watched at some time since.
     last: u64,
+    is_stale: bool,
     /// The lock that was acquired at the last event, if that is not told yet.
     held: Option<ObjectId>,
-    /// What is about to be put into the ring, how many events that is, and what its last row is packed against.
+    /// What is about to be put into the ring, how many events that is, and what the next row is packed against.
     together: Vec<u64>,
     events: u32,
-    packed: Packed,
+    before: Before,
+    /// The same of what is in the ring.
+    told: Before,
     /// Events dropped since the last one that fitted.
     lost: u32,
     /// Inside a poll that is not recorded, or no longer.
@@ -87,7 +67,7 @@ impl Ring {
     /// A lock was acquired at the instant of the last event; told with what comes next.
     #[inline]
     pub(super) fn acquired(&mut self, lock: ObjectId) {
-        if self.held.is_some() || self.skipping {
+        if self.held.is_some() || self.skipping || self.is_stale {
             return self.push(Row::of(Event::LockAcquired { lock }), At::Last);
         }
         self.held = Some(lock);
@@ -131,34 +111,43 @@ impl Ring {
     pub(super) fn forget(&mut self) {
         self.held = None;
         self.together.clear();
-        (self.events, self.packed) = (0, Packed::default());
+        (self.events, self.before) = (0, self.told);
+        self.is_stale = true;
     }
 
     /// Adds `row` to what is put into the ring next, unless its poll is left out.
-    #[inline]
+    // Where the kind is known, as that of a batch's commands is, little of packing remains.
+    #[inline(always)]
     fn append(&mut self, row: Row, at: At) {
         if self.skipping {
             self.lost = self.lost.saturating_add(row.count());
             return;
         }
         let before = self.last;
-        if at == At::Now {
+        if at == At::Now || self.is_stale {
             self.last = self.counter.raw();
+            self.is_stale = false;
         }
         if self.lost > 0 {
-            let gap = Row::of(Event::Gap { lost: self.lost });
-            self.events = mem::take(&mut self.lost);
-            self.packed.put(gap, before, &mut self.together);
+            self.append_gap(before);
         }
         self.events = self.events.saturating_add(row.count());
-        self.packed.put(row, self.last, &mut self.together);
+        self.before.put(row, self.last, &mut self.together);
+    }
+
+    #[cold]
+    fn append_gap(&mut self, at: u64) {
+        let gap = Row::of(Event::Gap { lost: self.lost });
+        self.events = mem::take(&mut self.lost);
+        self.before.put(gap, at, &mut self.together);
     }
 
     /// Puts what was appended into the ring, all of it or nothing.
     #[inline]
     fn tell(&mut self) {
-        if self.words.push_entire_slice(&self.together).is_err() {
-            self.lose();
+        match self.words.push_entire_slice(&self.together) {
+            Ok(()) => self.told = self.before,
+            Err(_) => self.lose(),
         }
         self.together.clear();
         self.events = 0;
@@ -167,8 +156,8 @@ impl Ring {
     #[cold]
     fn lose(&mut self) {
         self.lost = self.lost.saturating_add(self.events);
-        // The reader never saw what they are packed against.
-        self.packed = Packed::default();
+        // The reader never sees what was packed against them.
+        self.before = self.told;
         // Inside a poll, the rest of it goes too: up to its end.
         self.skipping = record::current().is_some();
     }
@@ -177,7 +166,7 @@ impl Ring {
 /// The reading end of a thread's ring.
 pub(super) struct Rows {
     words: rtrb::Consumer<u64>,
-    packed: Packed,
+    before: Before,
 }
 
 impl Rows {
@@ -186,95 +175,23 @@ impl Rows {
         self.words.is_abandoned()
     }
 
-    /// Hands all rows that are there to `each`, if there are any, with the time-stamp counter at each. What it leaves is skipped.
-    pub(super) fn read(&mut self, each: impl FnOnce(&mut Unpacked<'_>)) {
+    /// Takes all words that are there, if there are any: whole rows, in two pieces where the ring begins anew. `each` is handed them
+    /// and what the first is packed against.
+    pub(super) fn read(&mut self, each: impl FnOnce(Before, [&[u64]; 2])) {
         let waiting = self.words.slots();
         if waiting == 0 {
             return;
         }
         let chunk = self.words.read_chunk(waiting).expect("`slots` said that many are there");
         let (first, rest) = chunk.as_slices();
-        let mut rows = Unpacked { words: first.iter().chain(rest), packed: &mut self.packed };
-        each(&mut rows);
-        // What the next ones are packed against.
-        rows.for_each(drop);
+        each(self.before, [first, rest]);
+        Unpacked::new(first.iter().chain(rest).copied(), &mut self.before).for_each(drop);
         chunk.commit_all();
-    }
-}
-
-/// Words as rows.
-pub(super) struct Unpacked<'a> {
-    words: Chain<slice::Iter<'a, u64>, slice::Iter<'a, u64>>,
-    packed: &'a mut Packed,
-}
-
-impl Packed {
-    /// Appends `row`, which happened at `raw`, to `words`.
-    #[inline]
-    fn put(&mut self, row: Row, raw: u64, words: &mut Vec<u64>) {
-        let mut ticks = raw.saturating_sub(self.raw);
-        if ticks >> TIME_BITS != 0 {
-            words.extend([LATER, raw]);
-            ticks = 0;
-        }
-        // As the reader adds them up, should the counter ever go back.
-        self.raw = self.raw.max(raw);
-        let ticks = ticks << KIND_BITS;
-        if let Some((lock, client, command)) = row.as_held_next() {
-            if self.client == Some(client) && (lock.0 | command.0) >> SHORT_BITS == 0 {
-                let fields = u64::from(lock.0 | command.0 << SHORT_BITS);
-                return words.push(SHORT | ticks | fields << FIELD_AT);
-            }
-            self.client = Some(client);
-        }
-        let [first, second] = row.words();
-        words.push(first | ticks);
-        if row.used().count() > 1 {
-            words.push(second);
-        }
-    }
-}
-
-impl Iterator for Unpacked<'_> {
-    type Item = (u64, Row);
-
-    #[inline]
-    fn next(&mut self) -> Option<(u64, Row)> {
-        let mut word = *self.words.next()?;
-        if word == LATER {
-            self.packed.raw = *self.words.next()?;
-            word = *self.words.next()?;
-        }
-        let kind = word & ((1 << KIND_BITS) - 1);
-        self.packed.raw += (word >> KIND_BITS) & ((1 << TIME_BITS) - 1);
-        let row = if kind == SHORT {
-            let fields = (word >> FIELD_AT) as u32;
-            let (lock, command) = (fields & ((1 << SHORT_BITS) - 1), fields >> SHORT_BITS);
-            Row::held_next(ObjectId(lock), self.packed.client?, LabelId(command))
-        } else {
-            let mut row = Row::from_words([word & !(((1 << TIME_BITS) - 1) << KIND_BITS), 0]);
-            if row.used().count() > 1 {
-                row = Row::from_words([row.words()[0], *self.words.next()?]);
-            }
-            if let Some((_, client, _)) = row.as_held_next() {
-                self.packed.client = Some(client);
-            }
-            row
-        };
-        Some((self.packed.raw, row))
-    }
-
-    /// No more rows than words.
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        (0, self.words.size_hint().1)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
-    use super::super::row::{FIELDS, FIELDS_MAX};
     use super::*;
     use crate::scope::event::{PollOutcome, TaskId, WorkerId};
 
@@ -282,21 +199,20 @@ mod tests {
 
     /// Everything that can be read, each row as its events.
     fn told(rows: &mut Rows) -> Vec<Vec<Event>> {
-        let (mut told, mut before) = (Vec::new(), 0);
-        rows.read(|rows| {
-            for (raw, row) in rows {
-                assert!(raw >= before, "the time goes back");
-                before = raw;
+        let mut told = Vec::new();
+        rows.read(|mut before, words| {
+            for row in Unpacked::new(words.concat().into_iter(), &mut before) {
                 let mut events = Vec::new();
-                row.each(|event, _| events.push(event));
+                row.unwrap().1.each(|event, _| events.push(event));
                 told.push(events);
             }
         });
         told
     }
 
+    /// A ring whose clock stands still: what it writes takes as many words each time.
     fn new(capacity: usize) -> (Ring, Rows) {
-        ring(capacity, quanta::Clock::new())
+        ring(capacity, quanta::Clock::mock().0)
     }
 
     /// A brief command and the start of the next.
@@ -380,14 +296,14 @@ mod tests {
 
     #[test]
     fn what_is_told_in_one_row_is_lost_as_what_it_tells() {
-        let (mut ring, mut rows) = new(4);
+        let (mut ring, mut rows) = new(2);
         for _ in 0..2 {
-            // The time and two rows: five words.
+            // Two rows, of which the first has a client to tell: three words.
             brief(&mut ring);
             wait(&mut ring);
         }
         assert_eq!((ring.lost, told(&mut rows).len()), (10, 0));
-        let (mut ring, mut rows) = new(7);
+        let (mut ring, mut rows) = new(5);
         brief(&mut ring);
         wait(&mut ring);
         brief(&mut ring);
@@ -420,41 +336,33 @@ mod tests {
         assert_eq!(told(&mut rows)[..2], [[Event::Gap { lost }], [start]]);
     }
 
-    proptest! {
-        #[test]
-        fn rows_come_back_with_their_times(
-            steps in prop::collection::vec((0u64..1 << 26, any_row()), 0..200),
-            read_every in 1usize..20,
-        ) {
-            let (mut words, reader) = rtrb::RingBuffer::new(100);
-            let mut rows = Rows { words: reader, packed: Packed::default() };
-            let (mut raw, mut packed) = (1 << 40, Packed::default());
-            let (mut written, mut read) = (Vec::new(), Vec::new());
-            for steps in steps.chunks(read_every) {
-                for &(ticks, row) in steps {
-                    raw += ticks;
-                    let mut together = Vec::new();
-                    packed.put(row, raw, &mut together);
-                    words.push_entire_slice(&together).unwrap();
-                    written.push((raw, row));
-                }
-                rows.read(|them| read.extend(them));
-            }
-            prop_assert_eq!(read, written);
-        }
+    #[test]
+    fn what_is_lost_is_not_what_the_next_is_packed_against() {
+        let (mut ring, mut rows) = new(4);
+        wait(&mut ring);
+        // Does not fit, and what it would have told of the client goes with it.
+        (0..5).for_each(|_| brief(&mut ring));
+        wait(&mut ring);
+        assert_eq!(told(&mut rows).len(), 1);
+        brief(&mut ring);
+        wait(&mut ring);
+        let told = told(&mut rows);
+        assert_eq!((told[0].as_slice(), told[1].len(), told.len()), (&[Event::Gap { lost: 21 }][..], 4, 3));
+        assert!(told[1].contains(&Event::CommandStart { client: 1, command: LabelId(2) }));
     }
 
-    fn any_row() -> impl Strategy<Value = Row> {
-        let any = (0..FIELDS.len() as u32, any::<[u32; FIELDS_MAX]>()).prop_map(|(kind, fields)| {
-            let mut row = Row::new(kind, [0; FIELDS_MAX]);
-            let used = row.used().count();
-            row = Row::new(kind, std::array::from_fn(|field| if field < used { fields[field] } else { 0 }));
-            row
-        });
-        // Some of the numbers fit into 16 bits, and some do not.
-        let number = || prop_oneof![0u32..9, 0xfffe_u32..0x1_0002];
-        let next = (number(), 1u32..3, number())
-            .prop_map(|(lock, client, command)| Row::held_next(ObjectId(lock), client, LabelId(command)));
-        prop_oneof![any, next]
+    #[test]
+    fn nothing_happens_at_the_instant_of_what_nobody_watched() {
+        let (counter, time) = quanta::Clock::mock();
+        let (mut ring, mut rows) = ring(2 * POLL_RESERVE_WORDS, counter);
+        wait(&mut ring);
+        ring.forget();
+        time.increment(100);
+        ring.acquired(LOCK);
+        let (mut before, mut read) = (rows.before, Vec::new());
+        rows.read(|_, words| read = words.concat());
+        let read: Vec<_> = Unpacked::new(read.into_iter(), &mut before).map(Result::unwrap).collect();
+        let lock = Row::of(Event::LockAcquired { lock: LOCK });
+        assert_eq!(read, [(0, Row::of(Event::ReadWait)), (100, lock)]);
     }
 }

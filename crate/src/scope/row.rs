@@ -1,4 +1,4 @@
-//! An event as plain numbers: its kind, and up to three fields. So it lies in a ring, and so it travels.
+//! An event as plain numbers: its kind, and up to three fields. `words.rs` packs them.
 //!
 //! Whoever records an event names it in full, so its row is known when the program is compiled: recording is a store of
 //! whole words. An [`Event`] itself has its fields at odd places, and a copy of one that was just made waits for the
@@ -17,6 +17,7 @@ pub(super) const FIELDS: [u8; 39] = [
     0, 2, 3, 3,
 ];
 
+const COMMAND_START: u32 = 29;
 /// A command ends well and the next of its batch starts.
 const NEXT: u32 = 36;
 /// The same, and before that a lock is released.
@@ -51,22 +52,20 @@ impl Row {
         self.0 as u32
     }
 
-    /// Its two words: a kind, which is less than 256, and the first field above its 32 bits; the others. The second is 0 where there
-    /// are none.
+    /// How many fields its kind has, and which of them is the client whose command starts.
     #[inline(always)]
-    #[cfg(feature = "native")]
-    pub(super) const fn words(self) -> [u64; 2] {
-        [self.0, self.1]
+    pub(super) fn layout(self) -> (usize, Option<usize>) {
+        let count = FIELDS.get(self.kind() as usize).copied().unwrap_or_default();
+        let client_at = match self.kind() {
+            COMMAND_START | NEXT => Some(0),
+            RELEASED_NEXT | HELD_NEXT => Some(1),
+            _ => None,
+        };
+        (count.into(), client_at)
     }
 
-    /// The row of these [`Self::words`].
     #[inline(always)]
-    #[cfg(feature = "native")]
-    pub(super) const fn from_words([first, second]: [u64; 2]) -> Self {
-        Self(first, second)
-    }
-
-    const fn fields(self) -> [u32; FIELDS_MAX] {
+    pub(super) const fn fields(self) -> [u32; FIELDS_MAX] {
         [(self.0 >> 32) as u32, self.1 as u32, (self.1 >> 32) as u32]
     }
 
@@ -74,12 +73,6 @@ impl Row {
     #[cfg(feature = "native")]
     pub(super) fn is_poll_end(self) -> bool {
         Self::POLL_ENDS.contains(&self.kind())
-    }
-
-    /// The fields that its kind has.
-    pub(super) fn used(self) -> impl Iterator<Item = u32> {
-        let count = FIELDS.get(self.kind() as usize).copied().unwrap_or_default();
-        self.fields().into_iter().take(count.into())
     }
 
     /// How many events it stands for.
@@ -103,17 +96,9 @@ impl Row {
 
     /// The same as [`Self::next`] with a `lock` that was acquired at the instant of the row before.
     #[inline(always)]
-    #[cfg(feature = "native")]
+    #[cfg(any(test, feature = "native"))]
     pub(super) fn held_next(lock: ObjectId, client: u32, command: LabelId) -> Self {
         Self::new(HELD_NEXT, [lock.0, client, command.0])
-    }
-
-    /// What [`Self::held_next`] was made of, if it was.
-    #[inline(always)]
-    #[cfg(feature = "native")]
-    pub(super) fn as_held_next(self) -> Option<(ObjectId, u32, LabelId)> {
-        let [lock, client, command] = self.fields();
-        (self.kind() == HELD_NEXT).then_some((ObjectId(lock), client, LabelId(command)))
     }
 
     /// Calls `f` with everything that happened, in order, and whether that was at the row's own instant or already at that of
@@ -180,7 +165,7 @@ impl Row {
             Event::ReadWait => none(26),
             Event::Read { bytes } => one(27, bytes),
             Event::Write { bytes } => one(28, bytes),
-            Event::CommandStart { client, command } => two(29, client, command.0),
+            Event::CommandStart { client, command } => two(COMMAND_START, client, command.0),
             Event::CommandEnd { failed: false } => none(30),
             Event::CommandEnd { failed: true } => none(31),
             Event::BlockStart => none(32),
@@ -223,7 +208,7 @@ impl Row {
             26 => Event::ReadWait,
             27 => Event::Read { bytes: a },
             28 => Event::Write { bytes: a },
-            29 => Event::CommandStart { client: a, command: LabelId(b) },
+            COMMAND_START => Event::CommandStart { client: a, command: LabelId(b) },
             30 => Event::CommandEnd { failed: false },
             31 => Event::CommandEnd { failed: true },
             32 => Event::BlockStart,
@@ -246,7 +231,6 @@ mod tests {
             let row = Row::new(kind, [0, 1, 2].map(used));
             let event = row.event().unwrap_or_else(|| panic!("kind {kind} stands for no event"));
             assert!(Row::of(event) == row, "{event:?}");
-            assert_eq!(row.used().count(), usize::from(count), "{event:?}");
             #[cfg(feature = "native")]
             assert_eq!(row.is_poll_end(), matches!(event, Event::PollEnd { .. }), "{event:?}");
             assert_eq!(row.kind() == Row::POLL_START, matches!(event, Event::PollStart { .. }), "{event:?}");
@@ -257,7 +241,6 @@ mod tests {
     #[test]
     fn one_row_tells_of_a_whole_batch_s_step() {
         let lock = ObjectId(9);
-        #[cfg_attr(not(feature = "native"), expect(unused, reason = "only rings have such rows"))]
         let (acquired, released) = (Event::LockAcquired { lock }, Event::LockReleased { lock });
         let check = |row: Row, first: &[(Event, Instant)]| {
             let next =
@@ -271,7 +254,6 @@ mod tests {
         };
         check(Row::next(None, 7, LabelId(3)), &[]);
         check(Row::next(Some(lock), 7, LabelId(3)), &[(released, Instant::Own)]);
-        #[cfg(feature = "native")]
         check(
             Row::held_next(lock, 7, LabelId(3)),
             &[(acquired, Instant::RowBefore), (released, Instant::Own)],
