@@ -97,6 +97,28 @@ fn readers_of_a_group_are_told_when_it_goes() {
 }
 
 #[test]
+fn readers_of_a_group_are_told_when_its_time_has_come() {
+    let told = "UNBLOCKED the stream key no longer exists";
+    // Whoever finds that, and be it to make a mistake.
+    for (finds, answer) in [
+        ("GET s", "nil"),
+        ("EXISTS s", "0"),
+        ("XSETID s 1-0", "-ERR no such key"),
+    ] {
+        check(&[
+            ("1 XGROUP CREATE s g $ MKSTREAM", "1: OK"),
+            ("1 XREADGROUP GROUP g ann BLOCK 0 STREAMS s >", ""),
+            ("3 XREAD BLOCK 0 STREAMS s $", ""),
+            ("2 PEXPIRE s 20", "2: 1"),
+            ("pass 30", ""),
+            (&format!("2 {finds}"), &format!("1: -{told}; 2: {answer}")),
+            // A reader without a group waits on.
+            ("2 XADD s 1-0 f v", "2: 1-0; 3: [[s [[1-0 [f v]]]]]"),
+        ]);
+    }
+}
+
+#[test]
 fn what_a_group_knows_is_no_change_to_who_watches() {
     let watched = |command: &str, answer: &str, outcome: &str| {
         check(&[

@@ -15,7 +15,7 @@ use bytes::BytesMut;
 use crate::command::{Ctx, Flag, Found, Run, Server, Wait};
 use crate::resp::{Args, Batch, Protocol, Reply};
 use crate::rt::{Answer, Promise, Rt, ledger, step};
-use crate::store::{Done, Keyspace, Waiter, Watcher};
+use crate::store::{Done, Keyspace, Store, Waiter, Watcher};
 
 use super::job::{Asked, Executor};
 use super::mirror::Mirror;
@@ -97,7 +97,9 @@ impl Waiter for Ticket {
             Err(mistake) => {
                 reply.error(mistake);
                 // It has changed nothing.
-                Ready::default().settle(keyspace, true);
+                for index in 0..keyspace.count() {
+                    keyspace.shard(index).stores().for_each(Store::settle_nothing);
+                }
             }
         }
         if let Some(mirror) = &self.mirror {
@@ -185,7 +187,8 @@ impl Ready {
             for (database, store) in keyspace.shard(index).stores().enumerate() {
                 if failed {
                     store.settle_nothing();
-                } else if store.is_touched() {
+                }
+                if store.is_touched() {
                     self.0.extend(store.settle().into_iter().map(|key| (database, key)));
                 }
             }

@@ -598,6 +598,9 @@ impl Executor {
                 any_expire |= store.volatile() > 0;
             }
         }
+        if keyspace.any_touched() {
+            self.ready.settle(keyspace, false);
+        }
         self.prepare(keyspace, now_ms);
         self.weigh_all(keyspace, now_ms);
         any_expire |= self.evict_actively(keyspace);

@@ -116,6 +116,8 @@ pub(super) struct Onlookers {
     waiters: LiteMap<Box<[u8]>, VecDeque<Arc<dyn Waiter>>>,
     /// The keys of both tables that the command has touched, some twice.
     touched: Vec<Box<[u8]>>,
+    /// Keys that somebody waits for and whose time has come, whatever the command does.
+    expired: Vec<Box<[u8]>>,
     /// Entries of both tables, and how many there may be before they are swept.
     len: usize,
     sweep_at: usize,
@@ -172,8 +174,15 @@ impl Onlookers {
         self.touched.pop_if(|touched| **touched == *key);
     }
 
-    /// `key` is gone by itself: a change to who watches it, whatever the command does.
-    pub(super) fn expired(&self, key: &[u8]) {
+    /// `key` is gone by itself: a change to who watches it or waits for it, whatever the command does.
+    pub(super) fn expired(&mut self, key: &[u8]) {
+        self.tell_watchers(key);
+        if self.waiters.contains_key(key) {
+            self.expired.push(key.into());
+        }
+    }
+
+    fn tell_watchers(&self, key: &[u8]) {
         for (watcher, epoch) in self.watchers.get(key).into_iter().flatten() {
             if let Some(watcher) = watcher.upgrade() {
                 watcher.touch(*epoch);
@@ -182,13 +191,16 @@ impl Onlookers {
     }
 
     pub(super) fn is_touched(&self) -> bool {
-        !self.touched.is_empty()
+        !self.touched.is_empty() || !self.expired.is_empty()
     }
 
-    /// The command is done: tells who watches what it touched, and hands out the keys among them that somebody waits for.
+    /// The command is done: tells who watches what it touched, and hands out the keys among them, and among those whose time has
+    /// come, that somebody waits for.
     pub(super) fn settle(&mut self) -> Vec<Box<[u8]>> {
-        let mut touched = std::mem::take(&mut self.touched);
-        touched.iter().for_each(|key| self.expired(key));
+        let mut touched = std::mem::take(&mut self.expired);
+        let changed = touched.len();
+        touched.append(&mut self.touched);
+        touched[changed..].iter().for_each(|key| self.tell_watchers(key));
         touched.retain(|key| self.waiters.contains_key(key));
         touched.dedup();
         touched

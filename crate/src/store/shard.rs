@@ -427,7 +427,7 @@ impl Store {
     }
 
     fn expire_at(&mut self, position: usize) {
-        if let (Some(onlookers), Some((key, _))) = (&self.onlookers, self.entries.at(position)) {
+        if let (Some(onlookers), Some((key, _))) = (&mut self.onlookers, self.entries.at(position)) {
             onlookers.expired(key.as_slice());
         }
         if let (Some((key, _)), Some(vanished)) = (self.remove_at(position), &mut self.vanished) {
