@@ -100,11 +100,7 @@ fn readers_of_a_group_are_told_when_it_goes() {
 fn readers_of_a_group_are_told_when_its_time_has_come() {
     let told = "UNBLOCKED the stream key no longer exists";
     // Whoever finds that, and be it to make a mistake.
-    for (finds, answer) in [
-        ("GET s", "nil"),
-        ("EXISTS s", "0"),
-        ("XSETID s 1-0", "-ERR no such key"),
-    ] {
+    for (finds, answer) in [("GET s", "nil"), ("EXISTS s", "0"), ("XSETID s 1-0", "-ERR no such key")] {
         check(&[
             ("1 XGROUP CREATE s g $ MKSTREAM", "1: OK"),
             ("1 XREADGROUP GROUP g ann BLOCK 0 STREAMS s >", ""),

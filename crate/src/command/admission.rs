@@ -44,3 +44,12 @@ pub fn admit(client: &Client, spec: &Spec) -> Result<(), Mistake> {
     }
     Ok(())
 }
+
+/// Why a command may not be carried out by EXEC, if it may not: as in Redis, whose words these are.
+pub fn admit_in_transaction(spec: &Spec) -> Result<(), Mistake> {
+    match spec.name {
+        "monitor" => Err(Mistake::new("ERR MONITOR isn't allowed for DENY BLOCKING client")),
+        "ssubscribe" => Err(Mistake::new("ERR SSUBSCRIBE isn't allowed for a DENY BLOCKING client")),
+        _ => Ok(()),
+    }
+}

@@ -135,8 +135,8 @@ pub(super) const BLMPOP: Spec = Spec {
 };
 
 fn blmpop(ctx: &mut Ctx<'_>, args: Args<'_>, only: Option<&[u8]>, reply: &mut Reply<'_>) -> Tried {
-    let timeout = timeout(&args[1])?;
     let (_, from, count) = parse_multi_pop(args, 2, end)?;
+    let timeout = timeout(&args[1])?;
     let waits = Wait {
         timeout,
         keys: BLMPOP.keys(args),
@@ -221,8 +221,8 @@ pub(super) const BZMPOP: Spec = Spec {
 };
 
 fn bzmpop(ctx: &mut Ctx<'_>, args: Args<'_>, only: Option<&[u8]>, reply: &mut Reply<'_>) -> Tried {
-    let timeout = timeout(&args[1])?;
     let (_, extreme, count) = parse_multi_pop(args, 2, Extreme::parse)?;
+    let timeout = timeout(&args[1])?;
     let waits = Wait {
         timeout,
         keys: BZMPOP.keys(args),

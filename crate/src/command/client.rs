@@ -283,6 +283,10 @@ impl Client {
         self.transaction.as_deref_mut()
     }
 
+    pub(super) fn queue(&self) -> Option<&Queue> {
+        self.transaction.as_deref()
+    }
+
     pub(super) fn take_queue(&mut self) -> Option<Queue> {
         self.transaction.take().map(|queue| *queue)
     }
@@ -393,6 +397,11 @@ impl Listed {
         ];
         let flags: String = letters.iter().filter(|(is, _)| *is).map(|(_, letter)| *letter).collect();
         if flags.is_empty() { "N".to_owned() } else { flags }
+    }
+
+    /// Whether it was told to end, and is no client any more for whoever asks, though its connection may take a while to close.
+    pub(super) fn is_killed(&self) -> bool {
+        self.bell.is_rung()
     }
 
     /// Whether it listens to channels.

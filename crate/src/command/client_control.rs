@@ -37,7 +37,8 @@ impl Filter<'_> {
     fn fits(&self, client: &Listed, itself: u64) -> bool {
         let is_at =
             |wanted: Option<&[u8]>, address: &str| wanted.is_none_or(|wanted| wanted == address.as_bytes());
-        self.id.is_none_or(|id| id == client.id)
+        !client.is_killed()
+            && self.id.is_none_or(|id| id == client.id)
             && self.kind.is_none_or(|kind| kind.is_of(client))
             && is_at(self.address, &client.peer.address)
             && is_at(self.local_address, &client.peer.local_address)

@@ -85,13 +85,18 @@ fn list(ctx: &mut SessionCtx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outc
         text.push('\n');
     };
     match args.get(2) {
-        None => ctx.server.clients().values().for_each(|client| add(client.line(ctx.now_ms))),
+        None => ctx
+            .server
+            .clients()
+            .values()
+            .filter(|client| !client.is_killed())
+            .for_each(|client| add(client.line(ctx.now_ms))),
         Some(option) if is(option, "TYPE") && args.len() == 4 => {
             let kind = ClientType::parse(&args[3])?;
             let clients = ctx.server.clients();
             clients
                 .values()
-                .filter(|client| kind.is_of(client))
+                .filter(|client| kind.is_of(client) && !client.is_killed())
                 .for_each(|client| add(client.line(ctx.now_ms)));
         }
         Some(option) if is(option, "ID") && args.len() > 3 => {
@@ -100,6 +105,7 @@ fn list(ctx: &mut SessionCtx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outc
             let clients = ctx.server.clients();
             ids.iter()
                 .filter_map(|id| clients.get(&(*id as u64)))
+                .filter(|client| !client.is_killed())
                 .for_each(|client| add(client.line(ctx.now_ms)));
         }
         Some(_) => return Err(Mistake::SYNTAX),

@@ -32,6 +32,10 @@ impl Decimal {
         if rough == 0.0 {
             return Some(Self::Exact(0));
         }
+        if text.iter().any(|byte| matches!(byte, b'x' | b'X')) {
+            // Hexadecimal: what it spells has few digits more than `rough`.
+            return Some(Self::Exact((rough * Self::UNITS as f64) as i128));
+        }
         // The spelling is known to be good: sign, digits with perhaps a point, exponent.
         let text = std::str::from_utf8(text).ok()?;
         let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));

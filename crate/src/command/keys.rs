@@ -1,7 +1,7 @@
 //! Commands on keys whatever they hold.
 
 use super::parse::is;
-use super::pattern::{Case, matches};
+use super::pattern::{Case, is_everything, matches};
 use super::spec::{Ctx, Flag, Group, KeySpec, Outcome, Run, Spec};
 use super::walk::{self, Found, WalkOptions};
 use super::{Mistake, databases};
@@ -142,7 +142,7 @@ pub(super) const KEYS: Spec = Spec {
 fn keys(ctx: &mut Ctx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
     let mut found = Found::new(reply);
     store::scan(ctx.keyspace, 0, usize::MAX, ctx.now_ms, |key, _| {
-        if matches(&args[1], key, Case::Sensitive) {
+        if is_everything(&args[1]) || matches(&args[1], key, Case::Sensitive) {
             found.add(key);
         }
     });

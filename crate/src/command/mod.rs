@@ -98,7 +98,7 @@ mod strings;
 mod substrings;
 mod transactions;
 
-pub use admission::admit;
+pub use admission::{admit, admit_in_transaction};
 pub use auth::PASSWORD_BYTES_MAX;
 pub(crate) use call_stats::Calls;
 pub(crate) use client::Call;

@@ -1,7 +1,8 @@
 //! MONITOR: every command that is taken up, shown to those who look on.
 //!
-//! An onlooker has the mailbox of a listener, so one that reads slowly is disconnected like one. The lines come in the order in
-//! which sessions take commands up, which need not be the one in which they reach the data.
+//! An onlooker has the mailbox of a listener, so one that reads slowly is disconnected like one. Commands on data are shown in the
+//! order in which sessions take them up, which need not be the one in which they reach the data; the others, and those of a
+//! transaction, when they have been carried out.
 
 use super::auth::is_secret_argument;
 use super::broker::Topic;
@@ -38,7 +39,8 @@ fn monitor(ctx: &mut SessionCtx<'_>, _: Args<'_>, reply: &mut Reply<'_>) -> Outc
 /// Shows a request to all onlookers, if there are any and it is not for administrators.
 #[inline]
 pub(crate) fn show(client: &Client, spec: &Spec, args: Args<'_>, now_ms: u64) {
-    if client.server().broker.is_watched() && !spec.has(Flag::Admin) {
+    // QUIT is no command to Redis.
+    if client.server().broker.is_watched() && !spec.has(Flag::Admin) && spec.name != "quit" {
         show_to_all(client, spec, args, now_ms);
     }
 }

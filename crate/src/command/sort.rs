@@ -219,7 +219,7 @@ fn elements(ctx: &mut Ctx<'_>, query: &Query<'_>) -> Result<(Vec<Vec<u8>>, bool)
 
 /// A number to sort by. Redis reads what is empty as 0.
 fn number(text: &[u8]) -> Result<f64, Mistake> {
-    let number = if text.is_empty() { Some(0.0) } else { parse_f64(text) };
+    let number = if text.is_empty() { Some(0.0) } else { parse_f64(text.trim_ascii_start()) };
     number.ok_or(Mistake::new("ERR One or more scores can't be converted into double"))
 }
 

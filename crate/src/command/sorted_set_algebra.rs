@@ -251,15 +251,16 @@ impl<'a> Query<'a> {
         });
         for input in others {
             let source = Source::read(ctx, input.key)?;
-            let weighted = |score: f64| or_zero(input.weight * score);
+            let weighted = |score: f64| input.weight * score;
             match self.operation {
                 Operation::Union => source.for_each(|member, score| match found.get_mut(member) {
-                    Some(old) => *old = self.aggregate.of(*old, weighted(score)),
+                    Some(old) => *old = self.aggregate.of(*old, or_zero(weighted(score))),
                     None => {
-                        found.insert(member.to_vec(), weighted(score));
+                        found.insert(member.to_vec(), or_zero(weighted(score)));
                     }
                 }),
                 Operation::Intersection => found.retain(|member, old| match source.score(member) {
+                    // What is no number loses against any minimum and maximum, as in Redis.
                     Some(score) => {
                         *old = self.aggregate.of(*old, weighted(score));
                         true

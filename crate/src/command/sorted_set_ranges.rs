@@ -8,7 +8,7 @@ use super::Mistake;
 use super::parse::{clip, integer, is};
 use super::sorted_sets::{FAMILY, read, write_members};
 use super::spec::{Ctx, Flag, KeySpec, Outcome, Run, Spec};
-use crate::resp::{Args, Reply, parse_f64};
+use crate::resp::{Args, Reply, parse_f64_leniently};
 use crate::store::SortedSet;
 
 /// What tells which members are in a range.
@@ -48,7 +48,7 @@ impl ScoreEnd {
             number => (number, false),
         };
         // Redis reads what is empty as 0.
-        let score = if number.is_empty() { Some(0.0) } else { parse_f64(number) };
+        let score = if number.is_empty() { Some(0.0) } else { parse_f64_leniently(number) };
         let score = score.ok_or(Mistake::new("ERR min or max is not a float"))?;
         Ok(Self { score, is_open })
     }

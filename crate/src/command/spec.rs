@@ -326,6 +326,11 @@ impl Spec {
         self.flags.contains(&flag)
     }
 
+    /// Whether it may change data or is passed on to replicas: what CLIENT PAUSE … WRITE holds up.
+    pub(crate) fn may_write(&self) -> bool {
+        self.has(Flag::Write) || self.has(Flag::MayReplicate)
+    }
+
     /// Whether a request of `len` arguments, names included, has the right number.
     pub fn takes(&self, len: usize) -> bool {
         let needed = self.arity.unsigned_abs() as usize;

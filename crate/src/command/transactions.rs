@@ -120,6 +120,8 @@ const AT_ONCE: [&str; 6] = ["multi", "exec", "discard", "watch", "quit", "reset"
 pub(super) struct Queue {
     requests: BatchBuilder,
     found: Vec<Found>,
+    /// One of them may change data or be passed on to replicas.
+    writes: bool,
     // One of them was refused: EXEC will refuse them all.
     spoiled: bool,
 }
@@ -140,6 +142,7 @@ impl Queue {
                 limits.transaction_requests, limits.transaction_bytes
             )));
         }
+        self.writes |= found.spec.may_write();
         // No more is needed of a transaction that will not be carried out.
         if !self.spoiled {
             self.requests.push(request);
@@ -197,6 +200,14 @@ impl Client {
         let outcome = queue.push(found, request, limits);
         self.tell_transaction();
         Some(outcome)
+    }
+
+    /// Whether what is asked for may change data or be passed on to replicas, and be it what EXEC carries out.
+    pub(crate) fn may_write(&self, spec: &Spec) -> bool {
+        match spec.run {
+            Run::Exec => self.queue().is_some_and(|queue| queue.writes),
+            _ => spec.may_write(),
+        }
     }
 
     /// Notes that a request could not be understood, which spoils a transaction under way; what to answer.

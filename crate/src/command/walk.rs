@@ -6,7 +6,7 @@ use bytes::BytesMut;
 
 use super::Mistake;
 use super::parse::{integer, is};
-use super::pattern::{Case, matches};
+use super::pattern::{Case, is_everything, matches};
 use crate::resp::{Args, Protocol, Reply};
 
 /// What a step of a walk is asked for besides its cursor.
@@ -44,7 +44,7 @@ impl<'a> WalkOptions<'a> {
 
     /// Whether the pattern, if there is one, matches.
     pub(super) fn wants(&self, name: &[u8]) -> bool {
-        self.pattern.is_none_or(|pattern| matches(pattern, name, Case::Sensitive))
+        self.pattern.is_none_or(|pattern| is_everything(pattern) || matches(pattern, name, Case::Sensitive))
     }
 }
 

@@ -26,13 +26,42 @@ pub fn parse_i64(text: &[u8]) -> Option<i64> {
     if negative { 0i64.checked_sub_unsigned(value) } else { i64::try_from(value).ok() }
 }
 
-/// A floating-point number: decimal with an optional exponent, or `inf`, `infinity` with an optional sign, in any
-/// case. No surrounding space, no hexadecimal (which Redis takes), never not-a-number, and nothing that overflows.
+/// A floating-point number: decimal with an optional exponent, hexadecimal as in C, or `inf`, `infinity` with an optional sign,
+/// in any case. No surrounding space, never not-a-number, and nothing that overflows.
 pub fn parse_f64(text: &[u8]) -> Option<f64> {
+    let spelled_out = text.iter().any(|byte| matches!(byte, b'i' | b'I'));
+    number_of(text).filter(|value| value.is_finite() || spelled_out)
+}
+
+/// The same by C's `strtod`, which passes over space in front and takes what overflows for infinite.
+pub fn parse_f64_leniently(text: &[u8]) -> Option<f64> {
+    number_of(text.trim_ascii_start())
+}
+
+fn number_of(text: &[u8]) -> Option<f64> {
     let text = std::str::from_utf8(text).ok()?;
-    let value: f64 = text.parse().ok()?;
-    let spelled_out = text.bytes().any(|byte| matches!(byte, b'i' | b'I'));
-    (!value.is_nan() && (value.is_finite() || spelled_out)).then_some(value)
+    text.parse().ok().or_else(|| hexadecimal(text)).filter(|value: &f64| !value.is_nan())
+}
+
+/// `0x1.8p3`: digits, and how many times the value is doubled.
+fn hexadecimal(text: &str) -> Option<f64> {
+    let (sign, digits) = match text.as_bytes().first()? {
+        b'-' => (-1.0, &text[1..]),
+        b'+' => (1.0, &text[1..]),
+        _ => (1.0, text),
+    };
+    let digits = digits.strip_prefix("0x").or_else(|| digits.strip_prefix("0X"))?;
+    let (digits, doubled) = digits.split_once(['p', 'P']).unwrap_or((digits, "0"));
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+    if whole.is_empty() && fraction.is_empty() {
+        return None;
+    }
+    let mut value = 0.0;
+    for digit in whole.chars().chain(fraction.chars()) {
+        value = value * 16.0 + f64::from(digit.to_digit(16)?);
+    }
+    let doubled = doubled.parse::<i32>().ok()?.checked_sub(i32::try_from(fraction.len()).ok()? * 4)?;
+    Some(sign * value * 2.0_f64.powi(doubled))
 }
 
 /// Prints `value` with the fewest digits that read back as the same number, laid out as C's `%.17g` does:
@@ -90,14 +119,25 @@ mod tests {
     }
 
     #[test]
-    fn floats_are_decimal_or_infinite() {
+    fn floats_are_written_as_in_c() {
         let check = |text: &str, expected| assert_eq!(parse_f64(text.as_bytes()), expected, "{text}");
         check("1", Some(1.0));
         check("-2.5e3", Some(-2500.0));
         check(".5", Some(0.5));
         check("+inf", Some(f64::INFINITY));
         check("-Infinity", Some(f64::NEG_INFINITY));
-        for wrong in ["", " 1", "1 ", "nan", "NaN", "1e999", "0x10", "abc", "1.2.3", "--1"] {
+        check("0x10", Some(16.0));
+        check("-0X1.8p3", Some(-12.0));
+        check("+0x.8P-1", Some(0.25));
+        let wrong = ["0x", "0x.", "0xg", "0x1p", "0x1.8.8", "0x1p99999", "x1", "0x-1", "0x1 "];
+        for wrong in ["", " 1", "1 ", "nan", "NaN", "1e999", "abc", "1.2.3", "--1"].iter().chain(&wrong) {
+            check(wrong, None);
+        }
+        let check =
+            |text: &str, expected| assert_eq!(parse_f64_leniently(text.as_bytes()), expected, "{text}");
+        check(" \t1", Some(1.0));
+        check("-1e999", Some(f64::NEG_INFINITY));
+        for wrong in ["", " ", "1 ", "nan"] {
             check(wrong, None);
         }
     }

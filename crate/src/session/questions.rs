@@ -52,12 +52,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
             self.refuse(index, Some(found), mistake);
             return Ok(());
         }
+        self.wait_while_paused(found.spec).await?;
         if self.client.is_in_transaction() && self.gather(index, found).await? {
             return Ok(());
-        }
-        self.wait_while_paused(found.spec).await?;
-        if !matches!(found.spec.run, Run::Exec) {
-            command::show(&self.client, found.spec, self.job.batch.request(index), now_ms);
         }
         match found.spec.run {
             Run::Session(run) => {
@@ -67,9 +64,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
                     step::preempt().await;
                 }
                 self.run_here(index, found, run, now_ms);
+                command::show(&self.client, found.spec, self.job.batch.request(index), now_ms);
             }
-            Run::Exec => self.exec(index, found).await?,
-            _ => self.job.push(index, found),
+            Run::Exec => {
+                self.exec(index, found).await?;
+                command::show(&self.client, found.spec, self.job.batch.request(index), now_ms);
+            }
+            _ => {
+                command::show(&self.client, found.spec, self.job.batch.request(index), now_ms);
+                self.job.push(index, found);
+            }
         }
         Ok(())
     }
@@ -101,7 +105,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
     /// Waits as long as CLIENT PAUSE holds up commands like this one. What came before it is done and answered.
     async fn wait_while_paused(&mut self, spec: &Spec) -> io::Result<()> {
         let rt = self.service.rt.clone();
-        while let Some(left_ms) = self.service.server.pause.holds(spec, || rt.unix_ms()) {
+        while let Some(left_ms) =
+            self.service.server.pause.holds(|| self.client.may_write(spec), || rt.unix_ms())
+        {
             self.run_job().await?;
             if !self.silent {
                 self.write().await?;
@@ -111,7 +117,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
             let mut ended = pin!(server.pause.ended());
             // From here on an end is not missed.
             ended.as_mut().enable();
-            if server.pause.holds(spec, || rt.unix_ms()).is_none() {
+            if server.pause.holds(|| self.client.may_write(spec), || rt.unix_ms()).is_none() {
                 break;
             }
             tokio::select! {

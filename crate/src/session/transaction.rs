@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::Session;
-use crate::command::{self, Calls, Found};
+use crate::command::{Calls, Found};
 use crate::resp::Reply;
 use crate::scope::event::Event;
 use crate::scope::record;
@@ -40,11 +40,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
         self.run_job().await?;
         match self.client.end_transaction() {
             Ok(transaction) => {
-                let now_ms = self.service.rt.unix_ms();
-                let request = (found, self.job.batch.request(index));
-                for (found, args) in transaction.requests().chain([request]) {
-                    command::show(&transaction.client, found.spec, args, now_ms);
-                }
                 let commands = transaction.requests().len() as u64;
                 self.service.server.counters.commands.fetch_add(commands, Ordering::Relaxed);
                 self.job.transaction = Some(Box::new(transaction));

@@ -5,7 +5,7 @@
 
 use bytes::BytesMut;
 
-use crate::command::{Calls, Flag, Run, SessionCtx, Transaction};
+use crate::command::{self, Calls, Flag, Run, SessionCtx, Transaction};
 use crate::resp::Reply;
 use crate::store::Keyspace;
 
@@ -18,6 +18,10 @@ impl Executor {
     pub(super) fn run_transaction<K: Keyspace>(&mut self, job: &mut Job, keyspace: &mut K, now_ms: u64) {
         if let Some(transaction) = &mut job.transaction {
             self.exec(transaction, &mut job.replies, keyspace, now_ms);
+            if keyspace.any_touched() {
+                // Not carried out, it has still found keys whose time had come.
+                self.ready.settle(keyspace, false);
+            }
             keyspace.select(job.database);
         }
     }
@@ -61,7 +65,8 @@ impl Executor {
             let mut failed = false;
             if let Run::Session(run) = found.spec.run {
                 let mut ctx = SessionCtx { client, server: &self.server, now_ms };
-                if let Err(mistake) = run(&mut ctx, args, &mut reply) {
+                let admitted = command::admit_in_transaction(found.spec);
+                if let Err(mistake) = admitted.and_then(|()| run(&mut ctx, args, &mut reply)) {
                     failed = true;
                     self.server.errors.count(&mistake);
                     reply.error(mistake);
@@ -78,6 +83,7 @@ impl Executor {
                     Done::Waits(_) => reply.null(),
                 }
             }
+            command::show(client, found.spec, args, now_ms);
             let now_ns = self.rt.now_ns();
             let took_ns = now_ns.saturating_sub(std::mem::replace(&mut since_ns, now_ns));
             self.server.calls.count(found, Calls { calls: 1, failed: failed.into(), took_ns: Some(took_ns) });

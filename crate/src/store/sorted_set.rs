@@ -106,7 +106,8 @@ impl SortedSet {
                     pairs(packed).take_while(|(other, s)| compare((*s, other), (score, member)).is_lt());
                 let rank = rank.count();
                 packed.insert(rank * 2, member);
-                packed.insert(rank * 2 + 1, &score.to_le_bytes());
+                // Redis keeps the score of a small sorted set as text or a number, which know no minus zero.
+                packed.insert(rank * 2 + 1, &(score + 0.0).to_le_bytes());
                 return old;
             }
             let scores: Table<_> = pairs(packed).map(|(member, score)| (Key::from(member), score)).collect();

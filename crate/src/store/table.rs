@@ -23,6 +23,8 @@ pub(super) struct Table<V> {
     rows: Vec<(Key, V)>,
     /// As many as a power of two, or none; more than a quarter are empty.
     slots: Vec<Slot>,
+    // foldhash's better hash spreads keys that are alike more evenly in the single table, not over those of many shards, and takes 3 %
+    // more CPU time of a GET, SET or INCR `-P 16`.
     hasher: RandomState,
 }
 
@@ -299,15 +301,23 @@ mod tests {
 
     #[test]
     fn what_is_likely_is_nearly_always_it() {
-        let mut table = Table::default();
+        const KEYS: u32 = 5_000;
         let key = |number: u32| format!("key:{number:012}").into_bytes();
-        for number in 0..10_000 {
-            table.push(Key::from(&*key(number)), number);
-        }
-        check(&table);
-        let right = (0..10_000).filter(|&number| table.likely(&key(number)) == number as usize).count();
-        assert!(right > 9_000, "{right} of 10,000");
-        let none = (10_000..20_000).filter(|&number| table.find(&key(number)).is_some()).count();
-        assert_eq!(none, 0);
+        // Each has a seed of its own, and some suit such keys badly: with one in twenty, a sixth of the keys are further away.
+        let tables = std::iter::repeat_with(|| {
+            let mut table = Table::default();
+            for number in 0..KEYS {
+                table.push(Key::from(&*key(number)), number);
+            }
+            check(&table);
+            table
+        });
+        let right = |table: Table<u32>| {
+            let none = (KEYS..2 * KEYS).filter(|&number| table.find(&key(number)).is_some()).count();
+            assert_eq!(none, 0);
+            (0..KEYS).filter(|&number| table.likely(&key(number)) == number as usize).count()
+        };
+        let right: usize = tables.take(64).map(right).sum();
+        assert!(right > 64 * KEYS as usize * 9 / 10, "{right} of 64 tables");
     }
 }
