@@ -184,40 +184,46 @@ pub(super) fn categories(spec: &Spec) -> Vec<&'static str> {
     categories
 }
 
+/// How many specifications say where the keys are.
+fn key_specs(spec: &Spec) -> usize {
+    match spec.keys {
+        KeySpec::None | KeySpec::All | KeySpec::Computed(_) => 0,
+        KeySpec::Range { .. } | KeySpec::AfterWord { .. } => 1,
+        KeySpec::FirstApart { .. } => 2,
+        KeySpec::FirstAndComputed(_) => 2 + usize::from(spec.has(Flag::Write)),
+        KeySpec::Counted { destination, .. } => 1 + usize::from(destination.is_some()),
+    }
+}
+
 /// Where the keys are in the newer, longer form.
 fn write_key_specs(spec: &Spec, reply: &mut Reply<'_>) {
     let access = if spec.has(Flag::Write) { "RW" } else { "RO" };
+    reply.array(key_specs(spec));
     match spec.keys {
-        KeySpec::None | KeySpec::All | KeySpec::Computed(_) => reply.array(0),
+        KeySpec::None | KeySpec::All | KeySpec::Computed(_) => {}
         KeySpec::Range { first, last, step } => {
-            reply.array(1);
             // Counted from the first key here, unless from the end.
             let last = if last < 0 { last } else { last - first as i32 };
             write_key_spec(access, Begin::Index(first), KeysFound::Range { last, step, limit: 0 }, reply);
         }
         KeySpec::FirstApart { last } => {
-            reply.array(2);
             write_key_spec(access, Begin::Index(1), ONE_KEY, reply);
             let last = if last < 0 { last } else { last - 2 };
             write_key_spec(access, Begin::Index(2), KeysFound::Range { last, step: 1, limit: 0 }, reply);
         }
         KeySpec::FirstAndComputed(_) => {
             // The patterns that name keys, and where a result is stored.
-            let untold = 1 + usize::from(spec.has(Flag::Write));
-            reply.array(1 + untold);
             write_key_spec("RO", Begin::Index(1), ONE_KEY, reply);
-            for access in &["RO", "OW"][..untold] {
+            for access in &["RO", "OW"][..key_specs(spec) - 1] {
                 write_key_spec(access, Begin::Untold, KeysFound::Untold, reply);
             }
         }
         KeySpec::AfterWord { word, from, .. } => {
-            reply.array(1);
             // A reader of a group reads, though it writes what the group knows.
             let half = KeysFound::Range { last: -1, step: 1, limit: 2 };
             write_key_spec("RO", Begin::Word(word, from), half, reply);
         }
         KeySpec::Counted { count, destination } => {
-            reply.array(1 + usize::from(destination.is_some()));
             if let Some(destination) = destination {
                 write_key_spec("OW", Begin::Index(destination), ONE_KEY, reply);
             }
@@ -314,7 +320,8 @@ fn write_docs(spec: &Spec, reply: &mut Reply<'_>) {
     write_field("complexity", spec.complexity, reply);
     if !arguments.is_empty() {
         reply.bulk("arguments");
-        write_arguments(&arguments, reply);
+        let mut docs = Docs { key_specs: key_specs(spec), keys: 0 };
+        docs.write(&arguments, reply);
     }
     if !spec.subcommands.is_empty() {
         reply.bulk("subcommands");
@@ -326,35 +333,47 @@ fn write_docs(spec: &Spec, reply: &mut Reply<'_>) {
     }
 }
 
-fn write_arguments(arguments: &[Argument], reply: &mut Reply<'_>) {
-    reply.array(arguments.len());
-    for argument in arguments {
-        let inner = match &argument.kind {
-            ArgumentKind::OneOf(inner) | ArgumentKind::Block(inner) => Some(inner),
-            _ => None,
-        };
-        let is_key = argument.kind == ArgumentKind::Key;
-        let mut flags = Vec::new();
-        flags.extend(argument.optional.then_some("optional"));
-        flags.extend(argument.multiple.then_some("multiple"));
-        let optional_fields = [is_key, argument.token.is_some(), !flags.is_empty(), inner.is_some()];
-        reply.map(2 + optional_fields.into_iter().filter(|present| *present).count());
-        write_field("name", &argument.name, reply);
-        write_field("type", argument.kind.name(), reply);
-        if is_key {
-            reply.bulk("key_spec_index");
-            reply.integer(0);
-        }
-        if let Some(token) = &argument.token {
-            write_field("token", token, reply);
-        }
-        if !flags.is_empty() {
-            reply.bulk("flags");
-            write_set(&flags, reply);
-        }
-        if let Some(inner) = inner {
-            reply.bulk("arguments");
-            write_arguments(inner, reply);
+/// A command's arguments on their way out.
+struct Docs {
+    /// How many specifications of keys the command has.
+    key_specs: usize,
+    /// How many arguments that are keys have been written.
+    keys: usize,
+}
+
+impl Docs {
+    fn write(&mut self, arguments: &[Argument], reply: &mut Reply<'_>) {
+        reply.array(arguments.len());
+        for argument in arguments {
+            let inner = match &argument.kind {
+                ArgumentKind::OneOf(inner) | ArgumentKind::Block(inner) => Some(inner),
+                _ => None,
+            };
+            let is_key = argument.kind == ArgumentKind::Key;
+            let mut flags = Vec::new();
+            flags.extend(argument.optional.then_some("optional"));
+            flags.extend(argument.multiple.then_some("multiple"));
+            let optional_fields = [is_key, argument.token.is_some(), !flags.is_empty(), inner.is_some()];
+            reply.map(2 + optional_fields.into_iter().filter(|present| *present).count());
+            write_field("name", &argument.name, reply);
+            write_field("type", argument.kind.name(), reply);
+            if is_key {
+                reply.bulk("key_spec_index");
+                // The first key has the first specification, and all others share the last.
+                reply.count(if self.keys == 0 { 0 } else { self.key_specs.saturating_sub(1) });
+                self.keys += 1;
+            }
+            if let Some(token) = &argument.token {
+                write_field("token", token, reply);
+            }
+            if !flags.is_empty() {
+                reply.bulk("flags");
+                write_set(&flags, reply);
+            }
+            if let Some(inner) = inner {
+                reply.bulk("arguments");
+                self.write(inner, reply);
+            }
         }
     }
 }

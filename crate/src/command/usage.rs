@@ -65,7 +65,7 @@ impl ArgumentKind {
             | "cursor" | "count" | "numkeys" | "rank" | "num-matches" | "len" | "limit" | "index"
             | "destination-db" | "protover" | "client-id" | "ms" | "min-idle-time" | "entries-added"
             | "entries-read" => Self::Integer,
-            "float-increment" | "score" | "weight" => Self::Double,
+            "float-increment" | "float-timeout" | "score" | "weight" => Self::Double,
             "pattern" => Self::Pattern,
             "unix-time-seconds" | "unix-time-milliseconds" => Self::UnixTime,
             _ => Self::String,
@@ -135,7 +135,7 @@ fn group(words: &mut Words<'_>) -> Argument {
 /// Several parts as one argument: nothing but a token where there is none, a block where there are many.
 fn join(mut parts: Vec<Argument>, token: &str) -> Argument {
     match parts.len() {
-        0 => Argument { kind: ArgumentKind::PureToken, ..placeholder(&token.to_ascii_lowercase()) },
+        0 => Argument { kind: ArgumentKind::PureToken, ..placeholder(&token_name(token)) },
         1 => parts.remove(0),
         _ => {
             let names: Vec<&str> = parts.iter().map(|argument| argument.name.as_str()).collect();
@@ -150,7 +150,17 @@ fn placeholder(word: &str) -> Argument {
 }
 
 fn is_token(word: &str) -> bool {
-    word.starts_with(|c: char| c.is_ascii_uppercase())
+    word.starts_with(|c: char| c.is_ascii_uppercase() || matches!(c, '*' | '=' | '~'))
+}
+
+/// What an argument that is nothing but its token is called.
+fn token_name(token: &str) -> String {
+    match token {
+        "*" => "auto-id".to_owned(),
+        "=" => "equal".to_owned(),
+        "~" => "approximately".to_owned(),
+        word => word.to_ascii_lowercase(),
+    }
 }
 
 fn is_placeholder(word: &str) -> bool {
@@ -186,6 +196,7 @@ mod tests {
         assert_snapshot!(check("(key value) ..."), @"key-value:block+{key:key value:string}");
         assert_snapshot!(check("[message]"), @"message:string?");
         assert_snapshot!(check("key value [NX | XX] [GET] [EX seconds | KEEPTTL]"), @"key:key value:string nx-or-xx:oneof?{nx:pure-token=NX xx:pure-token=XX} get:pure-token=GET? seconds-or-keepttl:oneof?{seconds:integer=EX keepttl:pure-token=KEEPTTL}");
+        assert_snapshot!(check("[= | ~] threshold (* | id)"), @"equal-or-approximately:oneof?{equal:pure-token== approximately:pure-token=~} threshold:string auto-id-or-id:oneof{auto-id:pure-token=* id:string}");
         assert_snapshot!(check("[protover [AUTH username password] [SETNAME clientname]]"), @"protover-username-password-clientname:block?{protover:integer username-password:block=AUTH?{username:string password:string} clientname:string=SETNAME?}");
         assert_snapshot!(check("[TYPE (NORMAL | MASTER) | ID client-id ...]"), @"normal-or-master-or-client-id:oneof?{normal-or-master:oneof=TYPE{normal:pure-token=NORMAL master:pure-token=MASTER} client-id:integer=ID+}");
     }

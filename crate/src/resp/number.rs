@@ -45,23 +45,25 @@ fn number_of(text: &[u8]) -> Option<f64> {
 
 /// `0x1.8p3`: digits, and how many times the value is doubled.
 fn hexadecimal(text: &str) -> Option<f64> {
-    let (sign, digits) = match text.as_bytes().first()? {
-        b'-' => (-1.0, &text[1..]),
-        b'+' => (1.0, &text[1..]),
-        _ => (1.0, text),
-    };
-    let digits = digits.strip_prefix("0x").or_else(|| digits.strip_prefix("0X"))?;
+    let unsigned = text.trim_start_matches(['+', '-']);
+    let digits = unsigned.strip_prefix("0x").or_else(|| unsigned.strip_prefix("0X"))?;
     let (digits, doubled) = digits.split_once(['p', 'P']).unwrap_or((digits, "0"));
-    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
-    if whole.is_empty() && fraction.is_empty() {
-        return None;
-    }
-    let mut value = 0.0;
-    for digit in whole.chars().chain(fraction.chars()) {
+    let mut doubled: i16 = doubled.parse().ok()?;
+    let (mut value, mut is_fraction, mut any) = (0.0, false, false);
+    for digit in digits.chars() {
+        if digit == '.' && !is_fraction {
+            is_fraction = true;
+            continue;
+        }
         value = value * 16.0 + f64::from(digit.to_digit(16)?);
+        any = true;
+        doubled = doubled.checked_sub(if is_fraction { 4 } else { 0 })?;
     }
-    let doubled = doubled.parse::<i32>().ok()?.checked_sub(i32::try_from(fraction.len()).ok()? * 4)?;
-    Some(sign * value * 2.0_f64.powi(doubled))
+    for _ in 0..doubled.unsigned_abs() {
+        value *= if doubled > 0 { 2.0 } else { 0.5 };
+    }
+    let is_one = any && text.len() - unsigned.len() <= 1;
+    is_one.then_some(if text.starts_with('-') { -value } else { value })
 }
 
 /// Prints `value` with the fewest digits that read back as the same number, laid out as C's `%.17g` does:

@@ -4,7 +4,7 @@
 
 use bytes::{Buf, BufMut, BytesMut};
 
-use super::number::{parse_f64, parse_i64};
+use super::number::parse_i64;
 
 /// Appends a request as an array of bulk strings.
 ///
@@ -335,9 +335,9 @@ fn length(text: &[u8]) -> Result<Option<usize>, ReplyError> {
     }
 }
 
-/// Unlike [`parse_f64`], also not-a-number, which a server may answer.
+/// Decimal, infinite or not-a-number.
 fn double(text: &[u8]) -> Option<f64> {
-    if text.eq_ignore_ascii_case(b"nan") { Some(f64::NAN) } else { parse_f64(text) }
+    std::str::from_utf8(text).ok()?.parse().ok()
 }
 
 fn big_number(text: &[u8]) -> Option<String> {

@@ -156,7 +156,7 @@ pub fn events_in(message: &[u8]) -> u64 {
         let mut events = 0;
         while let Some((tag, body)) = rest.frame()? {
             if tag == EVENTS {
-                Words::read(body)?.each(|_, row| {
+                Words::read(body)?.each(&mut |_, row| {
                     events += u64::from(row.count());
                     true
                 })?;
@@ -205,7 +205,8 @@ impl<'a> Words<'a> {
     }
 
     /// Hands all rows to `each`, with when they were; false from it says that a row is none.
-    fn each(mut self, mut each: impl FnMut(u64, Row) -> bool) -> Result<(), DecodeError> {
+    // One copy of the code: the page is sent it.
+    fn each(mut self, each: &mut dyn FnMut(u64, Row) -> bool) -> Result<(), DecodeError> {
         let words = self.words.iter().map(|word| u64::from_le_bytes(*word));
         for row in Unpacked::new(words, &mut self.before) {
             let (ticks, row) = row.map_err(|what| DecodeError::Malformed { what })?;
@@ -221,7 +222,7 @@ fn decode_chunk(body: &[u8]) -> Result<Chunk, DecodeError> {
     let words = Words::read(body)?;
     let (thread, mut before_ns) = (words.thread, words.clock.at_ns);
     let mut events = Vec::with_capacity(words.words.len());
-    words.each(|own_ns, row| {
+    words.each(&mut |own_ns, row| {
         let is_known = row.each(|event, instant| {
             let at_ns = if instant == Instant::Own { own_ns } else { before_ns };
             events.push(Stamped { at_ns, event });
