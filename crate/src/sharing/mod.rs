@@ -125,8 +125,9 @@ impl Default for Options {
 pub const EXPIRE_EVERY: Duration = Duration::from_millis(100);
 
 /// Time until active expiry looks again when no key expires at all: it is the only task that runs on an idle server, and
-/// fills its timeline. Until then the first keys to expire are removed when somebody asks for them.
-pub const EXPIRE_LOOK_EVERY: Duration = Duration::from_secs(5);
+/// fills its timeline. Until then the first keys to expire are removed when somebody asks for them, and whoever reads a stream for a
+/// group is told so late that its time has come.
+pub const EXPIRE_LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// The task that owns the store is gone, or has given up on this job: nothing can be served any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
