@@ -311,6 +311,28 @@ mod tests {
     }
 
     #[test]
+    fn active_expiry_tells_who_reads_for_a_group() {
+        let rt = CurrentThread::new(10).rt();
+        let server = Arc::new(Server::new(Config::default(), 10, 7));
+        let client = server.connect(Peer::default(), 10).unwrap();
+        let (labels, answers) = (Labels::new(), Answers::new("element"));
+        let mut executor = Executor::new(&labels, &rt, &server, &answers, None, 7);
+        let mut databases = Databases::default();
+        let request = |executor: &mut Executor, databases: &mut Databases, line: &str| {
+            ask(executor, &client, databases, &line.split(' ').collect::<Vec<_>>())
+        };
+        request(&mut executor, &mut databases, "XGROUP CREATE s g $ MKSTREAM");
+        let reads =
+            request(&mut executor, &mut databases, "XREADGROUP GROUP g c BLOCK 0 STREAMS s >").unwrap();
+        // Its time is to come at 5, and it is 10 by the clock of whoever looks.
+        request(&mut executor, &mut databases, "PEXPIREAT s 5");
+        executor.serve(&mut databases, 0, 0);
+        assert!(!Waiter::is_over(&*reads.ticket), "a stream that is there has nothing new");
+        executor.expire(&mut databases);
+        assert!(Waiter::is_over(&*reads.ticket), "told that it is gone");
+    }
+
+    #[test]
     fn a_hundred_thousand_who_waited_leave_nothing() {
         let rt = CurrentThread::new(0).rt();
         let server = Arc::new(Server::new(Config::default(), 0, 7));
