@@ -2,6 +2,8 @@
 //!
 //! What they do to each other is in [`super::client_control`].
 
+use std::sync::Arc;
+
 use super::client::{Listed, Names};
 use super::client_control::{KILL, NO_EVICT, PAUSE, REPLY, UNPAUSE};
 use super::help;
@@ -80,33 +82,23 @@ const LIST: Spec = Spec {
 
 fn list(ctx: &mut SessionCtx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
     let mut text = String::new();
-    let mut add = |line: String| {
-        text.push_str(&line);
-        text.push('\n');
+    let mut add = |client: &Arc<Listed>| {
+        if !client.is_killed() {
+            text.push_str(&client.line(ctx.now_ms));
+            text.push('\n');
+        }
     };
     match args.get(2) {
-        None => ctx
-            .server
-            .clients()
-            .values()
-            .filter(|client| !client.is_killed())
-            .for_each(|client| add(client.line(ctx.now_ms))),
+        None => ctx.server.clients().values().for_each(add),
         Some(option) if is(option, "TYPE") && args.len() == 4 => {
             let kind = ClientType::parse(&args[3])?;
-            let clients = ctx.server.clients();
-            clients
-                .values()
-                .filter(|client| kind.is_of(client) && !client.is_killed())
-                .for_each(|client| add(client.line(ctx.now_ms)));
+            ctx.server.clients().values().filter(|client| kind.is_of(client)).for_each(add);
         }
         Some(option) if is(option, "ID") && args.len() > 3 => {
             let ids: Option<Vec<i64>> = args.from(3).map(parse_i64).collect();
             let ids = ids.ok_or(Mistake::new("ERR Invalid client ID"))?;
             let clients = ctx.server.clients();
-            ids.iter()
-                .filter_map(|id| clients.get(&(*id as u64)))
-                .filter(|client| !client.is_killed())
-                .for_each(|client| add(client.line(ctx.now_ms)));
+            ids.iter().filter_map(|id| clients.get(&(*id as u64))).for_each(&mut add);
         }
         Some(_) => return Err(Mistake::SYNTAX),
     }
