@@ -245,12 +245,13 @@ const GET: Spec = Spec {
 };
 
 fn get(ctx: &mut SessionCtx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
-    let mut settings = list(ctx.server);
-    settings
-        .retain(|(name, _)| args.from(2).any(|pattern| matches(pattern, name.as_bytes(), Case::Insensitive)));
-    reply.map(settings.len());
-    for (name, value) in settings {
-        reply.bulk(name);
+    let list = list(ctx.server);
+    let asked = |name: &str| args.from(2).find(|it| matches(it, name.as_bytes(), Case::Insensitive));
+    let found: Vec<_> = list.iter().filter_map(|(name, value)| Some((asked(name)?, name, value))).collect();
+    reply.map(found.len());
+    for (asked, name, value) in found {
+        // As it was spelled, where it is a name and no pattern.
+        reply.bulk(if asked.eq_ignore_ascii_case(name.as_bytes()) { asked } else { name.as_bytes() });
         reply.bulk(value);
     }
     Ok(())

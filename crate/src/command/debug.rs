@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::help;
 use super::mistake::Mistake;
 use super::parse::is;
 use super::spec::{Flag, Group, KeySpec, Outcome, Run, SessionCtx, Spec};
@@ -26,6 +27,10 @@ pub(super) const DEBUG: Spec = Spec {
 };
 
 fn debug(ctx: &mut SessionCtx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    if args.len() == 2 && is(&args[1], "HELP") {
+        help::write_short(&DEBUG, reply);
+        return Ok(());
+    }
     if args.len() != 3 || !is(&args[1], "SLEEP") {
         return Err(Mistake::unknown_form(args));
     }

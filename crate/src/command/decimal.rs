@@ -5,7 +5,7 @@
 //! its 19 significant digits and stay exact beyond, where Redis's last digits turn to noise. Sums of 10^20 and more,
 //! which no one counts to, are left to 64-bit floating point.
 
-use crate::resp::parse_f64;
+use crate::resp::parse_f64_or_tiny;
 
 /// Places after the point.
 const PLACES: i64 = 17;
@@ -25,7 +25,7 @@ impl Decimal {
 
     /// The number `text` spells; `None` when it spells none.
     pub(super) fn parse(text: &[u8]) -> Option<Self> {
-        let rough = parse_f64(text)?;
+        let rough = parse_f64_or_tiny(text)?;
         if rough.abs() >= Self::LARGE {
             return Some(Self::Large(rough));
         }

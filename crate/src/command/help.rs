@@ -9,11 +9,13 @@ use crate::resp::{Args, Reply};
 /// What a container does, which is only ever asked for HELP by itself: all else is a subcommand's.
 pub(super) const RUN: Run = Run::session(help);
 
+const SUMMARY: &str = "Prints this help.";
+
 /// The entry of a container's subcommand HELP, `name` with the container in front: `client|help`.
 pub(super) const fn of(name: &'static str, since: &'static str, group: Group) -> Spec {
     Spec {
         name,
-        summary: "Prints this help.",
+        summary: SUMMARY,
         usage: "",
         since,
         group,
@@ -34,10 +36,24 @@ fn help(_: &mut SessionCtx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcom
     Ok(())
 }
 
+/// Help for what has no entries for its subcommands but one form, and HELP.
+pub(super) fn write_short(spec: &Spec, reply: &mut Reply<'_>) {
+    reply.array(5);
+    write_title(&spec.name.to_ascii_uppercase(), reply);
+    for (form, summary) in [(spec.usage, spec.summary), ("HELP", SUMMARY)] {
+        reply.simple(form);
+        reply.simple(&format!("    {summary}"));
+    }
+}
+
+fn write_title(name: &str, reply: &mut Reply<'_>) {
+    reply.simple(&format!("{name} <subcommand> [<arg> [value] [opt] ...]. Subcommands are:"));
+}
+
 fn write_help(container: &Spec, reply: &mut Reply<'_>) {
     reply.array(1 + 2 * container.subcommands.len());
     let name = container.name.to_ascii_uppercase();
-    reply.simple(&format!("{name} <subcommand> [<arg> [value] [opt] ...]. Subcommands are:"));
+    write_title(&name, reply);
     for sub in container.subcommands {
         let word = sub.name[name.len() + 1..].to_ascii_uppercase();
         reply.simple(format!("{word} {}", sub.usage).trim_end());

@@ -5,7 +5,7 @@
 use std::ops::Range;
 
 use super::Mistake;
-use crate::resp::{parse_f64, parse_i64};
+use crate::resp::{parse_f64_or_tiny, parse_i64};
 
 /// An integer argument.
 pub(super) fn integer(text: &[u8]) -> Result<i64, Mistake> {
@@ -33,7 +33,7 @@ pub(super) fn timeout_ms(text: &[u8]) -> Result<u64, Mistake> {
 /// The same, given in seconds, with any fraction; counted in whole milliseconds, rounded up. What leaves 64 bits counts as
 /// negative, as in Redis.
 pub(super) fn timeout_of_seconds(text: &[u8]) -> Result<u64, Mistake> {
-    let seconds = parse_f64(text).filter(|seconds| !seconds.is_nan());
+    let seconds = parse_f64_or_tiny(text).filter(|seconds| !seconds.is_nan());
     let seconds = seconds.ok_or(Mistake::new("ERR timeout is not a float or out of range"))?;
     let ms = (seconds * 1000.0).ceil();
     if ms < 0.0 || ms >= i64::MAX as f64 { Err(Mistake::NEGATIVE_TIMEOUT) } else { Ok(ms as u64) }

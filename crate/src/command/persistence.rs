@@ -25,11 +25,10 @@ pub(super) const BGREWRITEAOF: Spec = Spec {
 };
 
 fn rewrite(ctx: &mut SessionCtx<'_>, _: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
-    // Redis says this when it cannot start; a server without a log has nothing that it could compact.
-    const CANNOT: Mistake = Mistake::new(
-        "ERR Can't execute an AOF background rewriting. Please check the server logs for more information.",
+    const NONE: Mistake = Mistake::new(
+        "ERR Can't execute an AOF background rewriting: there is no append-only file. Start the server with --appendonly.",
     );
-    let log = ctx.server.log().ok_or(CANNOT)?;
+    let log = ctx.server.log().ok_or(NONE)?;
     if !log.ask_rewrite() {
         return Err(Mistake::new("ERR Background append only file rewriting already in progress"));
     }

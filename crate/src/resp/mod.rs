@@ -18,7 +18,7 @@ mod value;
 pub use batch::{Args, ArgsIter, Batch, BatchBuilder};
 pub use limits::Limits;
 pub use line::{UnbalancedQuotes, split_line};
-pub use number::{parse_f64, parse_f64_leniently, parse_i64, write_f64};
+pub use number::{parse_f64, parse_f64_leniently, parse_f64_or_tiny, parse_i64, write_f64};
 pub(crate) use print::quote;
 pub use print::{format_raw, format_value, prints_raw};
 pub use reply::{Protocol, Reply};

@@ -27,10 +27,23 @@ pub fn parse_i64(text: &[u8]) -> Option<i64> {
 }
 
 /// A floating-point number: decimal with an optional exponent, hexadecimal as in C, or `inf`, `infinity` with an optional sign,
-/// in any case. No surrounding space, never not-a-number, and nothing that overflows.
+/// in any case. No surrounding space, never not-a-number, and nothing that overflows or is too small to tell from 0.
 pub fn parse_f64(text: &[u8]) -> Option<f64> {
+    parse_f64_or_tiny(text).filter(|value| *value != 0.0 || is_zero(text))
+}
+
+/// The same, but what is too small is 0.
+pub fn parse_f64_or_tiny(text: &[u8]) -> Option<f64> {
     let spelled_out = text.iter().any(|byte| matches!(byte, b'i' | b'I'));
     number_of(text).filter(|value| value.is_finite() || spelled_out)
+}
+
+/// Whether the digits of a number are all 0.
+fn is_zero(number: &[u8]) -> bool {
+    let is_hexadecimal = number.iter().any(|byte| matches!(byte, b'x' | b'X'));
+    let exponent = if is_hexadecimal { b'p' } else { b'e' };
+    let mut digits = number.iter().take_while(|byte| byte.to_ascii_lowercase() != exponent);
+    !digits.any(|byte| byte.is_ascii_hexdigit() && *byte != b'0')
 }
 
 /// The same by C's `strtod`, which passes over space in front and takes what overflows for infinite.
@@ -134,6 +147,13 @@ mod tests {
         let wrong = ["0x", "0x.", "0xg", "0x1p", "0x1.8.8", "0x1p99999", "x1", "0x-1", "0x1 "];
         for wrong in ["", " 1", "1 ", "nan", "NaN", "1e999", "abc", "1.2.3", "--1"].iter().chain(&wrong) {
             check(wrong, None);
+        }
+        check("5e-324", Some(5e-324));
+        check("-0.00e-999", Some(0.0));
+        check("0X0.0p-9999", Some(0.0));
+        for tiny in ["1e-400", "-.01E-400", "0x1p-2000", "0xap-2000"] {
+            check(tiny, None);
+            assert_eq!(parse_f64_or_tiny(tiny.as_bytes()), Some(0.0), "{tiny}");
         }
         let check =
             |text: &str, expected| assert_eq!(parse_f64_leniently(text.as_bytes()), expected, "{text}");
