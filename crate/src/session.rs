@@ -355,7 +355,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
             read = reading => match read {
                 Some(read) => {
                     let bytes = read?;
-                    server.counters.bytes_in.fetch_add(bytes as u64, Ordering::Relaxed);
+                    server.counters.served().bytes_in.fetch_add(bytes as u64, Ordering::Relaxed);
                     Ok((bytes == 0).then_some(End::Left))
                 }
                 None => Ok(Some(End::Silent)),
@@ -398,7 +398,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
             // It may be one that reads nothing.
             () = self.client.killed() => return Err(io::ErrorKind::ConnectionAborted.into()),
         }
-        self.service.server.counters.bytes_out.fetch_add(bytes as u64, Ordering::Relaxed);
+        self.service.server.counters.served().bytes_out.fetch_add(bytes as u64, Ordering::Relaxed);
         record::record(Event::Write { bytes: u32::try_from(bytes).unwrap_or(u32::MAX) });
         if replies.capacity() > REPLY_CAPACITY_KEPT {
             *replies = BytesMut::new();

@@ -8,11 +8,8 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use super::info::Report;
+use super::striped::Striped;
 use super::table::{Found, TABLE};
-
-/// Threads count apart, or every command would wait for a cache line that another core has just written. As many as there
-/// are stripes never meet; more share them.
-const STRIPES: usize = if cfg!(feature = "native") { 8 } else { 1 };
 
 /// The percentiles of Latencystats, in thousandths: Redis's `latency-tracking-info-percentiles` as it comes.
 const PERCENTILES: [(&str, u64); 3] = [("p50", 500), ("p99", 990), ("p99.9", 999)];
@@ -27,15 +24,14 @@ pub(crate) struct CallStats(Box<[OnceLock<Box<Command>>]>);
 /// What is counted of one command; made when it is first asked for.
 #[derive(Debug, Default)]
 struct Command {
-    stripes: [Stripe; STRIPES],
+    ran: Striped<Ran>,
     /// Refused before it ran. Rare, so on no stripe.
     rejected: AtomicU64,
 }
 
-/// One thread's part, on cache lines of its own.
+/// One thread's part.
 #[derive(Debug, Default)]
-#[repr(align(128))]
-struct Stripe {
+struct Ran {
     calls: AtomicU64,
     failed: AtomicU64,
     took_ns: AtomicU64,
@@ -62,14 +58,14 @@ impl Default for CallStats {
 impl CallStats {
     /// Counts `calls` of `found`. Some nanoseconds, whatever their number.
     pub(crate) fn count(&self, found: Found, calls: Calls) {
-        let stripe = &self.command(found).stripes[STRIPE.with(|stripe| *stripe)];
-        stripe.calls.fetch_add(calls.calls, Relaxed);
+        let ran = self.command(found).ran.own();
+        ran.calls.fetch_add(calls.calls, Relaxed);
         if calls.failed > 0 {
-            stripe.failed.fetch_add(calls.failed, Relaxed);
+            ran.failed.fetch_add(calls.failed, Relaxed);
         }
         if let Some(took_ns) = calls.took_ns {
-            stripe.took_ns.fetch_add(took_ns, Relaxed);
-            stripe.times.get_or_init(Box::default).count(took_ns / calls.calls.max(1), calls.calls);
+            ran.took_ns.fetch_add(took_ns, Relaxed);
+            ran.times.get_or_init(Box::default).count(took_ns / calls.calls.max(1), calls.calls);
         }
     }
 
@@ -90,12 +86,11 @@ impl CallStats {
     pub(super) fn reset(&self) {
         for (_, command) in self.commands() {
             command.rejected.store(0, Relaxed);
-            for stripe in &command.stripes {
-                for count in [&stripe.calls, &stripe.failed, &stripe.took_ns] {
+            for ran in command.ran.iter() {
+                for count in [&ran.calls, &ran.failed, &ran.took_ns] {
                     count.store(0, Relaxed);
                 }
-                stripe
-                    .times
+                ran.times
                     .get()
                     .into_iter()
                     .flat_map(|times| &times.0)
@@ -107,15 +102,12 @@ impl CallStats {
     /// A line for each command that was asked for, as Redis writes it.
     pub(super) fn report_calls(&self, report: &mut Report<'_>) {
         for (name, command) in self.commands() {
-            let sum = |count: fn(&Stripe) -> &AtomicU64| {
-                command.stripes.iter().map(|stripe| count(stripe).load(Relaxed)).sum::<u64>()
-            };
-            let (calls, failed) = (sum(|stripe| &stripe.calls), sum(|stripe| &stripe.failed));
+            let (calls, failed) = (command.ran.sum(|ran| &ran.calls), command.ran.sum(|ran| &ran.failed));
             let rejected = command.rejected.load(Relaxed);
             if calls + rejected == 0 {
                 continue;
             }
-            let us = sum(|stripe| &stripe.took_ns) as f64 / 1000.0;
+            let us = command.ran.sum(|ran| &ran.took_ns) as f64 / 1000.0;
             let us_per_call = if calls == 0 { 0.0 } else { us / calls as f64 };
             report.line(format_args!(
                 "cmdstat_{name}:calls={calls},usec={us:.0},usec_per_call={us_per_call:.2},\
@@ -128,7 +120,7 @@ impl CallStats {
     pub(super) fn report_times(&self, report: &mut Report<'_>) {
         for (name, command) in self.commands() {
             let mut counts = vec![0; BUCKETS];
-            for times in command.stripes.iter().filter_map(|stripe| stripe.times.get()) {
+            for times in command.ran.iter().filter_map(|ran| ran.times.get()) {
                 counts.iter_mut().zip(&times.0).for_each(|(sum, count)| *sum += count.load(Relaxed));
             }
             if counts.iter().sum::<u64>() > 0 {
@@ -139,14 +131,6 @@ impl CallStats {
             }
         }
     }
-}
-
-thread_local! {
-    /// Where this thread counts.
-    static STRIPE: usize = {
-        static THREADS: AtomicU64 = AtomicU64::new(0);
-        (THREADS.fetch_add(1, Relaxed) as usize).rem_euclid(STRIPES)
-    };
 }
 
 /// How many commands and subcommands there are.

@@ -16,6 +16,7 @@ use super::mistake::Mistake;
 use super::pause::Pause;
 use super::settings::Settings;
 use super::slow_log::SlowLog;
+use super::striped::Striped;
 use crate::log::Log;
 use crate::resp::Limits;
 use crate::rt::Room;
@@ -85,17 +86,9 @@ impl Default for Config {
 }
 
 /// What the server counts. The host adds to them; none orders anything else, so all accesses are relaxed.
-///
-/// On a cache line of their own: every batch writes them, and every request reads what else is in [`Server`].
 #[derive(Debug, Default)]
-#[repr(align(128))]
 pub struct Counters {
-    /// Requests carried out, mistakes included. Add once a batch.
-    pub commands: AtomicU64,
-    /// Bytes read from clients. Add once a read.
-    pub bytes_in: AtomicU64,
-    /// Bytes written to clients. Add once a flush.
-    pub bytes_out: AtomicU64,
+    pub(super) served: Striped<Served>,
     /// Resident memory in bytes; 0 where the host cannot tell.
     pub resident_bytes: AtomicU64,
     /// How long processors have worked for this process, in microseconds; 0 where the host cannot tell.
@@ -108,11 +101,29 @@ pub struct Counters {
     pub(super) too_slow: AtomicU64,
 }
 
+/// What the sessions polled by one thread count.
+#[derive(Debug, Default)]
+pub(crate) struct Served {
+    /// Requests carried out, mistakes included. Add once a batch.
+    pub(crate) commands: AtomicU64,
+    /// Bytes read from clients. Add once a read.
+    pub(crate) bytes_in: AtomicU64,
+    /// Bytes written to clients. Add once a flush.
+    pub(crate) bytes_out: AtomicU64,
+}
+
 impl Counters {
+    /// Where a session on this thread counts.
+    #[inline]
+    pub(crate) fn served(&self) -> &Served {
+        self.served.own()
+    }
+
     /// Counts from 0 again, but for what is there now.
     pub(super) fn reset(&self) {
-        let Self { commands, bytes_in, bytes_out, connections, rejected, too_slow, .. } = self;
-        for count in [commands, bytes_in, bytes_out, connections, rejected, too_slow] {
+        let Self { served, connections, rejected, too_slow, .. } = self;
+        let served = served.iter().flat_map(|one| [&one.commands, &one.bytes_in, &one.bytes_out]);
+        for count in served.chain([connections, rejected, too_slow]) {
             count.store(0, Relaxed);
         }
     }

@@ -184,9 +184,9 @@ fn memory(ctx: &mut Ctx<'_>, report: &mut Report<'_>) {
 fn stats(ctx: &mut Ctx<'_>, report: &mut Report<'_>) {
     let counters = &ctx.server.counters;
     report.field("total_connections_received", load(&counters.connections));
-    report.field("total_commands_processed", load(&counters.commands));
-    report.field("total_net_input_bytes", load(&counters.bytes_in));
-    report.field("total_net_output_bytes", load(&counters.bytes_out));
+    report.field("total_commands_processed", counters.served.sum(|served| &served.commands));
+    report.field("total_net_input_bytes", counters.served.sum(|served| &served.bytes_in));
+    report.field("total_net_output_bytes", counters.served.sum(|served| &served.bytes_out));
     report.field("rejected_connections", load(&counters.rejected));
     let mut total = Stats::default();
     for shard in 0..ctx.keyspace.count() {

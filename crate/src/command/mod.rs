@@ -95,6 +95,7 @@ mod stream_info;
 mod stream_reads;
 mod streams;
 mod strings;
+mod striped;
 mod substrings;
 mod transactions;
 

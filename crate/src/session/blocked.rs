@@ -36,7 +36,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
                         if bytes == 0 {
                             return Err(io::ErrorKind::UnexpectedEof.into());
                         }
-                        service.server.counters.bytes_in.fetch_add(bytes as u64, Ordering::Relaxed);
+                        service.server.counters.served().bytes_in.fetch_add(bytes as u64, Ordering::Relaxed);
                     }
                     () = client.killed() => return Err(io::ErrorKind::ConnectionAborted.into()),
                     _ = stop.wait_for(|stop| *stop) => return Err(io::Error::other("the server stops")),

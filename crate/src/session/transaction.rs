@@ -41,7 +41,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
         match self.client.end_transaction() {
             Ok(transaction) => {
                 let commands = transaction.requests().len() as u64;
-                self.service.server.counters.commands.fetch_add(commands, Ordering::Relaxed);
+                self.service.server.counters.served().commands.fetch_add(commands, Ordering::Relaxed);
                 self.job.transaction = Some(Box::new(transaction));
                 self.job.push(index, found);
                 self.run_job().await?;
