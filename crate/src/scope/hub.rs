@@ -11,14 +11,16 @@ use super::codec::{self, Clocked};
 use super::event::Event;
 use super::frame::Frame;
 use super::record::{self, ON};
-use super::ring::{self, Ring, Rows};
+use super::ring::{self, Ring, Room, Rows};
 
-/// Words a worker's ring holds between two times that it is emptied, of which most events take one (*How events lie in it* in
-/// `ring.rs`): ten million a second if that is every 3 ms.
-pub const WORKER_RING_WORDS: usize = 32 * 1024;
+/// What a worker's ring holds between two times that it is emptied, in words, of which most events take one: ten million a second if
+/// that is every 3 ms. In that time a server under load uses the near ones once, and half a megabyte of its data for them; all 32,768 in
+/// turn never stayed in a cache of two. With them a watched INCR `-P 16`, on one core, had 0.86 of the throughput of an unwatched one,
+/// and 0.88 with the near ones (medians of nine times six turns).
+const WORKER_ROOM: Room = Room { near: 8 * 1024, far: 32 * 1024 };
 
-/// Words the ring of any other thread holds. A runtime may have 512 blocking threads; theirs stay small.
-pub const OTHER_RING_WORDS: usize = 4 * 1024;
+/// The same of any other thread. A runtime may have 512 blocking threads; theirs stay small.
+const OTHER_ROOM: Room = Room { near: 0, far: 4 * 1024 };
 
 static HUB: Mutex<Hub> = Mutex::new(Hub { rings: Vec::new(), threads: 0 });
 static WATCHES: AtomicU32 = AtomicU32::new(0);
@@ -155,13 +157,13 @@ pub(super) fn ring_for_this_thread() -> Option<Ring> {
         return None;
     }
     let is_worker = tokio::runtime::worker_index().is_some();
-    let capacity = if is_worker { WORKER_RING_WORDS } else { OTHER_RING_WORDS };
+    let room = if is_worker { WORKER_ROOM } else { OTHER_ROOM };
     let mut hub = hub();
     let thread = hub.threads;
     hub.threads = thread.wrapping_add(1);
     // Clocks of one process share their calibration; a clone counts the same ticks.
     let counter = CLOCK.counter.clone();
-    let (ring, rows) = ring::ring(capacity, counter);
+    let (ring, rows) = ring::ring(room, counter);
     hub.rings.push(Recorded { thread, rows });
     Some(ring)
 }

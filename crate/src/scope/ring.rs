@@ -6,7 +6,8 @@
 //! A ring is expensive to write to. Nobody's cache holds a place in it by the time it is used again, since it was read by another
 //! core, and since a store of a million keys leaves nothing in there: writing to it waits, and the next lock taken or let go waits for that.
 //! With 24 bytes a row, writing them was half of what a watched GET `-P 16` cost more than an unwatched one. So they are packed; and what
-//! need not be read at once is put into the ring with what comes next: places written together wait together.
+//! need not be read at once is put into the ring with what comes next: places written together wait together. And there are two: a small
+//! one, whose places are used again soon, and a large one for when the small one is not read in time.
 
 use std::mem;
 
@@ -21,13 +22,25 @@ const POLL_RESERVE_WORDS: usize = 1024;
 /// Words put into the ring together at most: more than a batch of brief commands has.
 const TOGETHER_WORDS: usize = 64;
 
-/// A ring of `capacity` words: the end that is written and the one that is read.
-pub(super) fn ring(capacity: usize, counter: quanta::Clock) -> (Ring, Rows) {
-    let (writer, reader) = rtrb::RingBuffer::new(capacity);
+/// How many words a ring has room for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Room {
+    /// As many as are used over and over, while they are read in time: few, so that they stay in the writer's cache.
+    pub(super) near: usize,
+    /// Those for when they are not.
+    pub(super) far: usize,
+}
+
+/// A ring with `room`: the end that is written and the one that is read.
+pub(super) fn ring(room: Room, counter: quanta::Clock) -> (Ring, Rows) {
+    let (near_writer, near_reader) = rtrb::RingBuffer::new(room.near);
+    let (far_writer, far_reader) = rtrb::RingBuffer::new(room.far);
     let last = counter.raw();
     let before = Before::at(last);
     let ring = Ring {
-        words: writer,
+        near: near_writer,
+        far: far_writer,
+        is_far: false,
         counter,
         last,
         is_stale: false,
@@ -39,12 +52,16 @@ pub(super) fn ring(capacity: usize, counter: quanta::Clock) -> (Ring, Rows) {
         lost: 0,
         skipping: false,
     };
-    (ring, Rows { words: reader, before })
+    (ring, Rows { near: near_reader, far: far_reader, before })
 }
 
 /// A thread's own end of its ring.
 pub(super) struct Ring {
-    words: rtrb::Producer<u64>,
+    near: rtrb::Producer<u64>,
+    // Holds nothing but what came after all that is in `near`.
+    far: rtrb::Producer<u64>,
+    /// `far` may hold something: what comes next goes there.
+    is_far: bool,
     counter: quanta::Clock,
     /// The time-stamp counter at the last event, and whether nobody watched at some time since.
     last: u64,
@@ -97,7 +114,7 @@ impl Ring {
             self.append(Row::of(Event::LockAcquired { lock }), At::Last);
         }
         if row.kind() == Row::POLL_START {
-            self.skipping = self.words.slots() < POLL_RESERVE_WORDS;
+            self.skipping = self.far.slots() < POLL_RESERVE_WORDS;
         }
         self.append(row, at);
         self.tell();
@@ -145,12 +162,27 @@ impl Ring {
     /// Puts what was appended into the ring, all of it or nothing.
     #[inline]
     fn tell(&mut self) {
-        match self.words.push_entire_slice(&self.together) {
-            Ok(()) => self.told = self.before,
-            Err(_) => self.lose(),
+        if (!self.is_far && self.near.push_entire_slice(&self.together).is_ok()) || self.tell_far() {
+            self.told = self.before;
+        } else {
+            self.lose();
         }
         self.together.clear();
         self.events = 0;
+    }
+
+    /// Puts it where there is more room, and whatever comes after it, until all is read; false if it does not fit there either.
+    #[cold]
+    fn tell_far(&mut self) -> bool {
+        let is_read = |words: &rtrb::Producer<u64>| words.slots() == words.buffer().capacity();
+        if self.is_far && is_read(&self.far) && is_read(&self.near) {
+            self.is_far = false;
+            if self.near.push_entire_slice(&self.together).is_ok() {
+                return true;
+            }
+        }
+        self.is_far = true;
+        self.far.push_entire_slice(&self.together).is_ok()
     }
 
     #[cold]
@@ -165,29 +197,42 @@ impl Ring {
 
 /// The reading end of a thread's ring.
 pub(super) struct Rows {
-    words: rtrb::Consumer<u64>,
+    near: rtrb::Consumer<u64>,
+    far: rtrb::Consumer<u64>,
     before: Before,
 }
 
 impl Rows {
     /// Whether nothing will be written any more.
     pub(super) fn is_abandoned(&self) -> bool {
-        self.words.is_abandoned()
+        self.near.is_abandoned() && self.far.is_abandoned()
     }
 
-    /// Takes all words that are there, if there are any: whole rows, in two pieces where the ring begins anew. `each` is handed them
-    /// and what the first is packed against.
-    pub(super) fn read(&mut self, each: impl FnOnce(Before, [&[u64]; 2])) {
-        let waiting = self.words.slots();
-        if waiting == 0 {
-            return;
-        }
-        let chunk = self.words.read_chunk(waiting).expect("`slots` said that many are there");
-        let (first, rest) = chunk.as_slices();
-        each(self.before, [first, rest]);
-        Unpacked::new(first.iter().chain(rest).copied(), &mut self.before).for_each(drop);
-        chunk.commit_all();
+    /// Takes all words that are there. `each` is handed them, whole rows in two pieces where a ring begins anew, and what the first is
+    /// packed against; twice, if there are some in both rings.
+    pub(super) fn read(&mut self, mut each: impl FnMut(Before, [&[u64]; 2])) {
+        let Self { near, far, before } = self;
+        // Looked at first: what is far by now came after all that is near, and nothing goes there again before it is taken.
+        let waiting = far.slots();
+        take(near, near.slots(), before, &mut each);
+        take(far, waiting, before, &mut each);
     }
+}
+
+fn take(
+    words: &mut rtrb::Consumer<u64>,
+    waiting: usize,
+    before: &mut Before,
+    each: &mut impl FnMut(Before, [&[u64]; 2]),
+) {
+    if waiting == 0 {
+        return;
+    }
+    let chunk = words.read_chunk(waiting).expect("`slots` said that many are there");
+    let (first, rest) = chunk.as_slices();
+    each(*before, [first, rest]);
+    Unpacked::new(first.iter().chain(rest).copied(), before).for_each(drop);
+    chunk.commit_all();
 }
 
 #[cfg(test)]
@@ -212,7 +257,7 @@ mod tests {
 
     /// A ring whose clock stands still: what it writes takes as many words each time.
     fn new(capacity: usize) -> (Ring, Rows) {
-        ring(capacity, quanta::Clock::mock().0)
+        ring(Room { near: 0, far: capacity }, quanta::Clock::mock().0)
     }
 
     /// A brief command and the start of the next.
@@ -352,9 +397,63 @@ mod tests {
     }
 
     #[test]
+    fn what_is_near_comes_before_what_is_far() {
+        let (mut ring, mut rows) = ring(Room { near: 4, far: 10 }, quanta::Clock::mock().0);
+        let (mut written, mut read, mut random) = (0, Vec::new(), fastrand::Rng::with_seed(1));
+        for _ in 0..1_000 {
+            for _ in 0..random.u64(0..=14) {
+                written += 1;
+                ring.push(Row::of(Event::Read { bytes: written }), At::Now);
+            }
+            read.extend(told(&mut rows).concat());
+        }
+        assert_eq!(ring.lost, 0);
+        assert_eq!(read, (1..=written).map(|bytes| Event::Read { bytes }).collect::<Vec<_>>());
+        (0..14).for_each(|_| wait(&mut ring));
+        wait(&mut ring);
+        assert_eq!((told(&mut rows).len(), ring.lost), (14, 1));
+    }
+
+    #[test]
+    fn what_another_thread_reads_is_in_order() {
+        const WRITTEN: u32 = 100_000;
+        let (mut ring, rows) = ring(Room { near: 16, far: 256 }, quanta::Clock::mock().0);
+        std::thread::scope(move |scope| {
+            // Gone if this panics: then the writer ends, too.
+            let mut rows = rows;
+            scope.spawn(move || {
+                for bytes in 1..=WRITTEN {
+                    ring.push(Row::of(Event::Read { bytes }), At::Now);
+                    if bytes % 64 == 0 {
+                        std::thread::yield_now();
+                    }
+                }
+                // What is lost is told with the next that fits.
+                while ring.lost > 0 && !ring.far.is_abandoned() {
+                    wait(&mut ring);
+                }
+            });
+            let mut last = 0;
+            while !(rows.is_abandoned() && rows.near.is_empty() && rows.far.is_empty()) {
+                for event in told(&mut rows).concat() {
+                    match event {
+                        Event::Read { bytes } => {
+                            assert_eq!(bytes, last + 1);
+                            last = bytes;
+                        }
+                        Event::Gap { lost } => last += lost,
+                        _ => {}
+                    }
+                }
+            }
+            assert!(last >= WRITTEN, "{last}");
+        });
+    }
+
+    #[test]
     fn nothing_happens_at_the_instant_of_what_nobody_watched() {
         let (counter, time) = quanta::Clock::mock();
-        let (mut ring, mut rows) = ring(2 * POLL_RESERVE_WORDS, counter);
+        let (mut ring, mut rows) = ring(Room { near: 0, far: 2 * POLL_RESERVE_WORDS }, counter);
         wait(&mut ring);
         ring.forget();
         time.increment(100);
