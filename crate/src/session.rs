@@ -193,7 +193,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
 
     /// Runs the requests of the batch in order: those about the connection here, those about the data where it is.
     async fn run_batch(&mut self) -> io::Result<()> {
-        // Of what was decoded before there was anything to read, nothing is whole: not worth a look at the clock.
+        // Mostly, all that arrived has been answered: not worth a look at the clock.
         if self.job.batch.is_empty() {
             return Ok(());
         }

@@ -14,9 +14,9 @@ use super::record::{self, ON};
 use super::ring::{self, Ring, Room, Rows};
 
 /// What a worker's ring holds between two times that it is emptied, in words, of which most events take one: ten million a second if
-/// that is every 3 ms. In that time a server under load uses the near ones once, and half a megabyte of its data for them; all 32,768 in
-/// turn never stayed in a cache of two. With them a watched INCR `-P 16`, on one core, had 0.86 of the throughput of an unwatched one,
-/// and 0.88 with the near ones (medians of nine times six turns).
+/// that is every 3 ms. In that time a server under load uses the near ones about once: so few that they stay in a core's cache beside
+/// the data it reads meanwhile. With 32,768 used in turn a watched INCR `-P 16`, on one core, had 0.86 of the throughput of an unwatched
+/// one, with the near ones 0.88 (medians of nine times six turns).
 const WORKER_ROOM: Room = Room { near: 8 * 1024, far: 32 * 1024 };
 
 /// The same of any other thread. A runtime may have 512 blocking threads; theirs stay small.
