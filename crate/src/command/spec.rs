@@ -262,10 +262,15 @@ pub(super) enum Miscounted {
 const SHORT_WORDS_MAX: usize = 8;
 
 impl Spec {
+    /// Whether its cost does not grow with anything.
+    pub(super) const fn is_constant_time(&self) -> bool {
+        matches!(self.complexity.as_bytes(), b"O(1)")
+    }
+
     /// Whether a request of so many words takes next to no time: its cost does not grow with anything, or hardly with anything but
     /// what it brings along to be kept, and that is little.
     pub(crate) fn is_short(&self, words: impl FnOnce() -> usize) -> bool {
-        self.complexity == "O(1)"
+        self.is_constant_time()
             // A stream may be trimmed, too.
             || self.group != Group::Stream
                 && self.has(Flag::Fast)

@@ -20,7 +20,11 @@ macro_rules! table {
 
 /// The entry of a command as this program has it: where nobody asks for texts, without them.
 const fn told(spec: Spec) -> Spec {
-    if cfg!(feature = "texts") { spec } else { Spec { summary: "", usage: "", ..spec } }
+    if cfg!(feature = "texts") {
+        return spec;
+    }
+    let complexity = if spec.is_constant_time() { spec.complexity } else { "" };
+    Spec { summary: "", usage: "", since: "", complexity, ..spec }
 }
 
 /// All commands, by family. A command's position is its number wherever one is recorded.

@@ -9,8 +9,8 @@ use std::sync::atomic::Ordering;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::Session;
 use super::stream::read_ahead;
+use super::{Session, stopped};
 use crate::command::Mistake;
 use crate::resp::Reply;
 use crate::sharing::Blocked;
@@ -23,8 +23,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
         self.write().await?;
         self.client.wait_with(Some(Arc::clone(&blocked.ticket) as Arc<dyn Waiter>));
         let Self { stream, arrived, service, client, .. } = self;
-        let (rt, mut stop) = (service.rt.clone(), service.stop.clone());
+        let rt = service.rt.clone();
         let answer = {
+            let mut stopped = pin!(stopped(service.stop.clone()));
             let mut ended = pin!(blocked.ended(&rt));
             loop {
                 tokio::select! {
@@ -39,7 +40,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
                         service.server.counters.served().bytes_in.fetch_add(bytes as u64, Ordering::Relaxed);
                     }
                     () = client.killed() => return Err(io::ErrorKind::ConnectionAborted.into()),
-                    _ = stop.wait_for(|stop| *stop) => return Err(io::Error::other("the server stops")),
+                    () = &mut stopped => return Err(io::Error::other("the server stops")),
                 }
             }
         };

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::Session;
+use super::{Session, stopped};
 use crate::command::{self, Found, Group, Mistake, Run, Spec};
 use crate::resp::Reply;
 use crate::rt::step;
@@ -113,7 +113,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
                 self.write().await?;
             }
             let server = Arc::clone(&self.service.server);
-            let mut stop = self.service.stop.clone();
             let mut ended = pin!(server.pause.ended());
             // From here on an end is not missed.
             ended.as_mut().enable();
@@ -125,7 +124,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Session<S> {
                 () = ended => {}
                 () = self.client.killed() => return Err(io::ErrorKind::ConnectionAborted.into()),
                 // On a receiver of its own: to have seen the value here would be to have seen it where bytes are awaited.
-                _ = stop.wait_for(|stop| *stop) => break,
+                () = stopped(self.service.stop.clone()) => break,
                 () = rt.sleep(Duration::from_millis(left_ms)) => {}
             }
         }
