@@ -12,8 +12,8 @@ use super::table::Table;
 use super::value::Bytes;
 use super::weight::of_field;
 
-/// Most fields of a packed hash: `hash-max-listpack-entries`, which is 512 in Redis. A look-up compares all of them.
-pub(super) const PACKED_LEN_MAX: usize = 128;
+/// Most fields of a packed hash: Redis's `hash-max-listpack-entries`. A look-up compares all of them.
+pub(super) const PACKED_LEN_MAX: usize = 512;
 
 /// Longest field or value of a packed hash, in bytes: Redis's `hash-max-listpack-value`.
 pub(super) const PACKED_BYTES_MAX: usize = 64;
@@ -98,10 +98,8 @@ impl Hash {
     /// Sets a field; whether it is new.
     pub fn set(&mut self, field: &[u8], value: &[u8]) -> bool {
         if let Layout::Packed(packed) = &mut self.0 {
-            let position = position(packed, field);
             let fits = value.len() <= PACKED_BYTES_MAX;
-            if let Some(position) = position.filter(|_| fits) {
-                packed.replace(position * 2 + 1, value);
+            if fits && packed.replace_value(field, value) {
                 return false;
             }
             if fits && field.len() <= PACKED_BYTES_MAX && packed.len() / 2 < PACKED_LEN_MAX {

@@ -77,15 +77,34 @@ impl Packed {
 
     /// Puts `string` in the place of the one at `index`.
     pub(super) fn replace(&mut self, index: usize, string: &[u8]) {
-        match self.get(index) {
-            Some(old) if old.len() == string.len() => {
-                let end = self.offset(index + 1);
-                self.bytes[end - string.len()..end].copy_from_slice(string);
+        self.replace_from(index, self.offset(index), string);
+    }
+
+    /// Of strings that are keys and values in turn, puts `value` behind `key`; whether that is there.
+    // One walk for both: two took half as long again for HSET of a hash of 512 fields.
+    pub(super) fn replace_value(&mut self, key: &[u8], value: &[u8]) -> bool {
+        let mut strings = self.iter();
+        let mut index = 1;
+        while let Some(other) = strings.next() {
+            if other == key {
+                let start = self.bytes.len() - strings.bytes.len();
+                self.replace_from(index, start, value);
+                return true;
             }
-            _ => {
-                self.remove(index, 1);
-                self.insert(index, string);
-            }
+            strings.next();
+            index += 2;
+        }
+        false
+    }
+
+    /// Puts `string` in the place of the one at `index`, which starts at that byte.
+    fn replace_from(&mut self, index: usize, start: usize, string: &[u8]) {
+        let end = start + Iter { bytes: &self.bytes[start..], left: self.len - index }.skipped(1);
+        if end - start == Self::room(string.len()) {
+            self.bytes[end - string.len()..end].copy_from_slice(string);
+        } else {
+            self.remove(index, 1);
+            self.insert(index, string);
         }
     }
 
