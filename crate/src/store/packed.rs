@@ -81,7 +81,7 @@ impl Packed {
     }
 
     /// Of strings that are keys and values in turn, puts `value` behind `key`; whether that is there.
-    // One walk for both: two took half as long again for HSET of a hash of 512 fields.
+    // One walk for both: HSET of a hash of 512 fields had three quarters of the throughput with two.
     pub(super) fn replace_value(&mut self, key: &[u8], value: &[u8]) -> bool {
         let mut strings = self.iter();
         let mut index = 1;
