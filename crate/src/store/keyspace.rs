@@ -92,19 +92,24 @@ pub(crate) fn fetch<'a>(need: impl Iterator<Item = (&'a Store, Needed<'a>)> + Cl
         any_element |= needed.element.is_some();
     }
     if any_element {
-        fetch_elements(need.zip(positions));
+        fetch_elements(need, positions);
     }
 }
 
-/// The same of elements, each in the collection at a position.
-fn fetch_elements<'a>(need: impl Iterator<Item = ((&'a Store, Needed<'a>), usize)> + Clone) {
+/// The same of elements, each in a collection at one of the `positions`, where that is likely.
+// Collections whose keys are far are looked for here: when `fetch` did that, GET -P 16 took a tenth more CPU time.
+fn fetch_elements<'a>(
+    need: impl Iterator<Item = (&'a Store, Needed<'a>)> + Clone,
+    mut positions: [usize; FETCHED_TOGETHER],
+) {
     let mut elements = [usize::MAX; FETCHED_TOGETHER];
-    for (((store, needed), position), at) in need.clone().zip(&mut elements) {
+    for (((store, needed), position), at) in need.clone().zip(&mut positions).zip(&mut elements) {
         if let Some(element) = needed.element {
-            *at = store.likely_element(position, element);
+            *position = store.certainly(needed.key, *position);
+            *at = store.likely_element(*position, element);
         }
     }
-    for (((store, _), position), at) in need.zip(elements) {
+    for (((store, _), position), at) in need.zip(positions).zip(elements) {
         store.fetch_element(position, at);
     }
 }

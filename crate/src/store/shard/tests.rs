@@ -92,3 +92,18 @@ fn the_order_is_that_of_the_changes() {
     let keys: Vec<_> = (0..store.len()).filter_map(|n| store.at(n).map(|(key, _)| key.to_vec())).collect();
     assert_eq!(keys, [&b"0"[..], b"3", b"2", b"new"]);
 }
+
+#[test]
+fn a_key_is_found_to_fetch_its_elements_however_far_it_is() {
+    // Of as many as an index has room for before it grows, one in ten is far from its slot.
+    let store = store(&[None; 3_000]);
+    let mut far = 0;
+    for number in 0..store.len() {
+        let key = number.to_string().into_bytes();
+        let likely = store.likely(&key);
+        far += usize::from(likely == usize::MAX);
+        assert_eq!(store.certainly(&key, likely), number);
+    }
+    assert!(far > 0);
+    assert_eq!(store.certainly(b"none", usize::MAX), usize::MAX);
+}
