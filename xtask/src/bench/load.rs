@@ -1,11 +1,12 @@
-//! One measurement: redis-benchmark against a running server, and the CPU time the server spent meanwhile. Knows
+//! One measurement: redis-benchmark against a running server, and the CPU time that either spent meanwhile. Knows
 //! nothing of what is compared.
 
 use std::process::Command;
+use std::time::Instant;
 
 use anyhow::{Context, Result};
 
-use super::program::{Program, on_core};
+use super::program::{Program, cpu_of_ended_ns, on_core};
 use crate::shell::read;
 
 /// 50 clients that send `requests` of one command, with 64-byte values and keys at random out of `keys`.
@@ -27,6 +28,9 @@ pub(super) struct Cost {
     pub(super) rate: f64,
     /// The server's CPU time, microseconds a request: the same number as CPU seconds a million requests.
     pub(super) cpu_us: f64,
+    /// How much of the time redis-benchmark, which has one thread, was at work: close to 1, it is the limit and not the server.
+    /// From CPU time to a hundredth of a second.
+    pub(super) load_busy: f64,
 }
 
 impl Load {
@@ -40,12 +44,19 @@ impl Load {
         } else {
             command.args(["-t", &self.test]);
         }
-        let cpu_before_ns = program.cpu_ns()?;
+        let (load_before_ns, cpu_before_ns) = (cpu_of_ended_ns()?, program.cpu_ns()?);
+        let began = Instant::now();
         let output = read(&mut on_core(&command, core))?;
+        let took = began.elapsed();
         let cpu_ns = program.cpu_ns()?.saturating_sub(cpu_before_ns);
+        let load_ns = cpu_of_ended_ns()?.saturating_sub(load_before_ns);
         let rate =
             rate(&output).with_context(|| format!("expected redis-benchmark's CSV, found:\n{output}"))?;
-        Ok(Cost { rate, cpu_us: cpu_ns as f64 / 1000.0 / self.requests as f64 })
+        Ok(Cost {
+            rate,
+            cpu_us: cpu_ns as f64 / 1000.0 / self.requests as f64,
+            load_busy: load_ns as f64 / took.as_nanos() as f64,
+        })
     }
 
     fn command(&self, port: u16, requests: u64) -> Command {

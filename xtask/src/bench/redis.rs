@@ -84,7 +84,10 @@ fn start_with(binary: &Path, sharing: &str, workers: Option<usize>, core: Option
 /// `rounds` holds for each round one cost a server, in the order of `names`; the first is the one compared with.
 fn print_table(load: &Load, names: &[&str], rounds: &[Vec<Cost>]) {
     println!("\n{} -P {}, 50 clients, 64-byte values", load.test, load.pipeline);
-    println!("{:<12} {:>12} {:>10} {:>16} {:>10}", "", "requests/s", "to redis", "CPU s/million", "to redis");
+    println!(
+        "{:<12} {:>12} {:>10} {:>16} {:>10} {:>10}",
+        "", "requests/s", "to redis", "CPU s/million", "to redis", "load busy"
+    );
     for (index, name) in names.iter().enumerate() {
         let of = |value: fn(&Cost) -> f64| {
             let own = median(rounds.iter().map(|round| value(&round[index])));
@@ -93,6 +96,7 @@ fn print_table(load: &Load, names: &[&str], rounds: &[Vec<Cost>]) {
         };
         let (rate, rate_ratio) = of(|cost| cost.rate);
         let (cpu, cpu_ratio) = of(|cost| cost.cpu_us);
-        println!("{name:<12} {rate:>12.0} {rate_ratio:>10.2} {cpu:>16.3} {cpu_ratio:>10.2}");
+        let (busy, _) = of(|cost| cost.load_busy);
+        println!("{name:<12} {rate:>12.0} {rate_ratio:>10.2} {cpu:>16.3} {cpu_ratio:>10.2} {busy:>10.2}");
     }
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::Result;
 
 use super::latency::p99_us;
-use super::load::Load;
+use super::load::{Cost, Load};
 use super::memory::{bytes_a_key, of_connections, permit_connections};
 use super::program::Program;
 use super::redis::{start_ours, start_redis};
@@ -70,17 +70,23 @@ pub(super) fn bench(effort: &Effort, binary: &Path) -> Result<()> {
             // A hundred elements a reply.
             let requests = if *test == "lrange_100" { requests / 5 } else { requests };
             let load = Load { test: (*test).to_owned(), pipeline: row.pipeline, keys: effort.keys, requests };
-            let (mut rates, mut cpus) = (Vec::new(), Vec::new());
+            let mut rounds = Vec::new();
             for _ in 0..effort.rounds {
                 let redis = load.measure(&programs[0], load_core)?;
-                let ours = load.measure(&programs[1], load_core)?;
-                rates.push(ours.rate / redis.rate);
-                cpus.push(ours.cpu_us / redis.cpu_us);
+                rounds.push((redis, load.measure(&programs[1], load_core)?));
             }
+            let of = |value: fn(&(Cost, Cost)) -> f64| median(rounds.iter().map(value));
             let name = format!("{test} -P {}", row.pipeline);
-            tell(&format!("{name}: throughput"), median(rates), Goal::AtLeast(row.rate[column]));
+            let rate = of(|(redis, ours)| ours.rate / redis.rate);
+            tell(&format!("{name}: throughput"), rate, Goal::AtLeast(row.rate[column]));
+            println!(
+                "  the load was busy {:.2} of the time, with redis {:.2}",
+                of(|(_, ours)| ours.load_busy),
+                of(|(redis, _)| redis.load_busy)
+            );
             if let Some(goal) = row.cpu {
-                tell(&format!("{name}: server CPU"), median(cpus), Goal::AtMost(goal[column]));
+                let cpu = of(|(redis, ours)| ours.cpu_us / redis.cpu_us);
+                tell(&format!("{name}: server CPU"), cpu, Goal::AtMost(goal[column]));
             }
         }
     }
