@@ -16,6 +16,7 @@ use interleave::store::Policy;
 use tracing::warn;
 
 use crate::durability::AutoRewrite;
+use crate::process;
 use crate::run::RunFlags;
 
 /// What the program can do besides serving.
@@ -191,6 +192,7 @@ impl Flags {
                 ..Limits::default()
             },
             max_clients: self.max_clients,
+            permit_clients: process::permit_clients,
             databases: self.databases,
             port: resp.port(),
             messages: Room { messages: self.pubsub_queue, bytes: self.pubsub_queue_bytes },

@@ -34,7 +34,6 @@ pub struct Client {
     listed: Arc<Listed>,
     // Whoever drops the last copy takes the client off the list.
     place: Arc<Place>,
-    watcher: Arc<Watcher>,
     protocol: Protocol,
     database: usize,
     quitting: bool,
@@ -73,12 +72,9 @@ impl Client {
     pub(super) fn new(server: Arc<Server>, listed: Arc<Listed>) -> Self {
         let authenticated = !server.settings.has_password();
         let place = Arc::new(Place { server, id: listed.id });
-        let watcher = Arc::new(Watcher::default());
-        watcher.identify(listed.id);
         Self {
             listed,
             place,
-            watcher,
             protocol: Protocol::Resp2,
             database: 0,
             quitting: false,
@@ -95,7 +91,6 @@ impl Client {
         Self {
             listed: Arc::clone(&self.listed),
             place: Arc::clone(&self.place),
-            watcher: Arc::clone(&self.watcher),
             transaction: self.transaction.take(),
             subscriptions: self.subscriptions.take(),
             ..*self
@@ -124,7 +119,7 @@ impl Client {
 
     /// What watches keys for it.
     pub fn watcher(&self) -> &Arc<Watcher> {
-        &self.watcher
+        &self.listed.watcher
     }
 
     /// Whether its requests are gathered until EXEC.
@@ -275,7 +270,7 @@ impl Client {
     /// Forgets what was gathered, and watches nothing any more.
     pub(super) fn discard_transaction(&mut self) {
         self.transaction = None;
-        self.watcher.forget();
+        self.listed.watcher.forget();
         self.tell_transaction();
     }
 
@@ -323,6 +318,8 @@ pub(super) struct Listed {
     /// Tells its task to end.
     pub(super) bell: Bell,
     database: AtomicU32,
+    // What watches keys for it.
+    watcher: Arc<Watcher>,
     // Requests of a transaction under way.
     gathered: AtomicU32,
     // What it waits with.
@@ -346,6 +343,8 @@ const NO_COMMAND: u32 = u32::MAX;
 
 impl Listed {
     pub(super) fn new(id: u64, peer: Peer, now_ms: u64) -> Self {
+        let watcher = Arc::new(Watcher::default());
+        watcher.identify(id);
         Self {
             id,
             peer,
@@ -357,6 +356,7 @@ impl Listed {
             marks: AtomicU8::new(0),
             bell: Bell::default(),
             database: AtomicU32::new(0),
+            watcher,
             gathered: AtomicU32::new(NO_TRANSACTION),
             waits: Mutex::default(),
             names: Mutex::default(),
@@ -393,6 +393,7 @@ impl Listed {
             (self.listens(), 'P'),
             (gathers, 'x'),
             (waits, 'b'),
+            (self.watcher.is_dirty(), 'd'),
             (has(Self::NO_EVICT), 'e'),
         ];
         let flags: String = letters.iter().filter(|(is, _)| *is).map(|(_, letter)| *letter).collect();

@@ -73,7 +73,15 @@ const CHANGEABLE: [Changeable; 11] = [
     Changeable {
         name: "maxclients",
         read: |server| server.settings.max_clients.load(Relaxed).to_string(),
-        parse: |_, text| Ok(Change::MaxClients(within(text, 1, 4_294_967_295)? as usize)),
+        parse: |server, text| {
+            let most = within(text, 1, 4_294_967_295)? as usize;
+            (server.config.permit_clients)(most).map_err(|possible| {
+                format!(
+                    "The operating system is not able to handle the specified number of clients, try with {possible}"
+                )
+            })?;
+            Ok(Change::MaxClients(most))
+        },
     },
     Changeable {
         name: "maxmemory",

@@ -32,6 +32,8 @@ pub struct Config {
     pub limits: Limits,
     /// Most clients at a time, at first. Redis: 10,000.
     pub max_clients: usize,
+    /// Whether the system lets the host have so many clients at a time; how many it does, if fewer. Asked when more are to be let in.
+    pub permit_clients: fn(usize) -> Result<(), u64>,
     /// How many databases there are; at least 1. Redis: 16.
     pub databases: usize,
     /// The TCP port of the Redis protocol; 0 where there is none.
@@ -67,6 +69,7 @@ impl Default for Config {
         Self {
             limits: Limits::default(),
             max_clients: 10_000,
+            permit_clients: |_| Ok(()),
             databases: 16,
             port: 0,
             // As many bytes as Redis's `client-output-buffer-limit pubsub`.

@@ -144,9 +144,13 @@ fn write_info(spec: &Spec, reply: &mut Reply<'_>) {
     reply.count(step);
     write_set(&categories(spec), reply);
     // Tips for cluster clients: there is no cluster.
-    reply.array(0);
+    reply.set(0);
     write_key_specs(spec, reply);
-    reply.array(spec.subcommands.len());
+    // As Redis has it: none are a set, some an array.
+    match spec.subcommands.len() {
+        0 => reply.set(0),
+        some => reply.array(some),
+    }
     for sub in spec.subcommands {
         write_info(sub, reply);
     }
@@ -198,7 +202,7 @@ fn key_specs(spec: &Spec) -> usize {
 /// Where the keys are in the newer, longer form.
 fn write_key_specs(spec: &Spec, reply: &mut Reply<'_>) {
     let access = if spec.has(Flag::Write) { "RW" } else { "RO" };
-    reply.array(key_specs(spec));
+    reply.set(key_specs(spec));
     match spec.keys {
         KeySpec::None | KeySpec::All | KeySpec::Computed(_) => {}
         KeySpec::Range { first, last, step } => {

@@ -445,6 +445,8 @@ impl Executor {
         let now_ns = self.rt.now_ns();
         let took_ns = now_ns.saturating_sub(mem::replace(&mut self.since_ns, now_ns));
         let (timed, unknown) = (mem::take(&mut self.untimed), mem::take(&mut self.unknown));
+        // What has run may have changed it.
+        self.slow_ns = self.server.settings.slower_than_ns();
         let (unknown, ran) = job.requests[end - timed - unknown..end].split_at(unknown);
         self.count(unknown, None);
         self.count(ran, Some(took_ns));

@@ -37,6 +37,24 @@ fn silence_is_not_waited_for_longer_than_the_flag_says() {
 }
 
 #[test]
+#[cfg(unix)]
+fn no_more_clients_are_promised_than_the_system_permits() {
+    let server = start(&[]);
+    let ask = |clients: &str| {
+        let mut connection = Connection::open(&server, Way::Tcp);
+        connection.send(format!("CONFIG SET maxclients {clients}\r\nQUIT\r\n").as_bytes());
+        connection.receive_all()
+    };
+    // No system opens four thousand million files.
+    let refused = ask("4294967295");
+    let text = "-ERR CONFIG SET failed (possibly related to argument 'maxclients') - The operating system is not able to \
+                handle the specified number of clients, try with ";
+    let possible = refused.strip_prefix(text).and_then(|rest| rest.strip_suffix("\r\n+OK\r\n"));
+    let possible = possible.unwrap_or_else(|| panic!("expected a refusal, found {refused:?}"));
+    assert_eq!(ask(possible), "+OK\r\n+OK\r\n");
+}
+
+#[test]
 fn one_client_too_many_is_told() {
     let server = start(&["--max-clients=2"]);
     let mut first = Connection::open(&server, Way::Tcp);
