@@ -324,7 +324,7 @@ fn Prompt(page: Page, console: Console) -> impl IntoView {
                     type="text"
                     node_ref=input
                     aria-label=format!("Redis command for console {}", console.number)
-                    placeholder="type a Redis command, e.g. INCR hits"
+                    placeholder="a Redis command, e.g. INCR hits"
                     autocomplete="off"
                     autocapitalize="off"
                     spellcheck="false"

@@ -2,7 +2,7 @@
 
 use interleave::scope::trace::{CommandId, Path, PollId, Trace};
 
-use super::{Fact, Link, Sheet, Stretch};
+use super::{Fact, GONE, Link, Sheet, Stretch};
 use crate::console::Way;
 use crate::page::Selected;
 use crate::{format, names};
@@ -29,6 +29,9 @@ pub(super) fn sheet(trace: &Trace, id: CommandId, kept: Option<Way>) -> Option<S
     }
     facts.push(Fact::new("at", format::moment(command.start_ns as f64, 1_000.0)));
     let mut notes = Vec::new();
+    if command.start_ns < trace.known_from_ns() {
+        notes.push(GONE.to_owned());
+    }
     if path.behind > 0 {
         notes.push(format!("{} commands of the same read came before it.", path.behind));
     }

@@ -38,6 +38,9 @@ pub(crate) struct Stretch {
     evidence: &'static str,
 }
 
+/// Said of what the trace held once.
+const GONE: &str = "The timeline no longer holds it: the oldest goes first.";
+
 /// Everything the drawer shows.
 #[derive(Default)]
 pub(crate) struct Sheet {
@@ -73,7 +76,7 @@ pub(crate) fn Drawer(page: Page) -> impl IntoView {
                 </Show>
                 {move || sheet().map(|sheet| match sheet {
                     Some(sheet) => show(page, sheet).into_any(),
-                    None => view! { <p class="note">"It is no longer in the trace that is held: the oldest goes first."</p> }.into_any(),
+                    None => view! { <p class="note">{GONE}</p> }.into_any(),
                 })}
             </aside>
         </Show>

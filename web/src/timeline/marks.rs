@@ -130,7 +130,9 @@ impl Painter<'_> {
             self.context.set_fill_style_str(&css(mix(self.colours.ground, self.colours.grid, FOLDED_SHARE)));
             self.context.fill_rect(from, LENGTHS_TOP, to - from, RULER_PX - LENGTHS_TOP);
             self.context.set_fill_style_str(&self.colours.muted);
-            let label = short(piece.to_ns - piece.from_ns);
+            // Nothing happened there, as far as it is known: how long that was means nothing where it is not.
+            let is_known = piece.from_ns >= self.scene.trace.known_from_ns() as f64;
+            let label = if is_known { short(piece.to_ns - piece.from_ns) } else { "gone".to_owned() };
             let width = self.width_of(&label);
             let x = (from + to - width) / 2.0;
             // At the edge half a number would be another number.

@@ -335,7 +335,8 @@ impl Timeline {
                 Selected::Command(id) => {
                     let path = trace.path(id);
                     let ends = path.as_ref().and_then(|path| path.segments.first().zip(path.segments.last()));
-                    if let Some((first, last)) = ends {
+                    // Its way may be known for longer than what was around it: the picture would be empty.
+                    if let Some((first, last)) = ends.filter(|ends| ends.0.from_ns >= trace.known_from_ns()) {
                         self.fit(first.from_ns as f64, last.to_ns as f64);
                     }
                     if let Some(task) = trace.command(id).and_then(|command| command.task) {

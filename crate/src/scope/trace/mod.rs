@@ -173,6 +173,12 @@ impl Trace {
         self.polls.first().map_or(self.now_ns, |poll| poll.start_ns).max(self.started_ns.unwrap_or(0))
     }
 
+    /// Since when all is held that was not dropped. What was before was not recorded, or is held no more.
+    #[must_use]
+    pub fn known_from_ns(&self) -> u64 {
+        if self.polls.evicted() > 0 { self.start_ns() } else { self.started_ns.unwrap_or(self.now_ns) }
+    }
+
     /// How much there is, and is not.
     #[must_use]
     pub fn counts(&self) -> Counts {

@@ -276,6 +276,20 @@ fn two_workers_poll_at_the_same_instant() {
 }
 
 #[test]
+fn what_is_held_no_more_is_not_known() {
+    let polls = |from_ns: u64, count: usize| {
+        let poll = |at_ns| [(at_ns, start(1, 0)), (at_ns + 1, PENDING)];
+        events(0, &(0..count as u64).flat_map(|number| poll(from_ns + 10 * number)).collect::<Vec<_>>())
+    };
+    // Who comes late knows nothing of what was before.
+    let mut trace = applied(&[polls(500, 1), Frame::Drained { at_ns: 600 }]);
+    assert_eq!((trace.known_from_ns(), trace.counts().evicted), (500, 0));
+    trace.apply(&polls(1_000, super::poll::POLLS_MAX + 1));
+    trace.apply(&Frame::Drained { at_ns: 1_000_000_000 });
+    assert_eq!((trace.known_from_ns(), trace.counts().evicted), (1_010, 2));
+}
+
+#[test]
 fn a_gap_cuts_the_poll_and_is_counted() {
     let trace = applied(&[
         events(0, &[(10, start(1, 0)), (20, Event::Gap { lost: 7 }), (30, start(1, 0)), (40, PENDING)]),
