@@ -111,8 +111,8 @@ where
     };
     // A client that goes away in the middle is an everyday event, told by the end of its task.
     let _ = session.run().await;
-    // Nothing more is for it, however long it takes to close.
-    session.client.unsubscribe_all();
+    // However long it takes to close.
+    session.client.leave();
     if session.client.is_killed() {
         let rt = session.service.rt.clone();
         let _ = rt.timeout(KILLED_PATIENCE, session.stream.shutdown()).await;

@@ -292,8 +292,15 @@ impl Client {
         self.listed.gathered.store(gathered, Relaxed);
     }
 
+    /// Does nothing more for it, which is no client any more for whoever asks.
+    pub(crate) fn leave(&mut self) {
+        self.unsubscribe_all();
+        self.listed.set(Listed::LEFT, true);
+    }
+
     pub(super) fn quit(&mut self) {
         self.quitting = true;
+        self.listed.set(Listed::LEFT, true);
     }
 
     pub(super) fn listed(&self) -> &Listed {
@@ -375,6 +382,8 @@ impl Listed {
 
     /// A mark: it is not to be ended for its memory.
     pub(super) const NO_EVICT: u8 = 1;
+    /// A mark: nothing more is done for it.
+    const LEFT: u8 = 2;
 
     /// Sets or takes away a mark. Only the client's own task does.
     pub(super) fn set(&self, mark: u8, on: bool) {
@@ -382,9 +391,12 @@ impl Listed {
         self.marks.store(if on { marks | mark } else { marks & !mark }, Relaxed);
     }
 
+    fn has(&self, mark: u8) -> bool {
+        self.marks.load(Relaxed) & mark != 0
+    }
+
     /// The letters by which CLIENT LIST says what it is.
     fn flags(&self) -> String {
-        let has = |mark| self.marks.load(Relaxed) & mark != 0;
         let looks_on = self.subscriptions[Topic::Everything as usize].load(Relaxed) > 0;
         let gathers = self.gathered.load(Relaxed) != NO_TRANSACTION;
         let waits = !gathers && self.waits().is_some();
@@ -394,15 +406,16 @@ impl Listed {
             (gathers, 'x'),
             (waits, 'b'),
             (self.watcher.is_dirty(), 'd'),
-            (has(Self::NO_EVICT), 'e'),
+            (self.has(Self::NO_EVICT), 'e'),
         ];
         let flags: String = letters.iter().filter(|(is, _)| *is).map(|(_, letter)| *letter).collect();
         if flags.is_empty() { "N".to_owned() } else { flags }
     }
 
-    /// Whether it was told to end, and is no client any more for whoever asks, though its connection may take a while to close.
-    pub(super) fn is_killed(&self) -> bool {
-        self.bell.is_rung()
+    /// Whether it was told to end or has left, and is no client any more for whoever asks, though its connection may take a while to
+    /// close.
+    pub(super) fn is_gone(&self) -> bool {
+        self.bell.is_rung() || self.has(Self::LEFT)
     }
 
     /// Whether it listens to channels.

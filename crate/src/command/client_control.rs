@@ -37,7 +37,7 @@ impl Filter<'_> {
     fn fits(&self, client: &Listed, itself: u64) -> bool {
         let is_at =
             |wanted: Option<&[u8]>, address: &str| wanted.is_none_or(|wanted| wanted == address.as_bytes());
-        !client.is_killed()
+        !client.is_gone()
             && self.id.is_none_or(|id| id == client.id)
             && self.kind.is_none_or(|kind| kind.is_of(client))
             && is_at(self.address, &client.peer.address)

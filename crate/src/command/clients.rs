@@ -83,7 +83,7 @@ const LIST: Spec = Spec {
 fn list(ctx: &mut SessionCtx<'_>, args: Args<'_>, reply: &mut Reply<'_>) -> Outcome {
     let mut text = String::new();
     let mut add = |client: &Arc<Listed>| {
-        if !client.is_killed() {
+        if !client.is_gone() {
             text.push_str(&client.line(ctx.now_ms));
             text.push('\n');
         }

@@ -16,6 +16,21 @@ fn id(connection: &mut Connection) -> String {
 }
 
 #[test]
+fn who_has_quit_is_no_client_any_more() {
+    let server = start(&[]);
+    for way in Way::ALL {
+        let mut leaver = Connection::open(&server, way);
+        let number = id(&mut leaver);
+        let mut other = Connection::open(&server, Way::Tcp);
+        leaver.ask("QUIT\r\n", "+OK\r\n");
+        // The server still waits for its end of the connection.
+        other.ask(&format!("CLIENT LIST ID {number}\r\n"), "$0\r\n\r\n");
+        other.ask(&format!("CLIENT KILL ID {number}\r\n"), ":0\r\n");
+        drop(leaver);
+    }
+}
+
+#[test]
 fn a_client_that_reads_nothing_can_be_killed() {
     for way in Way::ALL {
         let server = start(&[]);
