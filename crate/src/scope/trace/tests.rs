@@ -284,7 +284,7 @@ fn what_is_held_no_more_is_not_known() {
     // Who comes late knows nothing of what was before.
     let mut trace = applied(&[polls(500, 1), Frame::Drained { at_ns: 600 }]);
     assert_eq!((trace.known_from_ns(), trace.counts().evicted), (500, 0));
-    trace.apply(&polls(1_000, super::poll::POLLS_MAX + 1));
+    trace.apply(&polls(1_000, poll::POLLS_MAX + 1));
     trace.apply(&Frame::Drained { at_ns: 1_000_000_000 });
     assert_eq!((trace.known_from_ns(), trace.counts().evicted), (1_010, 2));
 }
